@@ -1,0 +1,112 @@
+"""`fmnist evaluate`: accuracy, loss, per-class report and confusion of exported models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmnist_cli.cli.options import DataDir, ModelsDir
+
+if TYPE_CHECKING:
+    from fmnist_cli.evaluate.metrics import Evaluation
+
+
+class EvaluatedSplit(StrEnum):
+    """Splits that are not trained on."""
+
+    test = "test"
+    validation = "validation"
+
+
+def report_text(evaluation: Evaluation) -> str:
+    """The per-class table in the layout of scikit-learn's classification report."""
+    lines = [f"{'':>13} {'precision':>10} {'recall':>10} {'f1-score':>10} {'support':>10}", ""]
+    row = "{:>13} {:>10.4f} {:>10.4f} {:>10.4f} {:>10,}"
+    lines += [
+        row.format(c.label, c.precision, c.recall, c.f1, c.support) for c in evaluation.per_class
+    ]
+    lines += ["", f"{'accuracy':>13} {evaluation.accuracy:>32.4f} {evaluation.images:>10,}"]
+    lines += [
+        row.format(c.label, c.precision, c.recall, c.f1, c.support)
+        for c in (evaluation.macro, evaluation.weighted)
+    ]
+    return "\n".join(lines)
+
+
+def confusion_text(evaluation: Evaluation) -> str:
+    """The confusion matrix: a row per true class, a column per predicted class."""
+    names = [c.label for c in evaluation.per_class]
+    lines = [f"{'true ↓ predicted →':>18} " + " ".join(f"{name[:6]:>6}" for name in names)]
+    for name, counts in zip(names, evaluation.confusion, strict=True):
+        lines.append(f"{name:>18} " + " ".join(f"{count:>6,}" for count in counts))
+    return "\n".join(lines)
+
+
+def evaluate(
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),
+    ] = None,
+    split: Annotated[
+        EvaluatedSplit, typer.Option(help="Labelled images to measure on.")
+    ] = EvaluatedSplit.test,
+    json_: Annotated[
+        str | None, typer.Option("--json", help="File for the results as JSON; - for stdout.")
+    ] = None,
+    data_dir: DataDir = None,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Measure exported models on labelled images, through ONNX Runtime."""
+    import hashlib
+    from dataclasses import asdict
+
+    from fmnist_cli import __version__
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.evaluate.metrics import evaluate as measure
+    from fmnist_cli.files import write_text
+    from fmnist_cli.manifest import Manifest
+    from fmnist_cli.runtime.runner import available_cores
+    from fmnist_cli.runtime.session import Session
+    from fmnist_cli.runtime.store import find_models_dir, open_model
+
+    names = model or list(Manifest.read(find_models_dir(models_dir)).models)
+    images = load_split(split.value, data_dir)
+    results: dict[str, object] = {}
+    summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8}"]
+    for name in names:
+        file = open_model(name, models_dir)
+        session = Session(file, threads=available_cores())
+        evaluation = measure(
+            session.probabilities(images.pixels), images.labels, session.card.class_names
+        )
+        digest = hashlib.sha256(file.content).hexdigest()
+        results[name] = {"sha256": digest, **asdict(evaluation)}
+        summary.append(
+            f"{name:<14} {evaluation.accuracy:>8.4f} {evaluation.loss:>7.4f}"
+            f" {evaluation.macro.f1:>8.4f}"
+        )
+        if json_ != "-":
+            title = f"{session.card.title} ({name}) on {evaluation.images:,} {split.value} images"
+            print(f"{title}, loss {evaluation.loss:.4f}\n")  # noqa: T201
+            print(report_text(evaluation), "\n")  # noqa: T201
+            print(confusion_text(evaluation), "\n")  # noqa: T201
+    if len(names) > 1 and json_ != "-":
+        print("\n".join(summary))  # noqa: T201
+    if json_ is None:
+        return
+    document = {
+        "command": f"fmnist evaluate --split {split.value}",
+        "version": __version__,
+        "split": split.value,
+        "models": results,
+    }
+    text = json.dumps(document, indent=2) + "\n"
+    if json_ == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(Path(json_), text)

@@ -1,0 +1,53 @@
+"""`fmnist models`: what can be used, with accuracy, size and parameters."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from fmnist_cli.cli.options import ModelsDir
+
+
+def models(
+    models_dir: ModelsDir = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the exported models and how each came to be."""
+    from dataclasses import asdict
+
+    from fmnist_cli.manifest import Manifest
+    from fmnist_cli.models.registry import REGISTRY
+    from fmnist_cli.runtime.store import find_models_dir
+
+    folder = find_models_dir(models_dir)
+    manifest = Manifest.read(folder)
+    if json_:
+        document = {name: asdict(entry) for name, entry in manifest.models.items()}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"Models in {folder}", title_justify="left", box=box.SIMPLE)
+    table.add_column("name", style="bold", no_wrap=True)
+    for column in ("accuracy", "size", "parameters"):
+        table.add_column(column, justify="right")
+    table.add_column("trained")
+    for name, entry in manifest.models.items():
+        training = entry.training
+        table.add_row(
+            name,
+            f"{entry.metrics['test']['accuracy']:.2%}",
+            f"{entry.bytes / 1e6:.2f} MB",
+            f"{entry.parameters:,}",
+            f"{training['preset']}, seed {training['seed']}, {training['seconds']:,.0f} s",
+        )
+    Console().print(table)
+    missing = [name for name in REGISTRY if name not in manifest.models]
+    if missing:
+        names = " ".join(missing)
+        sys.stderr.write(f"not exported yet: {names}; fmnist train {names}, then fmnist export\n")

@@ -1,0 +1,103 @@
+"""`fmnist train MODEL…` and `fmnist train-all`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
+from fmnist_cli.errors import EXIT_INTERRUPTED
+from fmnist_cli.models.registry import REGISTRY, get_spec
+
+
+class PresetName(StrEnum):
+    """How much effort to spend."""
+
+    quick = "quick"
+    standard = "standard"
+    best = "best"
+
+
+class DeviceName(StrEnum):
+    """Where PyTorch models are trained."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+_Models = Annotated[
+    list[str], typer.Argument(metavar="MODEL...", help=f"Any of: {', '.join(REGISTRY)}.")
+]
+_Preset = Annotated[
+    PresetName,
+    typer.Option(
+        help="quick: all seven in minutes, to try; standard: two cores, under 40 minutes;"
+        " best: what the shipped models are made with."
+    ),
+]
+_Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random in training.")]
+_Device = Annotated[DeviceName, typer.Option(help="Device for the PyTorch models.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")]
+
+
+def train(
+    models: _Models,
+    preset: _Preset = PresetName.standard,
+    seed: _Seed = 0,
+    device: _Device = DeviceName.auto,
+    resume: _Resume = False,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Train models on Fashion-MNIST; runs are kept in RUNS_DIR/MODEL."""
+    require_extra("torch", "torchvision", "sklearn", "safetensors", "skops")
+    specs = [get_spec(name) for name in dict.fromkeys(models)]
+
+    from fmnist_cli.data.dataset import SPLIT_SEED, data_checksum, find_data_dir, load_split
+    from fmnist_cli.training import run
+    from fmnist_cli.training.progress import console_reporter
+
+    chosen_device = run.choose_device(device)
+    folder = find_data_dir(data_dir)
+    training = load_split("train", folder)
+    validation = load_split("validation", folder)
+    checksum = data_checksum(folder)
+    try:
+        with console_reporter() as reporter:
+            for spec in specs:
+                run.train(
+                    spec,
+                    preset,
+                    training,
+                    validation,
+                    seed=seed,
+                    split_seed=SPLIT_SEED,
+                    data_checksum=checksum,
+                    device=chosen_device,
+                    run_dir=runs_dir / spec.name,
+                    resume=resume,
+                    reporter=reporter,
+                )
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            "\ninterrupted; finished models and the last epoch are kept."
+            " The same command with --resume goes on.\n"
+        )
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def train_all(
+    preset: _Preset = PresetName.standard,
+    seed: _Seed = 0,
+    device: _Device = DeviceName.auto,
+    resume: _Resume = False,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """Train every model of the registry, the quick ones first."""
+    train(list(REGISTRY), preset, seed, device, resume, data_dir, runs_dir)

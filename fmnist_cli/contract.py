@@ -1,0 +1,91 @@
+"""What every exported model promises: tensor names, shapes, class names and the model card.
+
+Every graph, deep or classical, maps
+
+    pixels         uint8    [N, 28, 28]   0 = background, 255 = brightest garment pixel
+    probabilities  float32  [N, 10]       each row sums to 1
+
+with N free. Scaling, flattening, projections and calibration happen inside the graph.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+INPUT_NAME = "pixels"
+OUTPUT_NAME = "probabilities"
+SIDE = 28
+
+CLASS_NAMES: tuple[str, ...] = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+Pixels = npt.NDArray[np.uint8]  # [N, 28, 28]
+Labels = npt.NDArray[np.int64]  # [N]
+Probabilities = npt.NDArray[np.float32]  # [N, classes]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """The metadata inside an exported graph; every value is a string in the file.
+
+    Attributes:
+        name: registry name, e.g. ``"resnet"``.
+        title: name for people, e.g. ``"Residual network"``.
+        version: version of the package that exported it.
+        class_names: label of each output column, in order.
+        data_checksum: MD5 of the training images file, as published with the data set.
+        seed: seed of the training run.
+        preset: preset of the training run.
+        test_accuracy: accuracy of this graph on the test split, 0 to 1.
+        temperature: logits were divided by this inside the graph; 1 where not used.
+        tolerance: largest allowed difference between native and exported probabilities.
+    """
+
+    name: str
+    title: str
+    version: str
+    class_names: tuple[str, ...]
+    data_checksum: str
+    seed: int
+    preset: str
+    test_accuracy: float
+    temperature: float
+    tolerance: float
+
+    def to_metadata(self) -> dict[str, str]:
+        """String values for ONNX ``metadata_props``; the inverse of `from_metadata`."""
+        return {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> ModelCard:
+        """The card in a graph's metadata.
+
+        Raises:
+            KeyError: a field is missing.
+            ValueError: a field does not parse.
+        """
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            text = metadata[field.name]
+            values[field.name] = text if field.type == "str" else json.loads(text)
+        values["class_names"] = tuple(values["class_names"])
+        return cls(**values)

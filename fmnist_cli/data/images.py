@@ -1,0 +1,81 @@
+"""Writes images of the data set as a folder of PNG files, ready for ``fmnist classify``."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.errors import DataError, UsageError
+
+LABELS_NAME = "labels.csv"
+_NUMBERED = re.compile(r"\d{5,}\.png")
+
+
+def write_images(
+    images: LabelledImages, out: Path, *, labels_csv: bool = True, force: bool = False
+) -> list[Path]:
+    """Writes ``00000.png``, ``00001.png``, …: lossless 8-bit grey, 28x28, in data set order.
+
+    Args:
+        images: what to write.
+        out: the folder; made when missing.
+        labels_csv: write ``labels.csv`` beside them, with the columns file, class_id, label.
+        force: write into a folder that is not empty. Numbered pictures and ``labels.csv`` of
+            an earlier run are replaced, so that the folder holds these images and no others
+            of that kind; all other files stay.
+
+    Returns:
+        The paths of the pictures, in data set order.
+
+    Raises:
+        UsageError: ``out`` is a file, or a folder that is not empty, without ``force``.
+        DataError: a file cannot be written.
+
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; name a folder")
+    existing = sorted(_visible(out)) if out.is_dir() else []
+    if existing and not force:
+        raise UsageError(
+            f"{out} is not empty (it holds {existing[0]}). "
+            "Name another folder, or add --force to write into this one"
+        )
+    width = max(5, len(str(len(images) - 1)))
+    paths = [out / f"{index:0{width}d}.png" for index in range(len(images))]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        stale = {name for name in existing if _NUMBERED.fullmatch(name) or name == LABELS_NAME}
+        for name in stale - {path.name for path in paths}:
+            (out / name).unlink()
+        _write_pngs(images, paths)
+        if labels_csv:
+            _write_labels(images, paths, out / LABELS_NAME)
+    except OSError as error:
+        raise DataError(f"cannot write to {out} ({error.strerror or error})") from error
+    return paths
+
+
+def _visible(folder: Path) -> list[str]:
+    """Names in a folder, without the hidden ones that desktops leave behind."""
+    return [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
+
+
+def _write_pngs(images: LabelledImages, paths: list[Path]) -> None:
+    import cv2
+
+    for pixels, path in zip(images.pixels, paths, strict=True):
+        encoded, content = cv2.imencode(".png", pixels)
+        if not encoded:
+            raise DataError(f"{path}: OpenCV could not encode the picture")
+        path.write_bytes(content.tobytes())  # not cv2.imwrite: it cannot open every name on Windows
+
+
+def _write_labels(images: LabelledImages, paths: list[Path], target: Path) -> None:
+    with target.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("file", "class_id", "label"))
+        for path, class_id in zip(paths, images.labels.tolist(), strict=True):
+            writer.writerow((path.name, class_id, CLASS_NAMES[class_id]))

@@ -1,0 +1,68 @@
+"""Every error a user can meet, each with the exit code of the process.
+
+    FmnistError                 1   something failed
+    ├── UsageError              2   the command line asks for something impossible
+    │   └── MissingExtraError   2   the command needs packages that are not installed
+    ├── DataError               1   a data set is missing, incomplete or corrupt
+    │   └── DownloadError       1   a data set could not be fetched
+    ├── ModelError              1   a model file is missing, altered or breaks the contract
+    │   └── VerificationError   1   an exported graph disagrees with its native model
+    └── TrainingError           1   a training run cannot start or continue
+
+`ImageError` is apart: it rejects one picture, becomes that picture's row, and never
+ends a run. Exit code 3 (done, some inputs rejected) and 130 (interrupted) are no errors.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+EXIT_REJECTED = 3
+EXIT_INTERRUPTED = 130
+
+
+class FmnistError(Exception):
+    """Base of all errors shown to a user; the message names the cause and the fix."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(FmnistError):
+    """The command line asks for something that does not exist or does not fit."""
+
+    exit_code = 2
+
+
+class MissingExtraError(UsageError):
+    """The command needs packages that the serving install leaves out."""
+
+    def __init__(self, package: str, extra: str = "train") -> None:
+        super().__init__(
+            f"this command needs the package '{package}', which is not installed.\n"
+            f"Run: pip install 'fmnist-cli[{extra}]'"
+            f"   (inside a clone of the project: pip install -e '.[{extra}]')"
+        )
+
+
+class DataError(FmnistError):
+    """A data set is missing, incomplete or corrupt."""
+
+
+class DownloadError(DataError):
+    """A data set could not be fetched from any mirror."""
+
+
+class ModelError(FmnistError):
+    """A model file is missing, altered or does not honour the contract."""
+
+
+class VerificationError(ModelError):
+    """An exported graph does not agree with the native model it came from."""
+
+
+class TrainingError(FmnistError):
+    """A training run cannot start or continue."""
+
+
+class ImageError(Exception):
+    """One picture cannot be used; the message is the reason in its row."""

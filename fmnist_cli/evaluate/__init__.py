@@ -1,0 +1,1 @@
+"""Measuring classifiers: pure functions over labels and probabilities."""

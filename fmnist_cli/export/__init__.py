@@ -1,0 +1,1 @@
+"""Fitted models → ONNX graphs that honour the contract, verified before they are written."""

@@ -1,0 +1,133 @@
+"""From a finished run folder to a verified graph and its entry in the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from fmnist_cli import __version__
+from fmnist_cli.contract import CLASS_NAMES, ModelCard
+from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.errors import ModelError
+from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
+from fmnist_cli.export.graph import count_parameters, serialize
+from fmnist_cli.export.verify import verify
+from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
+from fmnist_cli.models.registry import REGISTRY, ModelSpec
+from fmnist_cli.runtime.runner import available_cores
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import ModelFile
+from fmnist_cli.training.record import TrainingRecord
+from fmnist_cli.training.run import NativeModel, SklearnModel, TorchModel, load_native
+
+VERIFIED_IMAGES = 2000
+
+
+def convert(native: NativeModel) -> onnx.ModelProto:
+    """The graph of a native model; the one place that chooses an exporter."""
+    if isinstance(native, TorchModel):
+        from fmnist_cli.export.torch_export import convert_torch
+
+        return convert_torch(native.network)
+    if isinstance(native, SklearnModel):
+        from fmnist_cli.export.sklearn_export import convert_sklearn_pipeline
+
+        return convert_sklearn_pipeline(native.pipeline)
+    raise TypeError(f"no exporter for {type(native).__name__}")
+
+
+def _measure(session: Session, images: LabelledImages) -> dict[str, float]:
+    probabilities = session.probabilities(images.pixels)
+    return {
+        "images": len(images.labels),
+        "accuracy": round(accuracy(probabilities, images.labels), 6),
+        "loss": round(cross_entropy(probabilities, images.labels), 6),
+    }
+
+
+def _training_summary(record: TrainingRecord) -> dict[str, Any]:
+    summary = asdict(record)
+    for field in ("model", "history"):
+        del summary[field]
+    return summary
+
+
+def export(
+    spec: ModelSpec,
+    run_dir: Path,
+    out: Path,
+    splits: Mapping[str, LabelledImages],
+    *,
+    verified_images: int = VERIFIED_IMAGES,
+) -> Entry:
+    """Write ``out/<name>.onnx`` and ``out/<name>.json`` (its learning curves).
+
+    Args:
+        splits: ``"test"`` and ``"validation"``; the graph is verified on test images and
+            its metrics are measured on both.
+
+    Raises:
+        ModelError: there is no finished run.
+        VerificationError: the graph disagrees with the native model; nothing is written.
+    """
+    record = TrainingRecord.read(run_dir)
+    if record.model != spec.name:
+        raise ModelError(f"{run_dir} holds a run of {record.model!r}, not of {spec.name!r}")
+    native = load_native(spec, run_dir)
+    graph = convert(native)
+    path = out / f"{spec.name}.onnx"
+
+    def card(test_accuracy: float) -> ModelCard:
+        return ModelCard(
+            name=spec.name,
+            title=spec.title,
+            version=__version__,
+            class_names=CLASS_NAMES,
+            data_checksum=record.data_checksum,
+            seed=record.seed,
+            preset=record.preset,
+            test_accuracy=test_accuracy,
+            temperature=record.temperature,
+            tolerance=spec.atol,
+        )
+
+    # The card holds the accuracy of the graph it sits in, so the graph runs once without it.
+    draft = ModelFile(spec.name, path, serialize(graph, card(0.0)), None)
+    session = Session(draft, threads=available_cores())
+    verification = verify(
+        spec.name,
+        native.probabilities,
+        session.probabilities,
+        splits["test"].pixels[:verified_images],
+        spec.atol,
+    )
+    metrics = {name: _measure(session, images) for name, images in splits.items()}
+    content = serialize(graph, card(metrics["test"]["accuracy"]))
+    replace_file(path, lambda partial: partial.write_bytes(content))
+    write_text(out / f"{spec.name}.json", record.to_json())
+    return Entry(
+        file=path.name,
+        title=spec.title,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        parameters=count_parameters(graph),
+        metrics=metrics,
+        verification=asdict(verification),
+        training=_training_summary(record),
+    )
+
+
+def update_manifest(out: Path, name: str, entry: Entry) -> Manifest:
+    """Put one entry into the folder's manifest, models in registry order."""
+    known = dict(Manifest.read(out).models) if (out / MANIFEST_FILE).exists() else {}
+    known[name] = entry
+    order = [n for n in REGISTRY if n in known] + [n for n in known if n not in REGISTRY]
+    manifest = Manifest({n: known[n] for n in order})
+    write_text(out / MANIFEST_FILE, manifest.to_json())
+    return manifest

@@ -1,0 +1,173 @@
+"""Fitted scikit-learn pipeline → ONNX graph, one small converter per kind of step.
+
+KNN and SVM are built from matrix products: skl2onnx's KNN is a `Scan` and ONNX Runtime's
+SVM operator walks support vectors one by one, both far slower than Gemm + TopK and
+Gemm + Exp. Trees go through skl2onnx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+
+from fmnist_cli.contract import INPUT_NAME
+from fmnist_cli.export.graph import ML_OPSET, OPSET, GraphBuilder, canonical
+from fmnist_cli.models.features import PixelFeatures
+
+# Takes the graph, the fitted step and the name of its input [N, D]; returns its output's name.
+Converter = Callable[[GraphBuilder, Any, str], str]
+
+
+def _pixel_features(graph: GraphBuilder, step: PixelFeatures, pixels: str) -> str:
+    values = graph.add("Cast", pixels, to=TensorProto.FLOAT)
+    flat = graph.add("Reshape", values, graph.constant([0, -1], np.int64))
+    return flat if step.scale == 1 else graph.add("Mul", flat, graph.constant(step.scale, "f4"))
+
+
+def _pca(graph: GraphBuilder, step: PCA, features: str) -> str:
+    """Projection of the centred features: x·W - mean·W."""
+    weights = step.components_.T.astype(np.float64)
+    if step.whiten:
+        weights = weights / np.sqrt(step.explained_variance_)
+    offset = -(step.mean_.astype(np.float64) @ weights)
+    return graph.add("Gemm", features, graph.constant(weights, "f4"), graph.constant(offset, "f4"))
+
+
+def _logistic_regression(graph: GraphBuilder, step: LogisticRegression, features: str) -> str:
+    weights = graph.constant(step.coef_.T, "f4")
+    logits = graph.add("Gemm", features, weights, graph.constant(step.intercept_, "f4"))
+    return graph.add("Softmax", logits, axis=1)
+
+
+def _squared_norm(graph: GraphBuilder, features: str) -> str:
+    return graph.add("ReduceSumSquare", features, graph.constant([1], np.int64), keepdims=1)
+
+
+def _normalized(graph: GraphBuilder, weights: str) -> str:
+    total = graph.add("ReduceSum", weights, graph.constant([1], np.int64), keepdims=1)
+    return graph.add("Div", weights, total)
+
+
+def _neighbors(graph: GraphBuilder, step: KNeighborsClassifier, features: str) -> str:
+    """Squared distances by one product, the k least of them, votes by inverse distance."""
+    known = step._fit_X.astype(np.float64)
+    norms = graph.constant((known**2).sum(axis=1), "f4", "norms")
+    # |x|² is the same for every neighbour of x: added after the choice, to k values only.
+    partial = graph.add("Gemm", features, graph.constant(-2 * known.T, "f4", "known"), norms)
+    k = graph.constant([step.n_neighbors], np.int64)
+    nearest, index = graph.add_many("TopK", partial, k, outputs=2, axis=1, largest=0)
+    squared = graph.add("Add", nearest, _squared_norm(graph, features))
+    distance = graph.add("Sqrt", graph.add("Max", squared, graph.constant(1e-12, "f4")))
+    weight = graph.add("Reciprocal", distance)
+    labels = graph.add("Gather", graph.constant(step._y, np.int64, "labels"), index)
+    depth = graph.constant(len(step.classes_), np.int64)
+    votes = graph.add("OneHot", labels, depth, graph.constant([0, 1], "f4"))  # [N, k, classes]
+    column = graph.add("Unsqueeze", weight, graph.constant([1], np.int64))  # [N, 1, k]
+    total = graph.add("MatMul", column, votes)
+    return _normalized(graph, graph.add("Squeeze", total, graph.constant([1], np.int64)))
+
+
+def _calibrated_svc(graph: GraphBuilder, step: CalibratedClassifierCV, features: str) -> str:
+    """One-against-one RBF decisions, scikit-learn's votes, one sigmoid per class.
+
+    exp(-γ|x - s|²) is exp(2γ x·s - γ|s|² - γ|x|²), one product for all support vectors.
+    Each support vector takes part only in its own class's nine decisions, so the second
+    product goes class by class.
+    """
+    (calibrated,) = step.calibrated_classifiers_
+    machine = calibrated.estimator
+    classes = len(machine.classes_)
+    gamma, vectors = machine._gamma, machine.support_vectors_.astype(np.float64)
+    offset = graph.constant(-gamma * (vectors**2).sum(axis=1), "f4", "norms")
+    scaled = graph.constant(2 * gamma * vectors.T, "f4", "support")
+    exponent = graph.add("Gemm", features, scaled, offset)
+    own = graph.add("Mul", _squared_norm(graph, features), graph.constant(-gamma, "f4"))
+    kernel = graph.add("Exp", graph.add("Add", exponent, own))
+
+    sizes = graph.constant(machine.n_support_, np.int64)
+    blocks = graph.add_many("Split", kernel, sizes, outputs=classes, axis=1)
+    ends = np.cumsum(machine.n_support_)
+    parts = []
+    for block, end, size in zip(blocks, ends, machine.n_support_, strict=True):
+        weights = machine.dual_coef_[:, end - size : end].T  # [size, classes - 1]
+        parts.append(graph.add("MatMul", block, graph.constant(weights, "f4")))
+    sums = graph.add("Concat", *parts, axis=1)  # [N, classes · (classes - 1)]
+
+    pairs = list(combinations(range(classes), 2))
+    pick = np.zeros((classes * (classes - 1), len(pairs)))
+    sign = np.zeros((len(pairs), classes))
+    for k, (i, j) in enumerate(pairs):
+        # libsvm keeps the coefficients of class i against j in row j - 1, of j against i in row i.
+        pick[i * (classes - 1) + j - 1, k] = pick[j * (classes - 1) + i, k] = 1
+        sign[k, i], sign[k, j] = 1, -1
+    decisions = graph.add(
+        "Gemm", sums, graph.constant(pick, "f4"), graph.constant(machine.intercept_, "f4")
+    )
+    signs = graph.constant(sign, "f4")
+    # Votes: the second class of a pair wins a negative decision, the first all others.
+    lost = graph.add("Less", decisions, graph.constant(0, "f4"))
+    won = graph.add("MatMul", graph.add("Cast", lost, to=TensorProto.FLOAT), signs)
+    votes = graph.add("Sub", graph.constant((sign > 0).sum(axis=0), "f4"), won)
+    # Ties are broken by the sum of decisions, squeezed below half a vote.
+    margin = graph.add("MatMul", decisions, signs)
+    size_ = graph.add("Add", graph.add("Abs", margin), graph.constant(1, "f4"))
+    squeezed = graph.add("Div", margin, graph.add("Mul", size_, graph.constant(3, "f4")))
+    scores = graph.add("Add", votes, squeezed)
+
+    slopes = graph.constant([-c.a_ for c in calibrated.calibrators], "f4")
+    shifts = graph.constant([-c.b_ for c in calibrated.calibrators], "f4")
+    sigmoid = graph.add("Sigmoid", graph.add("Add", graph.add("Mul", scores, slopes), shifts))
+    return _normalized(graph, sigmoid)
+
+
+def _forest(graph: GraphBuilder, step: RandomForestClassifier, features: str) -> str:
+    """One TreeEnsembleClassifier, made by skl2onnx; its label output stays unused."""
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+
+    converted = convert_sklearn(
+        step,
+        initial_types=[("features", FloatTensorType([None, step.n_features_in_]))],
+        options={"zipmap": False},
+        target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
+    )
+    (trees,) = (n for n in converted.graph.node if n.op_type == "TreeEnsembleClassifier")
+    # Optional attributes that hold defaults only, a fifth of the file.
+    optional = {"nodes_hitrates", "nodes_missing_value_tracks_true"}
+    kept = [attribute for attribute in trees.attribute if attribute.name not in optional]
+    del trees.attribute[:]
+    trees.attribute.extend(kept)
+    return graph.add_node(trees, [features])[1]
+
+
+CONVERTERS: dict[type, Converter] = {
+    PixelFeatures: _pixel_features,
+    PCA: _pca,
+    LogisticRegression: _logistic_regression,
+    KNeighborsClassifier: _neighbors,
+    CalibratedClassifierCV: _calibrated_svc,
+    RandomForestClassifier: _forest,
+}
+
+
+def convert_sklearn_pipeline(pipeline: Any) -> onnx.ModelProto:
+    """The pipeline from pixels to probabilities.
+
+    Raises:
+        KeyError: a step has no entry in `CONVERTERS`.
+    """
+    graph = GraphBuilder()
+    value = INPUT_NAME
+    for _, step in pipeline.steps:
+        value = CONVERTERS[type(step)](graph, step, value)
+    return canonical(graph.build(value, len(pipeline.classes_)))

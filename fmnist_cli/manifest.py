@@ -1,0 +1,78 @@
+"""`manifest.json` beside the exported models: what each file is and how it came to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fmnist_cli.errors import ModelError
+
+MANIFEST_FILE = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One exported model.
+
+    Attributes:
+        file: name of the ONNX file, beside the manifest.
+        title: name for people.
+        sha256: of the file.
+        bytes: its size.
+        parameters: numbers the graph holds.
+        metrics: per split ``{"images", "accuracy", "loss"}``, measured on this very file.
+        verification: what `verify` measured against the native model.
+        training: the training record, without its learning curves.
+    """
+
+    file: str
+    title: str
+    sha256: str
+    bytes: int
+    parameters: int
+    metrics: Mapping[str, Mapping[str, float]]
+    verification: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """All models of a folder, by name."""
+
+    models: Mapping[str, Entry]
+
+    def to_json(self) -> str:
+        """The manifest as indented JSON, models in name order as given."""
+        models = {name: asdict(entry) for name, entry in self.models.items()}
+        return json.dumps({"format": FORMAT, "models": models}, indent=2) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """The manifest of a folder.
+
+        Raises:
+            ModelError: it is missing, damaged, or of another format.
+        """
+        path = folder / MANIFEST_FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if values["format"] != FORMAT:
+                raise ModelError(
+                    f"{path} has format {values['format']}, this version reads {FORMAT};"
+                    " export the models again"
+                )
+            models = {name: Entry(**entry) for name, entry in values["models"].items()}
+        except FileNotFoundError:
+            raise ModelError(
+                f"there is no {MANIFEST_FILE} in {folder}; run: fmnist export"
+            ) from None
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ModelError(f"cannot read {path}: {error}; export the models again") from error
+        for name, entry in models.items():
+            if Path(entry.file).name != entry.file:
+                raise ModelError(f"{path}: the file of {name!r} lies outside the folder")
+        return cls(models)

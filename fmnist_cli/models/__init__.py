@@ -1,0 +1,1 @@
+"""The models: one literal registry and one file per model."""

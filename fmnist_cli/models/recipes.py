@@ -1,0 +1,50 @@
+"""How a model is trained under a preset: plain data, written into the training record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TorchRecipe:
+    """AdamW with a one-cycle learning rate, EMA weights and augmentation on the fly.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images per step.
+        learning_rate: peak of the cycle.
+        weight_decay: decoupled decay of weight matrices (biases and norms are spared).
+        label_smoothing: probability mass moved from the label to all classes, 0 to 1.
+        ema_decay: per-step decay of the averaged weights, which are the ones kept.
+        translate: largest shift in pixels, each axis.
+        flip: whether half of the images are mirrored left to right.
+        erase: share of images with a random rectangle overwritten, 0 to 1.
+        bfloat16: whether matrix products run in bfloat16 where the processor has it.
+        samples: training images used, stratified; None for all.
+    """
+
+    epochs: int
+    batch_size: int = 128
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    ema_decay: float = 0.999
+    translate: int = 2
+    flip: bool = True
+    erase: float = 0.0
+    bfloat16: bool = False
+    samples: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SklearnRecipe:
+    """Keyword arguments of the model's ``build``, and how many images it sees.
+
+    Attributes:
+        params: arguments of ``build``.
+        samples: training images used, stratified; None for all.
+    """
+
+    params: Mapping[str, float | int | str] = field(default_factory=dict)
+    samples: int | None = None

@@ -1,0 +1,38 @@
+"""From any decoded picture to the 28×28 frame the models know: pure functions.
+
+Adding a preparation is one function and one entry in `PREPARATIONS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from fmnist_cli.prepare.frame import is_frame, prepare_frame
+from fmnist_cli.prepare.picture import Frame, Picture
+from fmnist_cli.prepare.product import prepare_product
+
+Mode = Literal["auto", "frame", "product"]
+
+PREPARATIONS: dict[str, Callable[[Picture], Frame]] = {
+    "frame": prepare_frame,
+    "product": prepare_product,
+}
+MODES: tuple[str, ...] = ("auto", *PREPARATIONS)
+
+__all__ = ["MODES", "PREPARATIONS", "Frame", "Mode", "Picture", "choose", "prepare"]
+
+
+def choose(picture: Picture) -> str:
+    """The preparation that ``auto`` stands for: grey 28×28 pictures are frames already."""
+    return "frame" if is_frame(picture) else "product"
+
+
+def prepare(picture: Picture, mode: str = "auto") -> tuple[Frame, str]:
+    """The frame for `picture`, and the name of the preparation that made it.
+
+    Raises:
+        KeyError: `mode` is none of `MODES`.
+    """
+    name = choose(picture) if mode == "auto" else mode
+    return PREPARATIONS[name](picture), name

@@ -1,0 +1,1 @@
+"""Serving: sources → decode → prepare → session → sinks; `runner` joins them."""

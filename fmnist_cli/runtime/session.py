@@ -1,0 +1,76 @@
+"""An exported model ready to run on ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+
+from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, SIDE, ModelCard, Pixels, Probabilities
+from fmnist_cli.errors import ModelError
+from fmnist_cli.runtime.store import ModelFile
+
+
+class Session:
+    """A checked ONNX Runtime session: pixels in, probabilities out.
+
+    One session may be called from several threads at once.
+
+    Args:
+        model: the file to run.
+        threads: ONNX Runtime's threads within one call.
+
+    Attributes:
+        card: the model card in the graph.
+
+    Raises:
+        ModelError: the file is no ONNX model or does not honour the contract.
+    """
+
+    def __init__(self, model: ModelFile, threads: int = 1) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors; they reach the user as exceptions
+        try:
+            self._session = ort.InferenceSession(
+                model.content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
+            raise ModelError(f"{model.path} is not a usable ONNX model: {error}") from error
+        self.card = _check_contract(self._session, model)
+
+    def __call__(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes], rows summing to 1."""
+        outputs = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})
+        return np.asarray(outputs[0], np.float32)
+
+    def probabilities(self, pixels: Pixels, batch_size: int = 250) -> Probabilities:
+        """As a call, but in batches, so that memory does not grow with N."""
+        starts = range(0, len(pixels), batch_size)
+        return np.concatenate([self(pixels[start : start + batch_size]) for start in starts])
+
+
+def _check_contract(session: ort.InferenceSession, model: ModelFile) -> ModelCard:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    expected = f"{INPUT_NAME} uint8 [N, {SIDE}, {SIDE}] → {OUTPUT_NAME} float32 [N, classes]"
+    if not (
+        [i.name for i in inputs] == [INPUT_NAME]
+        and [o.name for o in outputs] == [OUTPUT_NAME]
+        and inputs[0].type == "tensor(uint8)"
+        and outputs[0].type == "tensor(float)"
+        and len(inputs[0].shape) == 3
+        and inputs[0].shape[1:] == [SIDE, SIDE]
+        and not isinstance(inputs[0].shape[0], int)
+    ):
+        found = [f"{n.name} {n.type} {n.shape}" for n in (*inputs, *outputs)]
+        raise ModelError(
+            f"{model.path} has another signature: {'; '.join(found)}."
+            f" fmnist runs models with {expected}; make one with: fmnist export"
+        )
+    metadata = session.get_modelmeta().custom_metadata_map
+    try:
+        return ModelCard.from_metadata(metadata)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{model.path} has no readable model card ({error}); make it with: fmnist export"
+        ) from error

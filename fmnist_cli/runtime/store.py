@@ -1,0 +1,87 @@
+"""Finding model files, and refusing those that are not what their manifest says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist_cli.errors import ModelError, UsageError
+from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
+
+ENV_VAR = "FMNIST_MODELS_DIR"
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def shipped_dir() -> Path:
+    """The models that came with the package: inside a wheel, or beside a source checkout."""
+    inside = _PACKAGE / "exported"
+    return inside if inside.is_dir() else _PACKAGE.parent / "exported"
+
+
+def find_models_dir(models_dir: Path | None = None) -> Path:
+    """The folder of exported models in use.
+
+    Searched in this order: `models_dir`, ``FMNIST_MODELS_DIR``, ``./exported`` if it has a
+    manifest, the shipped models. The first two are taken as they are.
+    """
+    if models_dir is not None:
+        return models_dir
+    if variable := os.environ.get(ENV_VAR):
+        return Path(variable)
+    local = Path("exported")
+    return local if (local / MANIFEST_FILE).is_file() else shipped_dir()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFile:
+    """An ONNX file, read once so that what was checked is what is run.
+
+    Attributes:
+        name: registry name, or the file's name without its suffix.
+        path: where it was read from.
+        content: the bytes.
+        entry: its manifest entry; None for a file given by path.
+    """
+
+    name: str
+    path: Path
+    content: bytes
+    entry: Entry | None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
+
+
+def open_model(model: str, models_dir: Path | None = None) -> ModelFile:
+    """A model by name, checked against the manifest, or any ``.onnx`` file by path.
+
+    Raises:
+        UsageError: no model has that name.
+        ModelError: the file is missing or its SHA-256 is not the manifest's.
+    """
+    if model.endswith(".onnx"):
+        path = Path(model)
+        return ModelFile(path.stem, path, _read(path), None)
+    folder = find_models_dir(models_dir)
+    manifest = Manifest.read(folder)
+    entry = manifest.models.get(model)
+    if entry is None:
+        known = ", ".join(manifest.models) or "none"
+        raise UsageError(
+            f"{folder} has no model called {model!r}; it has: {known}."
+            " Give one of these or the path of an .onnx file"
+        )
+    path = folder / entry.file
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != entry.sha256:
+        raise ModelError(
+            f"{path} is not the file that {folder / MANIFEST_FILE} describes (SHA-256 differs);"
+            f" restore it, or run: fmnist export {model}"
+        )
+    return ModelFile(model, path, content, entry)

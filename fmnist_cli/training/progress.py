@@ -1,0 +1,158 @@
+"""What a fit tells while it runs, and the three ways to show it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from fmnist_cli.training.record import Epoch
+
+
+class Reporter(Protocol):
+    """Receives the progress of one model's fit."""
+
+    def start(self, model: str, steps: int | None, done: int = 0) -> None:
+        """A fit begins; `steps` in all, unknown if None; `done` by an earlier run."""
+
+    def step(self, text: str) -> None:
+        """One step is done; `text` holds the current metrics."""
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """One epoch of `epochs` is done."""
+
+    def finish(self, text: str) -> None:
+        """The fit is over; `text` sums it up."""
+
+
+class SilentReporter:
+    """Says nothing; for tests and libraries."""
+
+    def start(self, model: str, steps: int | None, done: int = 0) -> None:
+        """Nothing."""
+
+    def step(self, text: str) -> None:
+        """Nothing."""
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """Nothing."""
+
+    def finish(self, text: str) -> None:
+        """Nothing."""
+
+
+def _epoch_text(epoch: Epoch, epochs: int) -> str:
+    return (
+        f"epoch {epoch.epoch}/{epochs}  train {epoch.train_loss:.3f} / {epoch.train_accuracy:.2%}"
+        f"  validation {epoch.validation_loss:.3f} / {epoch.validation_accuracy:.2%}"
+    )
+
+
+class PlainReporter:
+    """One line per epoch on standard error, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._model = ""
+        self._started = 0.0
+
+    def _say(self, text: str) -> None:
+        sys.stderr.write(f"{self._model}: {text}\n")
+        sys.stderr.flush()
+
+    def start(self, model: str, steps: int | None, done: int = 0) -> None:
+        """Announce the model."""
+        self._model, self._started = model, time.monotonic()
+        self._say("started" if not done else "resumed")
+
+    def step(self, text: str) -> None:
+        """Steps are too many for a log."""
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """The metrics, and how long the remaining epochs will take at this pace."""
+        left = (epochs - epoch.epoch) * epoch.seconds
+        self._say(f"{_epoch_text(epoch, epochs)}  ({epoch.seconds:.1f} s, {left:.0f} s left)")
+
+    def finish(self, text: str) -> None:
+        """The outcome and the time it took."""
+        self._say(f"{text} in {time.monotonic() - self._started:.1f} s")
+
+
+class RichReporter:
+    """A live bar per model with elapsed time, time left and current metrics."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+            console=console,
+        )
+        self._task = self._progress.add_task("", text="", visible=False)
+        self._model = ""
+        self._epoch = ""
+
+    def __enter__(self) -> RichReporter:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.__exit__(kind, error, trace)
+
+    def start(self, model: str, steps: int | None, done: int = 0) -> None:
+        """Open the model's bar; without a step count it pulses."""
+        self._model, self._epoch = model, ""
+        self._progress.reset(
+            self._task,
+            total=steps,
+            completed=done,
+            description=f"{model:<13}",
+            text="",
+            visible=True,
+        )
+
+    def step(self, text: str) -> None:
+        """Advance the bar by one training step."""
+        self._progress.update(self._task, advance=1, text=f"{text}  {self._epoch}")
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        """Keep the epoch's metrics on the line."""
+        self._epoch = f"[dim]{_epoch_text(epoch, epochs)}[/dim]"
+
+    def finish(self, text: str) -> None:
+        """Leave one line behind and hide the bar."""
+        elapsed = self._progress.tasks[0].elapsed or 0.0
+        self._progress.update(self._task, visible=False)
+        self._console.print(f"{self._model:<13} {text} in {elapsed:.1f} s", highlight=False)
+
+
+@contextmanager
+def console_reporter() -> Iterator[Reporter]:
+    """Live bars on a terminal, plain lines elsewhere."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        with RichReporter(console) as reporter:
+            yield reporter
+    else:
+        yield PlainReporter()

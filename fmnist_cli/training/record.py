@@ -1,0 +1,128 @@
+"""The training record: how a model came to be, as JSON beside its weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fmnist_cli.errors import ModelError
+
+RECORD_FILE = "record.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One line of the learning curves. Losses are cross-entropies, accuracies 0 to 1.
+
+    Training figures are running means over augmented batches while the weights move;
+    validation figures belong to the averaged weights after the epoch.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The kind of machine a run was made on; no names, no paths."""
+
+    processor: str
+    cores: int
+    device: str
+    system: str
+
+    @classmethod
+    def current(cls, device: str = "cpu") -> Machine:
+        """The machine this runs on; `device` says where the training steps ran."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return cls(_processor(), cores or 1, device, platform.system())
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """Provenance of a finished run.
+
+    Attributes:
+        model: registry name.
+        preset: preset it was trained with.
+        seed: seed of initialisation, order, augmentation and folds.
+        recipe: the hyperparameters, as plain data.
+        data_checksum: MD5 of the training images file.
+        split_seed: seed of the train / validation split.
+        train_images: number of images fitted on.
+        best_epoch: epoch whose weights were kept, 1-based; 0 for models without epochs.
+        history: learning curves; one entry for models without epochs.
+        validation_accuracy: of the finished model, on the validation split.
+        validation_loss: cross-entropy of the same.
+        temperature: fitted on the validation split; 1 where not used.
+        converged: whether the optimiser stopped by itself; True where that has no meaning.
+        precision: number format of the training steps' matrix products.
+        seconds: wall time of fitting, resumed parts included.
+        machine: where it ran.
+        versions: of the libraries that matter.
+        finished: UTC time, ISO 8601.
+    """
+
+    model: str
+    preset: str
+    seed: int
+    recipe: Mapping[str, Any]
+    data_checksum: str
+    split_seed: int
+    train_images: int
+    best_epoch: int
+    history: tuple[Epoch, ...]
+    validation_accuracy: float
+    validation_loss: float
+    temperature: float
+    converged: bool
+    precision: str
+    seconds: float
+    machine: Machine
+    versions: Mapping[str, str]
+    finished: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def to_json(self) -> str:
+        """The record as indented JSON."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def read(cls, run_dir: Path) -> TrainingRecord:
+        """The record of a finished run.
+
+        Raises:
+            ModelError: there is none, or it does not parse.
+        """
+        path = run_dir / RECORD_FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            values["history"] = tuple(Epoch(**epoch) for epoch in values["history"])
+            values["machine"] = Machine(**values["machine"])
+            return cls(**values)
+        except FileNotFoundError:
+            raise ModelError(
+                f"no finished training run in {run_dir}; run: fmnist train {run_dir.name}"
+            ) from None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ModelError(
+                f"cannot read the training record {path}: {error}; train the model again"
+            ) from error

@@ -1,0 +1,216 @@
+"""From a model's name to a finished run folder; the one place that knows both adapters."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from fmnist_cli import __version__
+from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.errors import ModelError, TrainingError
+from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
+from fmnist_cli.files import write_text
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.registry import ModelSpec
+from fmnist_cli.training import sklearn_fit, torch_fit
+from fmnist_cli.training.checkpoint import (
+    LAST_FILE,
+    PIPELINE_FILE,
+    WEIGHTS_FILE,
+    load_pipeline,
+    load_tensors,
+    save_pipeline,
+    save_tensors,
+)
+from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import RECORD_FILE, Epoch, Machine, TrainingRecord
+
+
+class NativeModel(Protocol):
+    """A fitted model in the framework that made it."""
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+
+
+class TorchModel:
+    """`NativeModel` of a PyTorch network."""
+
+    def __init__(self, network: PixelClassifier) -> None:
+        self.network = network.eval()
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        return torch_fit.predict_probabilities(self.network, pixels)
+
+
+class SklearnModel:
+    """`NativeModel` of a scikit-learn pipeline."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self.pipeline = pipeline
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        return sklearn_fit.predict_probabilities(self.pipeline, pixels)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device called `name`; ``auto`` is CUDA where it works, else the CPU.
+
+    Raises:
+        TrainingError: CUDA is asked for and not there; nothing falls back silently.
+    """
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise TrainingError("--device cuda: PyTorch finds no CUDA device; use --device cpu")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and available) else "cpu")
+
+
+def subset(images: LabelledImages, samples: int | None, seed: int) -> LabelledImages:
+    """`samples` images, equally many of each class where that is possible; None for all."""
+    if samples is None or samples >= len(images.labels):
+        return images
+    order = np.random.default_rng(seed).permutation(len(images.labels))
+    # Position of each image among those of its class; the lowest positions are taken.
+    rank = np.empty(len(order), dtype=np.int64)
+    for label in np.unique(images.labels):
+        members = order[images.labels[order] == label]
+        rank[members] = np.arange(len(members))
+    chosen = np.sort(order[np.argsort(rank[order], kind="stable")[:samples]])
+    return LabelledImages(images.pixels[chosen], images.labels[chosen])
+
+
+def _versions(framework: str) -> Mapping[str, str]:
+    return {"fmnist-cli": __version__} | {name: version(name) for name in ("numpy", framework)}
+
+
+def is_finished(run_dir: Path, identity: Mapping[str, Any]) -> bool:
+    """Whether `run_dir` holds a finished run of exactly this configuration."""
+    try:
+        record = TrainingRecord.read(run_dir)
+    except ModelError:
+        return False
+    return all(asdict(record)[key] == value for key, value in identity.items())
+
+
+def train(
+    spec: ModelSpec,
+    preset: str,
+    train_images: LabelledImages,
+    validation: LabelledImages,
+    *,
+    seed: int,
+    split_seed: int,
+    data_checksum: str,
+    device: torch.device,
+    run_dir: Path,
+    resume: bool,
+    reporter: Reporter,
+) -> TrainingRecord:
+    """Fit one model and write its run folder.
+
+    An interrupted fit of a PyTorch model leaves its last epoch in the folder; with
+    `resume` it goes on from there, and a run already finished is not repeated.
+    """
+    module = spec.load()
+    recipe = module.RECIPES[preset]
+    identity: dict[str, Any] = {
+        "model": spec.name,
+        "preset": preset,
+        "seed": seed,
+        "recipe": asdict(recipe),
+        "data_checksum": data_checksum,
+        "split_seed": split_seed,
+    }
+    if resume and is_finished(run_dir, identity):
+        record = TrainingRecord.read(run_dir)
+        reporter.start(spec.name, 1, 1)
+        reporter.finish(f"already trained: validation {record.validation_accuracy:.2%}, found")
+        return record
+    # From here on the old result is void: a folder must never mix two runs.
+    (run_dir / RECORD_FILE).unlink(missing_ok=True)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    images = subset(train_images, recipe.samples, seed)
+
+    started = time.monotonic()
+    history: tuple[Epoch, ...]
+    temperature, best_epoch, converged, precision = 1.0, 0, True, "float64"
+    native: NativeModel
+    if spec.framework == "torch":
+        torch.manual_seed(seed)
+        fit = torch_fit.fit_torch(
+            module.build(),
+            recipe,
+            images,
+            validation,
+            seed=seed,
+            device=device,
+            run_dir=run_dir,
+            identity=identity,
+            resume=resume,
+            reporter=reporter,
+        )
+        history, best_epoch, temperature = fit.history, fit.best_epoch, fit.temperature
+        precision = fit.precision
+        save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict())
+        native = TorchModel(fit.model)
+        seconds = sum(epoch.seconds for epoch in history)
+    else:
+        fitted = sklearn_fit.fit_sklearn(
+            module.build(seed, **recipe.params),
+            images,
+            validation,
+            name=spec.name,
+            reporter=reporter,
+        )
+        history, converged = fitted.history, fitted.converged
+        save_pipeline(run_dir / PIPELINE_FILE, fitted.pipeline)
+        native = SklearnModel(fitted.pipeline)
+        seconds = time.monotonic() - started
+
+    probabilities = native.probabilities(validation.pixels)
+    record = TrainingRecord(
+        **identity,
+        train_images=len(images.labels),
+        best_epoch=best_epoch,
+        history=history,
+        validation_accuracy=accuracy(probabilities, validation.labels),
+        validation_loss=cross_entropy(probabilities, validation.labels),
+        temperature=temperature,
+        converged=converged,
+        precision=precision,
+        seconds=seconds,
+        machine=Machine.current(device.type if spec.framework == "torch" else "cpu"),
+        versions=_versions("torch" if spec.framework == "torch" else "scikit-learn"),
+    )
+    write_text(run_dir / RECORD_FILE, record.to_json())
+    (run_dir / LAST_FILE).unlink(missing_ok=True)
+    reporter.finish(f"validation accuracy {record.validation_accuracy:.2%}")
+    return record
+
+
+def load_native(spec: ModelSpec, run_dir: Path) -> NativeModel:
+    """The fitted model of a finished run.
+
+    Raises:
+        ModelError: the folder's files are missing, damaged or of another architecture.
+    """
+    if spec.framework == "sklearn":
+        return SklearnModel(load_pipeline(run_dir / PIPELINE_FILE))
+    model = PixelClassifier(spec.load().build())
+    try:
+        model.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))
+    except RuntimeError as error:
+        raise ModelError(
+            f"{run_dir / WEIGHTS_FILE} does not fit the network {spec.name}; train it again"
+        ) from error
+    return TorchModel(model)

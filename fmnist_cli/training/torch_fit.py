@@ -1,0 +1,248 @@
+"""Fitting a PyTorch model: one straight loop, resumable at every epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.training.augment import augment
+from fmnist_cli.training.checkpoint import LAST_FILE, load_state, save_tensors
+from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class TorchFit:
+    """A fitted network and how it got there."""
+
+    model: PixelClassifier
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    temperature: float
+    precision: str
+
+
+def one_cycle(progress: float, warm_up: float = 0.2) -> float:
+    """Share of the peak learning rate at `progress` (0 to 1) through training.
+
+    Linear warm-up, then cosine to zero (Smith & Topin 2018). A function of progress
+    alone, so that a resumed run needs no scheduler state.
+    """
+    if progress < warm_up:
+        return 0.04 + 0.96 * progress / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 matrix products are done in hardware on this device."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def predict_probabilities(
+    model: nn.Module, pixels: Pixels, batch_size: int = 1000
+) -> Probabilities:
+    """Probabilities float32 [N, classes] of a `PixelClassifier`, in evaluation mode."""
+    model.eval()
+    device = next(model.buffers()).device
+    with torch.inference_mode():
+        # A copy per batch: arrays of the data set are read-only, which torch does not accept.
+        batches = [
+            model(torch.tensor(pixels[start : start + batch_size], device=device)).cpu()
+            for start in range(0, len(pixels), batch_size)
+        ]
+    return torch.cat(batches).numpy()
+
+
+class _Run:
+    """The moving parts of one fit: everything a checkpoint must hold."""
+
+    def __init__(
+        self, network: nn.Module, recipe: TorchRecipe, train: LabelledImages, device: torch.device
+    ) -> None:
+        scaled = train.pixels.astype(np.float32) / 255
+        self.model = PixelClassifier(network, float(scaled.mean()), float(scaled.std()))
+        # Convolutions of few channels run faster with channels last, on CPU and GPU.
+        self.model.to(device).to(memory_format=torch.channels_last)
+        averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+        self.averaged = AveragedModel(self.model, multi_avg_fn=averaging, use_buffers=True)
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        spared = [p for p in self.model.parameters() if p.ndim <= 1]
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": decayed, "weight_decay": recipe.weight_decay},
+                {"params": spared, "weight_decay": 0.0},
+            ],
+            lr=recipe.learning_rate,
+        )
+        self.best = self._weights()
+        self.best_epoch = 0
+        self.history: list[Epoch] = []
+
+    def _weights(self) -> dict[str, Tensor]:
+        state = self.averaged.module.state_dict()
+        return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+    def close_epoch(self, epoch: Epoch) -> None:
+        """Keep the averaged weights if they are the best so far on validation."""
+        best = max((e.validation_accuracy for e in self.history), default=-1.0)
+        self.history.append(epoch)
+        if epoch.validation_accuracy >= best:
+            self.best, self.best_epoch = self._weights(), epoch.epoch
+
+    def save(self, path: Path, identity: dict[str, Any]) -> None:
+        """Write everything needed to go on after this epoch."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
+        tensors |= {f"best.{k}": v for k, v in self.best.items()}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in slots.items()}
+        # Clones, since safetensors refuses tensors that share memory.
+        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+        state = {
+            "identity": identity,
+            "history": [asdict(epoch) for epoch in self.history],
+            "best_epoch": self.best_epoch,
+        }
+        save_tensors(path, tensors, state)
+
+    def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Take up what `save` wrote."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            start = f"{prefix}."
+            return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+        self.model.load_state_dict(part("model"))
+        self.averaged.load_state_dict(part("averaged"))
+        self.best = part("best")
+        optimizer = self.optimizer.state_dict()
+        for key, value in part("optimizer").items():
+            index, _, name = key.partition(".")
+            optimizer["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(optimizer)
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+        self.best_epoch = state["best_epoch"]
+
+
+def _fit_temperature(model: PixelClassifier, validation: LabelledImages) -> float:
+    """Temperature with the least validation loss (Guo et al. 2017)."""
+    probabilities = predict_probabilities(model, validation.pixels).astype(np.float64)
+    logits = np.log(np.maximum(probabilities, 1e-30))  # temperature is still 1
+    chosen = np.arange(len(logits))
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / math.exp(log_temperature)
+        scaled -= scaled.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(scaled).sum(axis=1))
+        return float((log_sum - scaled[chosen, validation.labels]).mean())
+
+    return math.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x)
+
+
+def fit_torch(
+    network: nn.Module,
+    recipe: TorchRecipe,
+    train: LabelledImages,
+    validation: LabelledImages,
+    *,
+    seed: int,
+    device: torch.device,
+    run_dir: Path,
+    identity: dict[str, Any],
+    resume: bool,
+    reporter: Reporter,
+) -> TorchFit:
+    """Fit `network`, checkpointing every epoch in `run_dir`.
+
+    The kept weights are the exponential moving average of the epoch with the highest
+    validation accuracy. For one seed, device and thread count the result is the same
+    every time, resumed or not: each epoch draws from generators seeded by (seed, epoch).
+
+    Args:
+        network: float32 [N, 1, 28, 28] → logits; initialised by the caller.
+        identity: what a checkpoint must match to be resumed; JSON values.
+        resume: go on from the last checkpoint if there is a matching one.
+    """
+    run = _Run(network, recipe, train, device)
+    last = run_dir / LAST_FILE
+    if resume and last.exists():
+        tensors, state = load_state(last)
+        if state["identity"] == identity:
+            run.restore(tensors, state)
+    pixels = torch.tensor(train.pixels, device=device)
+    labels = torch.tensor(train.labels, device=device)
+    steps = math.ceil(len(pixels) / recipe.batch_size)
+    bfloat16 = recipe.bfloat16 and has_bfloat16(device)
+    reporter.start(identity["model"], steps * recipe.epochs, steps * len(run.history))
+
+    for epoch in range(len(run.history), recipe.epochs):
+        started = time.monotonic()
+        # Dropout draws from the global generator, order and augmentation from their own.
+        torch.manual_seed(seed * 100_003 + epoch)
+        generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
+        order = torch.randperm(len(pixels), generator=generator).to(device)
+        run.model.train()
+        losses = torch.zeros((), device=device)
+        hits = torch.zeros((), device=device)
+        for step in range(steps):
+            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
+            rate = recipe.learning_rate * one_cycle((epoch + step / steps) / recipe.epochs)
+            for group in run.optimizer.param_groups:
+                group["lr"] = rate
+            batch = augment(pixels[chosen], recipe, generator)
+            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                logits = run.model.logits(batch)
+            logits = logits.float()
+            loss = functional.cross_entropy(
+                logits, labels[chosen], label_smoothing=recipe.label_smoothing
+            )
+            run.optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            run.optimizer.step()
+            run.averaged.update_parameters(run.model)
+            with torch.no_grad():
+                losses += functional.cross_entropy(logits, labels[chosen], reduction="sum")
+                hits += (logits.argmax(1) == labels[chosen]).sum()
+            reporter.step(f"lr {rate:.1e}")
+        probabilities = predict_probabilities(run.averaged.module, validation.pixels)
+        result = Epoch(
+            epoch=epoch + 1,
+            train_loss=losses.item() / len(pixels),
+            train_accuracy=hits.item() / len(pixels),
+            validation_loss=cross_entropy(probabilities, validation.labels),
+            validation_accuracy=accuracy(probabilities, validation.labels),
+            seconds=time.monotonic() - started,
+        )
+        run.close_epoch(result)
+        run.save(last, identity)
+        reporter.epoch(result, recipe.epochs)
+
+    run.model.load_state_dict(run.best)
+    run.model.cpu()
+    temperature = _fit_temperature(run.model, validation)
+    run.model.temperature.fill_(temperature)
+    return TorchFit(
+        run.model,
+        tuple(run.history),
+        run.best_epoch,
+        temperature,
+        "bfloat16" if bfloat16 else "float32",
+    )
