@@ -8,7 +8,7 @@ import sys
 import typer
 
 from fmnist_cli import __version__
-from fmnist_cli.cli import classify, data, evaluate, export, models, train
+from fmnist_cli.cli import bench, classify, data, evaluate, export, models, train
 from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("train-all")(train.train_all)
 app.command("export")(export.export)
 app.command("classify")(classify.classify)
 app.command("evaluate")(evaluate.evaluate)
+app.command("bench")(bench.bench)
 app.command("models")(models.models)
 app.add_typer(data.app, name="data")
 

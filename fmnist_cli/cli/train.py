@@ -58,28 +58,20 @@ def train(
     require_extra("torch", "torchvision", "sklearn", "safetensors", "skops")
     specs = [get_spec(name) for name in dict.fromkeys(models)]
 
-    from fmnist_cli.data.dataset import SPLIT_SEED, data_checksum, find_data_dir, load_split
     from fmnist_cli.training import run
+    from fmnist_cli.training.job import Job, TrainingData
     from fmnist_cli.training.progress import console_reporter
 
     chosen_device = run.choose_device(device)
-    folder = find_data_dir(data_dir)
-    training = load_split("train", folder)
-    validation = load_split("validation", folder)
-    checksum = data_checksum(folder)
+    data = TrainingData.load(data_dir)
     try:
         with console_reporter() as reporter:
             for spec in specs:
                 run.train(
-                    spec,
-                    preset,
-                    training,
-                    validation,
-                    seed=seed,
-                    split_seed=SPLIT_SEED,
-                    data_checksum=checksum,
+                    Job.of(spec, preset.value, seed),
+                    data,
+                    runs_dir / spec.name,
                     device=chosen_device,
-                    run_dir=runs_dir / spec.name,
                     resume=resume,
                     reporter=reporter,
                 )

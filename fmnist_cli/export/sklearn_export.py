@@ -23,6 +23,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from fmnist_cli.contract import INPUT_NAME
 from fmnist_cli.export.graph import ML_OPSET, OPSET, GraphBuilder, canonical
 from fmnist_cli.models.features import PixelFeatures
+from fmnist_cli.models.svm import SHARPNESS, pair_signs
 
 # Takes the graph, the fitted step and the name of its input [N, D]; returns its output's name.
 Converter = Callable[[GraphBuilder, Any, str], str]
@@ -78,7 +79,7 @@ def _neighbors(graph: GraphBuilder, step: KNeighborsClassifier, features: str) -
 
 
 def _calibrated_svc(graph: GraphBuilder, step: CalibratedClassifierCV, features: str) -> str:
-    """One-against-one RBF decisions, scikit-learn's votes, one sigmoid per class.
+    """One-against-one RBF decisions, their soft votes, one sigmoid per class.
 
     exp(-γ|x - s|²) is exp(2γ x·s - γ|s|² - γ|x|²), one product for all support vectors.
     Each support vector takes part only in its own class's nine decisions, so the second
@@ -105,24 +106,12 @@ def _calibrated_svc(graph: GraphBuilder, step: CalibratedClassifierCV, features:
 
     pairs = list(combinations(range(classes), 2))
     pick = np.zeros((classes * (classes - 1), len(pairs)))
-    sign = np.zeros((len(pairs), classes))
     for k, (i, j) in enumerate(pairs):
         # libsvm keeps the coefficients of class i against j in row j - 1, of j against i in row i.
-        pick[i * (classes - 1) + j - 1, k] = pick[j * (classes - 1) + i, k] = 1
-        sign[k, i], sign[k, j] = 1, -1
-    decisions = graph.add(
-        "Gemm", sums, graph.constant(pick, "f4"), graph.constant(machine.intercept_, "f4")
-    )
-    signs = graph.constant(sign, "f4")
-    # Votes: the second class of a pair wins a negative decision, the first all others.
-    lost = graph.add("Less", decisions, graph.constant(0, "f4"))
-    won = graph.add("MatMul", graph.add("Cast", lost, to=TensorProto.FLOAT), signs)
-    votes = graph.add("Sub", graph.constant((sign > 0).sum(axis=0), "f4"), won)
-    # Ties are broken by the sum of decisions, squeezed below half a vote.
-    margin = graph.add("MatMul", decisions, signs)
-    size_ = graph.add("Add", graph.add("Abs", margin), graph.constant(1, "f4"))
-    squeezed = graph.add("Div", margin, graph.add("Mul", size_, graph.constant(3, "f4")))
-    scores = graph.add("Add", votes, squeezed)
+        pick[i * (classes - 1) + j - 1, k] = pick[j * (classes - 1) + i, k] = SHARPNESS
+    offsets = graph.constant(SHARPNESS * machine.intercept_, "f4")
+    votes = graph.add("Tanh", graph.add("Gemm", sums, graph.constant(pick, "f4"), offsets))
+    scores = graph.add("MatMul", votes, graph.constant(pair_signs(classes), "f4"))
 
     slopes = graph.constant([-c.a_ for c in calibrated.calibrators], "f4")
     shifts = graph.constant([-c.b_ for c in calibrated.calibrators], "f4")

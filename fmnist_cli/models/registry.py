@@ -41,7 +41,7 @@ class ModelSpec:
 
 
 # atol: float32 sums in another order differ by about 1e-6 in a probability. KNN votes with
-# 1/distance and SVM compares 45 pairwise decisions, so rounding is amplified there.
+# 1/distance and SVM adds up thousands of kernel values, so rounding is amplified there.
 _SPECS = (
     ModelSpec("logreg", "Logistic regression", "sklearn", "fmnist_cli.models.logreg", 1e-5),
     ModelSpec("svm", "SVM (RBF kernel)", "sklearn", "fmnist_cli.models.svm", 1e-3),

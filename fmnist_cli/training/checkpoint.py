@@ -28,7 +28,7 @@ LAST_FILE = "last.safetensors"
 # skops loads nothing outside its own list and these; no file can name code of its choice.
 TRUSTED_TYPES = [
     "fmnist_cli.models.features.PixelFeatures",
-    "fmnist_cli.models.svm.AcceleratedSVC",
+    "fmnist_cli.models.svm.SoftVoteSVC",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.model_selection._split.StratifiedKFold",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_cli.errors import ModelError
+from fmnist_cli.machine import Machine as Machine
 
 RECORD_FILE = "record.json"
 
@@ -30,31 +29,6 @@ class Epoch:
     validation_loss: float
     validation_accuracy: float
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The kind of machine a run was made on; no names, no paths."""
-
-    processor: str
-    cores: int
-    device: str
-    system: str
-
-    @classmethod
-    def current(cls, device: str = "cpu") -> Machine:
-        """The machine this runs on; `device` says where the training steps ran."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return cls(_processor(), cores or 1, device, platform.system())
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from fmnist_cli.errors import ModelError, TrainingError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.files import write_text
 from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.models.registry import ModelSpec
 from fmnist_cli.training import sklearn_fit, torch_fit
 from fmnist_cli.training.checkpoint import (
@@ -30,6 +31,7 @@ from fmnist_cli.training.checkpoint import (
     save_pipeline,
     save_tensors,
 )
+from fmnist_cli.training.job import Job, TrainingData, matches
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import RECORD_FILE, Epoch, Machine, TrainingRecord
 
@@ -93,26 +95,21 @@ def _versions(framework: str) -> Mapping[str, str]:
     return {"fmnist-cli": __version__} | {name: version(name) for name in ("numpy", framework)}
 
 
-def is_finished(run_dir: Path, identity: Mapping[str, Any]) -> bool:
-    """Whether `run_dir` holds a finished run of exactly this configuration."""
+def _finished(run_dir: Path, identity: Mapping[str, Any]) -> TrainingRecord | None:
+    """The record in `run_dir` if it is of exactly this run."""
     try:
         record = TrainingRecord.read(run_dir)
     except ModelError:
-        return False
-    return all(asdict(record)[key] == value for key, value in identity.items())
+        return None
+    return record if matches(asdict(record), identity) else None
 
 
 def train(
-    spec: ModelSpec,
-    preset: str,
-    train_images: LabelledImages,
-    validation: LabelledImages,
-    *,
-    seed: int,
-    split_seed: int,
-    data_checksum: str,
-    device: torch.device,
+    job: Job,
+    data: TrainingData,
     run_dir: Path,
+    *,
+    device: torch.device,
     resume: bool,
     reporter: Reporter,
 ) -> TrainingRecord:
@@ -121,41 +118,32 @@ def train(
     An interrupted fit of a PyTorch model leaves its last epoch in the folder; with
     `resume` it goes on from there, and a run already finished is not repeated.
     """
-    module = spec.load()
-    recipe = module.RECIPES[preset]
-    identity: dict[str, Any] = {
-        "model": spec.name,
-        "preset": preset,
-        "seed": seed,
-        "recipe": asdict(recipe),
-        "data_checksum": data_checksum,
-        "split_seed": split_seed,
-    }
-    if resume and is_finished(run_dir, identity):
-        record = TrainingRecord.read(run_dir)
+    spec, recipe, seed = job.spec, job.recipe, job.seed
+    identity = job.identity(data)
+    if resume and (record := _finished(run_dir, identity)):
         reporter.start(spec.name, 1, 1)
-        reporter.finish(f"already trained: validation {record.validation_accuracy:.2%}, found")
+        reporter.finish(f"already trained: validation accuracy {record.validation_accuracy:.2%}")
         return record
     # From here on the old result is void: a folder must never mix two runs.
     (run_dir / RECORD_FILE).unlink(missing_ok=True)
     run_dir.mkdir(parents=True, exist_ok=True)
-    images = subset(train_images, recipe.samples, seed)
+    data = replace(data, train=subset(data.train, recipe.samples, seed))
+    validation = data.validation
 
     started = time.monotonic()
     history: tuple[Epoch, ...]
     temperature, best_epoch, converged, precision = 1.0, 0, True, "float64"
     native: NativeModel
-    if spec.framework == "torch":
+    module = spec.load()
+    if isinstance(recipe, TorchRecipe):
         torch.manual_seed(seed)
         fit = torch_fit.fit_torch(
             module.build(),
             recipe,
-            images,
-            validation,
-            seed=seed,
-            device=device,
-            run_dir=run_dir,
+            data,
+            run_dir,
             identity=identity,
+            device=device,
             resume=resume,
             reporter=reporter,
         )
@@ -166,11 +154,7 @@ def train(
         seconds = sum(epoch.seconds for epoch in history)
     else:
         fitted = sklearn_fit.fit_sklearn(
-            module.build(seed, **recipe.params),
-            images,
-            validation,
-            name=spec.name,
-            reporter=reporter,
+            module.build(seed, **recipe.params), data, name=spec.name, reporter=reporter
         )
         history, converged = fitted.history, fitted.converged
         save_pipeline(run_dir / PIPELINE_FILE, fitted.pipeline)
@@ -180,7 +164,7 @@ def train(
     probabilities = native.probabilities(validation.pixels)
     record = TrainingRecord(
         **identity,
-        train_images=len(images.labels),
+        train_images=len(data.train),
         best_epoch=best_epoch,
         history=history,
         validation_accuracy=accuracy(probabilities, validation.labels),

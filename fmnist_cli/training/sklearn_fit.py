@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from fmnist_cli.contract import Pixels, Probabilities
-from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
+from fmnist_cli.training.job import TrainingData
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 
@@ -37,15 +37,9 @@ def predict_probabilities(pipeline: Any, pixels: Pixels, batch_size: int = 1000)
     return np.concatenate(batches).astype(np.float32)
 
 
-def fit_sklearn(
-    pipeline: Any,
-    train: LabelledImages,
-    validation: LabelledImages,
-    *,
-    name: str,
-    reporter: Reporter,
-) -> SklearnFit:
+def fit_sklearn(pipeline: Any, data: TrainingData, *, name: str, reporter: Reporter) -> SklearnFit:
     """Fit every step of `pipeline` in turn, then measure it once."""
+    train, validation = data.train, data.validation
     started = time.monotonic()
     stages = len(pipeline.steps)
     reporter.start(name, stages + 1)

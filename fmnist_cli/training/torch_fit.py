@@ -22,6 +22,7 @@ from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.training.augment import augment
 from fmnist_cli.training.checkpoint import LAST_FILE, load_state, save_tensors
+from fmnist_cli.training.job import TrainingData, matches
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 
@@ -160,13 +161,11 @@ def _fit_temperature(model: PixelClassifier, validation: LabelledImages) -> floa
 def fit_torch(
     network: nn.Module,
     recipe: TorchRecipe,
-    train: LabelledImages,
-    validation: LabelledImages,
-    *,
-    seed: int,
-    device: torch.device,
+    data: TrainingData,
     run_dir: Path,
+    *,
     identity: dict[str, Any],
+    device: torch.device,
     resume: bool,
     reporter: Reporter,
 ) -> TorchFit:
@@ -178,14 +177,15 @@ def fit_torch(
 
     Args:
         network: float32 [N, 1, 28, 28] → logits; initialised by the caller.
-        identity: what a checkpoint must match to be resumed; JSON values.
+        identity: of the run (`Job.identity`); a checkpoint of another one is not resumed.
         resume: go on from the last checkpoint if there is a matching one.
     """
+    train, validation, seed = data.train, data.validation, identity["seed"]
     run = _Run(network, recipe, train, device)
     last = run_dir / LAST_FILE
     if resume and last.exists():
         tensors, state = load_state(last)
-        if state["identity"] == identity:
+        if matches(state["identity"], identity):
             run.restore(tensors, state)
     pixels = torch.tensor(train.pixels, device=device)
     labels = torch.tensor(train.labels, device=device)

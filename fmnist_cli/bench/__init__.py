@@ -1,0 +1,1 @@
+"""What a model costs: loading time, latency and throughput beside its accuracy."""

@@ -1,0 +1,33 @@
+"""The machine that a training run or a measurement was made on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The kind of machine a run was made on; no names, no paths."""
+
+    processor: str
+    cores: int
+    device: str
+    system: str
+
+    @classmethod
+    def current(cls, device: str = "cpu") -> Machine:
+        """The machine this runs on; `device` says where the work was done."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return cls(_processor(), cores or 1, device, platform.system())
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

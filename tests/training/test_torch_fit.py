@@ -1,0 +1,145 @@
+"""The training loop: it learns, repeats itself, and resumes as if never interrupted."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from synthetic import data
+from torch import nn
+
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.training.progress import SilentReporter
+from fmnist_cli.training.record import Epoch
+from fmnist_cli.training.torch_fit import TorchFit, fit_torch, one_cycle, predict_probabilities
+
+# No mirroring: it would swap the classes of the synthetic images.
+RECIPE = TorchRecipe(epochs=3, batch_size=20, ema_decay=0.5, translate=1, flip=False, erase=0.2)
+IDENTITY = {"model": "tiny", "seed": 0}
+
+
+class StopsAfter(SilentReporter):
+    """Interrupts in the middle of the epoch after the given one."""
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._seen = 0
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        self._seen = epoch.epoch
+
+    def step(self, text: str) -> None:
+        if self._seen >= self._epoch:
+            raise KeyboardInterrupt
+
+
+def network() -> nn.Module:
+    torch.manual_seed(5)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Dropout(0.1),
+        nn.Linear(784, 10),
+    )  # fmt: skip
+
+
+def fit(folder: Path, *, seed: int = 0, resume: bool = False, stop: int | None = None) -> TorchFit:
+    return fit_torch(
+        network(),
+        RECIPE,
+        data(),
+        folder,
+        identity=IDENTITY | {"seed": seed},
+        device=torch.device("cpu"),
+        resume=resume,
+        reporter=SilentReporter() if stop is None else StopsAfter(stop),
+    )
+
+
+def weights(result: TorchFit) -> dict[str, torch.Tensor]:
+    return result.model.state_dict()
+
+
+def same(one: TorchFit, other: TorchFit) -> bool:
+    pairs = zip(weights(one).values(), weights(other).values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_it_learns_and_records_each_epoch(tmp_path: Path) -> None:
+    result = fit(tmp_path)
+    assert [epoch.epoch for epoch in result.history] == [1, 2, 3]
+    assert result.history[-1].validation_accuracy > 0.9
+    assert result.history[-1].train_loss < result.history[0].train_loss
+    best = max(epoch.validation_accuracy for epoch in result.history)
+    assert result.history[result.best_epoch - 1].validation_accuracy == best
+
+
+def test_a_seed_gives_the_same_weights_and_another_others(tmp_path: Path) -> None:
+    first, again = fit(tmp_path / "a"), fit(tmp_path / "b")
+    assert same(first, again)
+    assert not same(first, fit(tmp_path / "c", seed=1))
+
+
+@pytest.mark.parametrize("stop", [1, 2])
+def test_resumed_equals_uninterrupted(tmp_path: Path, stop: int) -> None:
+    whole = fit(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "cut", stop=stop)
+    resumed = fit(tmp_path / "cut", resume=True)
+    assert same(whole, resumed)
+    assert [e.validation_loss for e in resumed.history] == [
+        e.validation_loss for e in whole.history
+    ]
+
+
+def test_a_checkpoint_of_another_run_is_not_resumed(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path, stop=1)
+    assert same(fit(tmp_path, seed=1, resume=True), fit(tmp_path / "fresh", seed=1))
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
+    rates = [one_cycle(p) for p in np.linspace(0, 1, 101)]
+    top = int(np.argmax(rates))
+    assert rates[top] == pytest.approx(1)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)
+    assert rates == sorted(rates[:top]) + sorted(rates[top:], reverse=True)
+
+
+def test_temperature_softens_an_overconfident_network(tmp_path: Path) -> None:
+    class Overconfident(nn.Module):
+        """Right in about 80 of 100 cases, and sure of it every time."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.tensor([[30.0]]))
+
+        def forward(self, features: torch.Tensor) -> torch.Tensor:
+            noise = torch.Generator().manual_seed(len(features))
+            wrong = torch.rand(len(features), generator=noise) < 0.2
+            truth = torch.arange(len(features)) % 10
+            claimed = torch.where(wrong, (truth + 3) % 10, truth)
+            return nn.functional.one_hot(claimed, 10) * self.scale[0]
+
+    result = fit_torch(
+        Overconfident(),
+        TorchRecipe(epochs=1, learning_rate=0.0, translate=0, flip=False),
+        data(),
+        tmp_path,
+        identity=IDENTITY,
+        device=torch.device("cpu"),
+        resume=False,
+        reporter=SilentReporter(),
+    )
+    assert result.temperature > 3
+    assert result.model.temperature.item() == pytest.approx(result.temperature)
+
+
+def test_probabilities_of_read_only_pixels() -> None:
+    pixels = data().train.pixels[:7].copy()
+    pixels.flags.writeable = False
+    probabilities = predict_probabilities(PixelClassifier(network()), pixels, batch_size=3)
+    assert probabilities.shape == (7, 10)
+    assert math.isclose(float(probabilities.sum()), 7, rel_tol=1e-5)

@@ -1,0 +1,143 @@
+"""Run folders: provenance, subsets, damaged files, and what may be loaded."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from skops.io import dump
+from synthetic import data, images
+
+from fmnist_cli.errors import ModelError, TrainingError
+from fmnist_cli.models.features import PixelFeatures
+from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
+from fmnist_cli.models.registry import get_spec
+from fmnist_cli.training.checkpoint import load_pipeline, load_state, load_tensors, save_pipeline
+from fmnist_cli.training.job import Job
+from fmnist_cli.training.progress import SilentReporter
+from fmnist_cli.training.record import TrainingRecord
+from fmnist_cli.training.run import choose_device, load_native, subset, train
+
+CPU = torch.device("cpu")
+
+
+def mlp_job(seed: int = 0) -> Job:
+    return Job(get_spec("mlp"), "quick", TorchRecipe(epochs=1, batch_size=50, ema_decay=0.5), seed)
+
+
+def run(job: Job, folder: Path, *, resume: bool = False) -> TrainingRecord:
+    return train(job, data(), folder, device=CPU, resume=resume, reporter=SilentReporter())
+
+
+def test_a_finished_run_reads_back_as_it_was(tmp_path: Path) -> None:
+    record = run(mlp_job(), tmp_path)
+    assert TrainingRecord.read(tmp_path) == record
+    assert record.data_checksum == "synthetic"
+    assert record.train_images == 200
+    assert record.recipe["batch_size"] == 50
+    assert record.history[0].validation_accuracy > 0.1
+    assert {path.name for path in tmp_path.iterdir()} == {"record.json", "weights.safetensors"}
+    probabilities = load_native(get_spec("mlp"), tmp_path).probabilities(data().validation.pixels)
+    agreement = (probabilities.argmax(1) == data().validation.labels).mean()
+    assert agreement == pytest.approx(record.validation_accuracy)
+
+
+def test_resume_keeps_a_finished_run_and_repeats_another_one(tmp_path: Path) -> None:
+    first = run(mlp_job(), tmp_path)
+    assert run(mlp_job(), tmp_path, resume=True) == first
+    assert run(mlp_job(seed=1), tmp_path, resume=True).seed == 1
+
+
+def test_a_classical_model_is_reproducible_and_has_curves(tmp_path: Path) -> None:
+    recipe = SklearnRecipe({"trees": 5, "max_leaf_nodes": 20}, samples=100)
+    job = Job(get_spec("random-forest"), "quick", recipe, 3)
+    record = run(job, tmp_path / "a")
+    run(job, tmp_path / "b")
+    assert record.train_images == 100
+    assert len(record.history) == 1
+    pixels = data().validation.pixels
+    one, other = (
+        load_native(job.spec, tmp_path / name).probabilities(pixels) for name in ("a", "b")
+    )
+    assert np.array_equal(one, other)
+
+
+def test_running_out_of_iterations_is_recorded(tmp_path: Path) -> None:
+    job = Job(get_spec("logreg"), "quick", SklearnRecipe({"max_iter": 2}), 0)
+    assert run(job, tmp_path).converged is False
+
+
+def test_subset_takes_equally_of_each_class() -> None:
+    chosen = subset(images(200), 50, seed=0)
+    assert np.bincount(chosen.labels).tolist() == [5] * 10
+    again = subset(images(200), 50, seed=0)
+    assert np.array_equal(chosen.pixels, again.pixels)
+    assert subset(images(200), None, seed=0).pixels.shape[0] == 200
+
+
+def test_cuda_is_not_replaced_by_the_cpu() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises(TrainingError, match="no CUDA device"):
+        choose_device("cuda")
+    assert choose_device("auto") == CPU
+
+
+def test_missing_and_damaged_runs_say_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no finished training run .* fmnist train cnn"):
+        TrainingRecord.read(tmp_path / "cnn")
+    (tmp_path / "record.json").write_text('{"model": "cnn"}')
+    with pytest.raises(ModelError, match="cannot read the training record"):
+        TrainingRecord.read(tmp_path)
+    (tmp_path / "weights.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="cannot read the weights"):
+        load_tensors(tmp_path / "weights.safetensors")
+    with pytest.raises(TrainingError, match="without --resume"):
+        load_state(tmp_path / "weights.safetensors")
+    (tmp_path / "model.skops").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="cannot read the model"):
+        load_pipeline(tmp_path / "model.skops")
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    run(mlp_job(), tmp_path)
+    with pytest.raises(ModelError, match="does not fit the network cnn"):
+        load_native(get_spec("cnn"), tmp_path)
+
+
+class Surprise:
+    """A type of someone else's."""
+
+
+def test_types_outside_the_list_are_not_loaded(tmp_path: Path) -> None:
+    dump(Surprise(), tmp_path / "model.skops")
+    with pytest.raises(ModelError, match="does not load"):
+        load_pipeline(tmp_path / "model.skops")
+
+
+def test_trees_that_point_outside_their_arrays_are_refused(tmp_path: Path) -> None:
+    forest = make_pipeline(
+        PixelFeatures(scale=1.0), RandomForestClassifier(2, max_depth=3, random_state=0)
+    )
+    few = images(50)
+    path = tmp_path / "model.skops"
+    save_pipeline(path, forest.fit(few.pixels, few.labels))
+    load_pipeline(path)  # intact, it loads
+    forest[-1].estimators_[0].tree_.feature[0] = 9999
+    save_pipeline(path, forest)
+    with pytest.raises(ModelError, match="indices are out of range"):
+        load_pipeline(path)
+
+
+def test_run_folders_hold_no_pickle(tmp_path: Path) -> None:
+    run(Job(get_spec("knn"), "quick", SklearnRecipe({"components": 5}), 0), tmp_path)
+    with zipfile.ZipFile(tmp_path / "model.skops") as archive:
+        assert {Path(name).suffix for name in archive.namelist()} <= {".json", ".npy"}
+        schema = json.loads(archive.read("schema.json"))
+    assert schema["__class__"] == "Pipeline"
