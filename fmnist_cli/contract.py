@@ -81,11 +81,15 @@ class ModelCard:
 
         Raises:
             KeyError: a field is missing.
-            ValueError: a field does not parse.
+            ValueError, TypeError: a field does not parse or is of another type.
         """
+        kinds: dict[Any, Any] = {"str": str, "int": int, "float": (int, float)}
         values: dict[str, Any] = {}
         for field in fields(cls):
             text = metadata[field.name]
-            values[field.name] = text if field.type == "str" else json.loads(text)
-        values["class_names"] = tuple(values["class_names"])
+            value = text if field.type == "str" else json.loads(text)
+            if not isinstance(value, kinds.get(field.type, list)):
+                raise TypeError(f"{field.name} is {text!r}")
+            values[field.name] = value
+        values["class_names"] = tuple(map(str, values["class_names"]))
         return cls(**values)

@@ -66,13 +66,32 @@ class Manifest:
                     " export the models again"
                 )
             models = {name: Entry(**entry) for name, entry in values["models"].items()}
+            for entry in models.values():
+                _check(entry)
         except FileNotFoundError:
             raise ModelError(
                 f"there is no {MANIFEST_FILE} in {folder}; run: fmnist export"
             ) from None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"cannot read {path}: {error}; export the models again") from error
-        for name, entry in models.items():
-            if Path(entry.file).name != entry.file:
-                raise ModelError(f"{path}: the file of {name!r} lies outside the folder")
         return cls(models)
+
+
+def _check(entry: Entry) -> None:
+    """Whether what readers of a manifest rely on is there.
+
+    Raises:
+        ValueError, TypeError, KeyError: it is not.
+    """
+    if entry.file == ".." or Path(entry.file).name != entry.file:
+        raise ValueError(f"{entry.file!r} lies outside the folder")
+    numbers = (
+        *(entry.metrics["test"][name] for name in ("accuracy", "loss")),
+        *(entry.training[name] for name in ("seed", "seconds")),
+        entry.bytes,
+        entry.parameters,
+    )
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"a figure of {entry.file} is no number")
+    if not isinstance(entry.training["preset"], str):
+        raise TypeError(f"the preset of {entry.file} is no text")

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from importlib import import_module
 
 import typer
 
 from fmnist_cli import __version__
-from fmnist_cli.cli import bench, classify, data, evaluate, export, models, train
 from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError
 
-app = typer.Typer(
-    help="Train, export, serve and measure Fashion-MNIST classifiers.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.command("train")(train.train)
-app.command("train-all")(train.train_all)
-app.command("export")(export.export)
-app.command("classify")(classify.classify)
-app.command("evaluate")(evaluate.evaluate)
-app.command("bench")(bench.bench)
-app.command("models")(models.models)
-app.add_typer(data.app, name="data")
+# Name → module of this package and the function or sub-application in it.
+COMMANDS = {
+    "train": ("train", "train"),
+    "train-all": ("train", "train_all"),
+    "export": ("export", "export"),
+    "classify": ("classify", "classify"),
+    "evaluate": ("evaluate", "evaluate"),
+    "bench": ("bench", "bench"),
+    "models": ("models", "models"),
+    "data": ("data", "app"),
+}
 
 
 def _version(asked: bool) -> None:
@@ -34,27 +29,46 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
     ),
 ) -> None:
-    pass
+    del version  # handled before
+
+
+def build_app(*names: str) -> typer.Typer:
+    """The application with the commands called `names`, or with all of them.
+
+    Typer inspects every command it knows at each start; a command that is not asked for
+    is not even imported.
+    """
+    app = typer.Typer(
+        help="Train, export, serve and measure Fashion-MNIST classifiers.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        callback=_root,
+    )
+    for name in names or COMMANDS:
+        module, attribute = COMMANDS[name]
+        command = getattr(import_module(f"{__name__}.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def main() -> None:
     """Entry point: user errors become one message and an exit code, never a traceback."""
+    asked = [word for word in sys.argv[1:2] if word in COMMANDS]
     try:
-        app()
+        build_app(*asked)()
     except FmnistError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # while commands are still being imported; later Typer handles it
         sys.stderr.write("interrupted\n")
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output left (`fmnist … | head`). Python would complain once more
-        # when it flushes standard output at exit, so that goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_INTERRUPTED)

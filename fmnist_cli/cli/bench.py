@@ -129,7 +129,7 @@ def bench(
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Measure accuracy, size, loading time, latency and throughput, side by side."""
+    """Accuracy against latency and size, side by side."""
     import platform
     import shlex
     from dataclasses import asdict

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fmnist_cli.cli.options import ModelsDir
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
 
+if TYPE_CHECKING:
+    from fmnist_cli.runtime.rows import Row
+
 
 def _one_of(value: str, allowed: tuple[str, ...], option: str) -> str:
     if value not in allowed:
-        raise UsageError(f"{option} {value!r} is unknown; choose from {', '.join(allowed)}")
+        choices = ", ".join(filter(None, allowed))
+        raise UsageError(f"{option} {value!r} is unknown; choose from {choices}")
     return value
 
 
@@ -54,6 +59,7 @@ def classify(
     """
     from fmnist_cli.prepare import MODES
     from fmnist_cli.runtime.output import open_output, partial_path
+    from fmnist_cli.runtime.quiet import libraries_quiet
     from fmnist_cli.runtime.runner import classify_items
     from fmnist_cli.runtime.session import Session
     from fmnist_cli.runtime.sinks import FORMATS, open_sink
@@ -64,9 +70,12 @@ def classify(
     _one_of(prepare, MODES, "--prepare")
     target = None if output == "-" else Path(output)
     if format_ is None:
-        by_suffix = {entry.suffix: name for name, entry in FORMATS.items()}
-        default = "text" if target is None and sys.stdout.isatty() else "jsonl"
-        format_ = by_suffix.get(target.suffix, "jsonl") if target else default
+        by_suffix = {entry.suffix: name for name, entry in FORMATS.items()} | {"": "jsonl"}
+        if target is not None:
+            suffix = _one_of(target.suffix, tuple(by_suffix), "without --format, the output suffix")
+            format_ = by_suffix[suffix]
+        else:
+            format_ = "text" if sys.stdout.isatty() else "jsonl"
     _one_of(format_, tuple(FORMATS), "--format")
 
     source = open_sources(inputs)
@@ -83,25 +92,28 @@ def classify(
         workers=workers,
     )
     try:
-        first = next(chunks, None)
-        if first is None:
-            skipped = f"; {source.skipped} files of other kinds were skipped" * bool(source.skipped)
-            raise FmnistError(
-                f"no pictures found in {', '.join(map(str, inputs))}{skipped}."
-                " Pictures are told by suffix or content; hidden files are left alone"
-            )
-        with open_output(target) as stream, tally.progress(inputs, shown=not quiet) as advance:
-            sink = open_sink(format_, stream, top_k)
-            rows: list | None = first  # type: ignore[type-arg]
-            while rows is not None:
-                sink.write(rows)
-                if target is None:
-                    stream.flush()
-                tally.add(rows)
-                advance(len(rows))
-                rows = next(chunks, None)
+        with libraries_quiet(), closing(chunks):
+            first = next(chunks, None)
+            if first is None:
+                skipped = f"; {source.skipped} files of other kinds were skipped" * bool(
+                    source.skipped
+                )
+                raise FmnistError(
+                    f"no pictures found in {', '.join(map(str, inputs))}{skipped}."
+                    " Pictures are told by suffix or content; hidden files are left alone"
+                )
+            with open_output(target) as stream, tally.progress(inputs, shown=not quiet) as advance:
+                sink = open_sink(format_, stream, top_k)
+                rows: list[Row] | None = first
+                while rows is not None:
+                    sink.write(rows)
+                    if target is None:
+                        stream.flush()
+                    tally.add(rows)
+                    advance(len(rows))
+                    rows = next(chunks, None)
     except KeyboardInterrupt:
-        kept = f"; the rows so far are in {partial_path(target)}" if target else ""
+        kept = f"; the rows so far are in {partial_path(target)}" if target and tally.total else ""
         sys.stderr.write(f"\ninterrupted after {tally.total} pictures{kept}\n")
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if not quiet:

@@ -61,7 +61,7 @@ def evaluate(
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Measure exported models on labelled images, through ONNX Runtime."""
+    """Accuracy, loss and confusion of exported models."""
     import hashlib
     from dataclasses import asdict
 

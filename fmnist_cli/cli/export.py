@@ -24,7 +24,11 @@ def export(
     ] = Path("exported"),
     data_dir: DataDir = None,
 ) -> None:
-    """Export trained models to ONNX, each checked against its native model first."""
+    """Export trained models to verified ONNX files.
+
+    Each graph is compared with its native model on real test images and written only
+    when both agree. manifest.json beside the files says what they are.
+    """
     require_extra("torch", "torchvision", "onnx", "onnxscript", "sklearn", "skl2onnx", "skops")
     specs = [get_spec(name) for name in dict.fromkeys(models or ())]
 

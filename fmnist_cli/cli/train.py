@@ -54,7 +54,7 @@ def train(
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Train models on Fashion-MNIST; runs are kept in RUNS_DIR/MODEL."""
+    """Train models; each run is kept in RUNS_DIR/MODEL."""
     require_extra("torch", "torchvision", "sklearn", "safetensors", "skops")
     specs = [get_spec(name) for name in dict.fromkeys(models)]
 
@@ -91,5 +91,5 @@ def train_all(
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Train every model of the registry, the quick ones first."""
+    """Train every model of the registry."""
     train(list(REGISTRY), preset, seed, device, resume, data_dir, runs_dir)

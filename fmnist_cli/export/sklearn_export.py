@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
@@ -131,12 +131,21 @@ def _forest(graph: GraphBuilder, step: RandomForestClassifier, features: str) ->
         target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
     )
     (trees,) = (n for n in converted.graph.node if n.op_type == "TreeEnsembleClassifier")
-    # Optional attributes that hold defaults only, a fifth of the file.
-    optional = {"nodes_hitrates", "nodes_missing_value_tracks_true"}
-    kept = [attribute for attribute in trees.attribute if attribute.name not in optional]
-    del trees.attribute[:]
-    trees.attribute.extend(kept)
-    return graph.add_node(trees, [features])[1]
+    return graph.add_node(_slim(trees), [features])[1]
+
+
+def _slim(trees: onnx.NodeProto) -> onnx.NodeProto:
+    """The node without optional attributes that hold defaults and without weights of zero.
+
+    skl2onnx writes all ten weights of every leaf, of which fewer than two are not zero.
+    """
+    values = {a.name: helper.get_attribute_value(a) for a in trees.attribute}
+    for name in ("nodes_hitrates", "nodes_missing_value_tracks_true"):
+        values.pop(name, None)
+    kept = np.flatnonzero(values["class_weights"])
+    for name in ("class_ids", "class_nodeids", "class_treeids", "class_weights"):
+        values[name] = np.asarray(values[name])[kept].tolist()
+    return helper.make_node(trees.op_type, trees.input, trees.output, domain=trees.domain, **values)
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -41,7 +41,7 @@ class SoftVoteSVC(SVC):  # type: ignore[misc]
     votes with tanh(2·decision), equally accurate and smooth, so that an exported graph
     can agree with it.
 
-    Fitting goes through scikit-learn-intelex where that is installed (about 6× faster).
+    Fitting goes through scikit-learn-intelex where that is installed: several times faster.
     The fitted machine is moved back into the attributes of the stock class: it predicts,
     is saved and is exported without the accelerator.
     """
@@ -50,8 +50,8 @@ class SoftVoteSVC(SVC):  # type: ignore[misc]
         """Scores float64 [N, classes] of features [N, D]."""
         # The parent's one-against-one decisions, without its hard votes.
         pairs = self._decision_function(features)
-        scores: npt.NDArray[np.float64] = np.tanh(SHARPNESS * pairs) @ pair_signs(len(self.classes_))
-        return scores
+        votes: npt.NDArray[np.float64] = np.tanh(SHARPNESS * pairs)
+        return votes @ pair_signs(len(self.classes_))
 
     def fit(self, features: Any, labels: Any, sample_weight: Any = None) -> SoftVoteSVC:
         """Fit on features [N, D] and labels [N], as `SVC.fit` does."""

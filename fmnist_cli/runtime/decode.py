@@ -7,12 +7,16 @@ Two paths give the same picture: OpenCV for the plain kinds that make up most fo
 from __future__ import annotations
 
 import io
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from fmnist_cli.contract import SIDE
 from fmnist_cli.errors import ImageError
@@ -25,8 +29,29 @@ Image.MAX_IMAGE_PIXELS = None
 # Threads are the runner's business.
 cv2.setNumThreads(1)
 
+# Named, because Pillow also knows kinds that start other programs (EPS). Loaded beforehand,
+# because Pillow's loading on demand lets one thread miss what another is about to register.
+_PLUGINS = ("Png", "Jpeg", "Gif", "Bmp", "Tiff", "WebP", "Ppm", "Avif")
+for _plugin in _PLUGINS:
+    with suppress(ImportError):  # older releases of Pillow have no AVIF
+        import_module(f"PIL.{_plugin}ImagePlugin")
+_KINDS = tuple(kind for kind in map(str.upper, _PLUGINS) if kind in Image.OPEN)
+
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_PNG_END = b"IEND\xaeB`\x82"
+# Transparency, animation and places for a rotation, which OpenCV reads its own way or not at all.
+_PNG_NOT_PLAIN = {b"tRNS", b"acTL", b"eXIf", b"iTXt", b"zTXt"}
+_PNG_MAX_SIDE = 1_000_000  # libpng's limit within OpenCV
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 
@@ -42,20 +67,51 @@ class _Header:
 def looks_like_image(head: bytes) -> bool:
     """Whether the first 16 bytes (or more) of a file are those of a common picture format."""
     return (
-        head.startswith((_PNG_SIGNATURE, _JPEG_START, b"GIF8", b"BM", b"II*\0", b"MM\0*"))
+        head.startswith((_PNG_SIGNATURE, _JPEG_START, b"GIF8", b"II*\0", b"MM\0*"))
+        or (head[:2] == b"BM" and head[6:10] == bytes(4))  # a text may begin with "BM"
         or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
         or (head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"heic", b"heix", b"mif1"))
     )
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Type of each whole chunk, and where its content starts.
+
+    Raises:
+        ImageError: the checksum of a chunk that the picture needs is wrong.
+    """
+    view = memoryview(data)
+    position = len(_PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        kind = data[position + 4 : position + 8]
+        start = position + 8
+        end = start + int.from_bytes(view[position : position + 4], "big")
+        if end + 4 > len(data):
+            return
+        needed = not kind[0] & 0x20
+        if needed and zlib.crc32(view[start - 4 : end]) != int.from_bytes(
+            view[end : end + 4], "big"
+        ):
+            raise ImageError(f"damaged image: wrong checksum in {kind.decode('latin-1')!r}")
+        yield kind, start
+        position = end + 4
 
 
 def _png_header(data: bytes) -> _Header | None:
     if len(data) < 33 or data[12:16] != b"IHDR":
         return None
     width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    _check_size(width, height)
     grey8 = data[24:26] == b"\x08\x00"
-    # OpenCV returns what it has of a cut-off file, and reads transparency and rotation its own way.
-    plain = grey8 and data.endswith(_PNG_END) and b"tRNS" not in data and b"eXIf" not in data
-    return _Header(width, height, plain, grey8)
+    plain = grey8 and width * height > 0 and max(width, height) <= _PNG_MAX_SIDE
+    whole = False  # OpenCV returns what it has of a cut-off file
+    for kind, start in _png_chunks(data):
+        if kind in _PNG_NOT_PLAIN or (kind == b"tEXt" and data.startswith(b"Raw profile", start)):
+            plain = False
+        if kind == b"IEND":
+            whole = True
+            break
+    return _Header(width, height, plain and whole, grey8)
 
 
 def _jpeg_header(data: bytes) -> _Header | None:
@@ -78,6 +134,9 @@ def _jpeg_header(data: bytes) -> _Header | None:
                 and data.rstrip(b"\0").endswith(_JPEG_END)
                 and (components == 1 or (components == 3 and (width, height) != (SIDE, SIDE)))
             )
+            # OpenCV does not look for a rotation in XMP.
+            plain = plain and data.find(b"tiff:Orientation", 0, position) < 0
+            _check_size(width, height)
             return _Header(width, height, plain, components == 1)
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
     return None
@@ -103,19 +162,24 @@ def decode(data: bytes) -> Picture:
         header = _png_header(data)
     elif data.startswith(_JPEG_START):
         header = _jpeg_header(data)
-    if header is not None:
-        _check_size(header.width, header.height)
-        if header.plain:
-            buffer = np.frombuffer(data, np.uint8)
-            grey = cv2.imdecode(buffer, cv2.IMREAD_GRAYSCALE)
-            if grey is not None:
-                return Picture(np.asarray(grey, np.uint8), header.colorless)
+    if header is not None and header.plain:
+        grey = _decode_plain(data)
+        if grey is not None:
+            return Picture(grey, header.colorless)
     return _decode_complete(data)
+
+
+def _decode_plain(data: bytes) -> npt.NDArray[np.uint8] | None:
+    try:
+        grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:
+        return None  # Pillow knows the reason
+    return None if grey is None else np.asarray(grey, np.uint8)
 
 
 def _decode_complete(data: bytes) -> Picture:
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=_KINDS) as image:
             _check_size(*image.size)
             return _from_pillow(image)
     except UnidentifiedImageError:
@@ -130,18 +194,35 @@ def _decode_complete(data: bytes) -> Picture:
 
 def _from_pillow(image: Image.Image) -> Picture:
     colorless = image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16")
+    if image.size != (SIDE, SIDE):
+        image.draft("L", image.size)  # the luma of a JPEG as it is stored, and as OpenCV gives it
     image.load()
-    upright = ImageOps.exif_transpose(image)
+    upright = _upright(image)
+    if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
+        values = np.asarray(upright)
+        grey = _scaled_to_8_bit(values)
+        transparent = upright.info.get("transparency")
+        if transparent is None:
+            return Picture(grey, True)
+        grey[values == transparent] = 255
+        return Picture(grey, False)
     if upright.has_transparency_data:
         layered = upright.convert("RGBA")
         white = Image.new("RGBA", layered.size, "white")
         return Picture(_luma(Image.alpha_composite(white, layered).convert("RGB")), False)
-    if upright.mode in ("I", "F") or upright.mode.startswith("I;16"):
-        return Picture(_scaled_to_8_bit(np.asarray(upright)), True)
     if upright.mode in ("1", "L"):
-        return Picture(np.asarray(upright.convert("L"), np.uint8), colorless)
+        return Picture(np.array(upright.convert("L"), np.uint8), colorless)
     rgb = upright.convert("RGB")
     return Picture(_luma(rgb), colorless or _has_equal_channels(rgb))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # as hostile as the picture itself, but no reason to reject it
+        return image
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _luma(rgb: Image.Image) -> npt.NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
@@ -74,7 +74,7 @@ def classify_items(
     top_k: int = 3,
     batch_size: int = 64,
     workers: int | None = None,
-) -> Iterator[list[Row]]:
+) -> Generator[list[Row], None, None]:
     """Lists of rows, in the order of `items`, one row for each.
 
     Args:

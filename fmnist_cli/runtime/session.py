@@ -37,12 +37,20 @@ class Session:
             )
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise ModelError(f"{model.path} is not a usable ONNX model: {error}") from error
+        self._path = model.path
         self.card = _check_contract(self._session, model)
 
     def __call__(self, pixels: Pixels) -> Probabilities:
-        """uint8 [N, 28, 28] → float32 [N, classes], rows summing to 1."""
+        """uint8 [N, 28, 28] → float32 [N, classes], rows summing to 1.
+
+        Raises:
+            ModelError: the model gives NaN or infinity.
+        """
         outputs = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})
-        return np.asarray(outputs[0], np.float32)
+        probabilities = np.asarray(outputs[0], np.float32)
+        if not np.isfinite(probabilities).all():
+            raise ModelError(f"{self._path} gives values that are not finite; export it again")
+        return probabilities
 
     def probabilities(self, pixels: Pixels, batch_size: int = 250) -> Probabilities:
         """As a call, but in batches, so that memory does not grow with N."""
@@ -69,8 +77,15 @@ def _check_contract(session: ort.InferenceSession, model: ModelFile) -> ModelCar
         )
     metadata = session.get_modelmeta().custom_metadata_map
     try:
-        return ModelCard.from_metadata(metadata)
+        card = ModelCard.from_metadata(metadata)
     except (KeyError, ValueError, TypeError) as error:
         raise ModelError(
             f"{model.path} has no readable model card ({error}); make it with: fmnist export"
         ) from error
+    columns = outputs[0].shape[-1]
+    if isinstance(columns, int) and columns != len(card.class_names):
+        raise ModelError(
+            f"{model.path} has {columns} outputs, but its model card names"
+            f" {len(card.class_names)} classes; make it again with: fmnist export"
+        )
+    return card

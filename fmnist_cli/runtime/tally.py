@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fmnist_cli.contract import ModelCard
 from fmnist_cli.runtime.rows import Prediction, Row
+from fmnist_cli.runtime.sinks.text import printable
 from fmnist_cli.runtime.sources import open_sources
 
 _EXAMPLES = 5  # rejected inputs named in the summary; all of them are in the rows
@@ -81,6 +82,9 @@ class Tally:
         from rich.console import Console
         from rich.markup import escape
 
+        def shown(text: str) -> str:
+            return escape(printable(text))
+
         seconds = time.monotonic() - self._started
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         labelled = self.total - self.rejected
@@ -101,7 +105,7 @@ class Tally:
             bar = "█" * round(24 * count / most)
             console.print(f"  {escape(name):<{width}}  {count:>8,}  [cyan]{bar}[/cyan]")
         for path, reason in self._examples:
-            console.print(f"  [red]rejected[/red] {escape(path)}: {escape(reason)}")
+            console.print(f"  [red]rejected[/red] {shown(path)}: {shown(reason)}")
         if self.rejected > len(self._examples):
             console.print(f"  … and {self.rejected - len(self._examples):,} more; see the rows")
         if target is not None:

@@ -42,9 +42,9 @@ def tiny_models(tmp_path: Path) -> Path:
             sha256=hashlib.sha256(content).hexdigest(),
             bytes=len(content),
             parameters=parameters,
-            metrics={},
+            metrics={"test": {"images": 8, "accuracy": 0.125, "loss": 2.5}},
             verification={},
-            training={},
+            training={"preset": "quick", "seed": 3, "seconds": 1.0},
         )
     (folder / MANIFEST_FILE).write_text(Manifest(entries).to_json(), encoding="utf-8")
     (folder / "other.onnx").write_bytes(_linear("other", 2, ("left", "right"))[0])

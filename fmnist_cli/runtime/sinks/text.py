@@ -8,7 +8,7 @@ from typing import TextIO
 from fmnist_cli.runtime.rows import Prediction, Row
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """`text` without control characters: a file name must not move the cursor."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
@@ -20,9 +20,9 @@ class TextSink:
         self._stream = stream
 
     def _line(self, row: Row) -> str:
-        path = _printable(row.path)
+        path = printable(row.path)
         if not isinstance(row, Prediction):
-            return f"{'(rejected)':<12} {'':>7}  {path}  {_printable(row.error)}\n"
+            return f"{'(rejected)':<12} {'':>7}  {path}  {printable(row.error)}\n"
         others = ", ".join(f"{c.label} {c.probability:.1%}" for c in row.top[1:])
         return (
             f"{row.label:<12} {row.confidence:>7.1%}  {path}{f'  ({others})' if others else ''}\n"

@@ -45,11 +45,12 @@ def open_sources(paths: Sequence[Path]) -> Source:
     """All inputs as one source, in the order given.
 
     A single folder's pictures are named relative to it. With several inputs each name
-    starts with the folder as typed, so that no two are alike.
+    starts with the folder as typed, so that no two are alike; an input named twice counts once.
 
     Raises:
         UsageError: an input does not exist; nothing is read then.
     """
-    if len(paths) == 1:
-        return open_source(paths[0])
-    return _Chain([open_source(path, prefix=f"{path.as_posix()}/") for path in paths])
+    different = list(dict.fromkeys(paths))
+    if len(different) == 1:
+        return open_source(different[0])
+    return _Chain([open_source(p, prefix=f"{p.as_posix().rstrip('/')}/") for p in different])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from fmnist_cli.errors import ImageError
 from fmnist_cli.runtime.decode import looks_like_image
@@ -13,6 +15,16 @@ from fmnist_cli.runtime.sources.base import Item, read_file
 
 _COMMON = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib"}
 SUFFIXES = _COMMON | {".tif", ".tiff", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm"}
+
+
+_Kind = Literal["folder", "file", "broken", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    identity: tuple[int, int]  # device and inode
+    prefix: str
+    entries: Iterator[os.DirEntry[str]]
 
 
 def _unlistable(reason: str) -> bytes:
@@ -34,40 +46,62 @@ class FolderSource:
 
     def __iter__(self) -> Iterator[Item]:
         self.skipped = 0
-        yield from self._walk(str(self._root), self._prefix, ())
-
-    def _walk(self, folder: str, prefix: str, above: tuple[tuple[int, int], ...]) -> Iterator[Item]:
-        try:
-            status = os.stat(folder)  # noqa: PTH116
-            identity = (status.st_dev, status.st_ino)
-            if identity in above:
-                return
-            with os.scandir(folder) as entries:
-                ordered = sorted(entries, key=lambda entry: entry.name)
-        except OSError as error:
-            name = prefix.rstrip("/") or folder
-            yield Item(name, partial(_unlistable, error.strerror or str(error)))
-            return
-        for entry in ordered:
+        walked: list[_Folder] = []  # from the root down; deeper than the interpreter can recurse
+        yield from self._enter(str(self._root), self._prefix, walked)
+        while walked:
+            folder = walked[-1]
+            entry = next(folder.entries, None)
+            if entry is None:
+                walked.pop()
+                continue
             if entry.name.startswith("."):
                 continue
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir():
-                yield from self._walk(entry.path, f"{name}/", (*above, identity))
-            elif self._is_picture(entry):
+            name = f"{folder.prefix}{entry.name}"
+            kind = _kind(entry)
+            if kind == "folder":
+                yield from self._enter(entry.path, f"{name}/", walked)
+            elif _is_picture(entry, kind):
                 yield Item(name, partial(read_file, entry.path))
             else:
                 self.skipped += 1
 
     @staticmethod
-    def _is_picture(entry: os.DirEntry[str]) -> bool:
-        if os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122
-            # A pipe or socket would block; a dangling link is a picture that cannot be read.
-            return entry.is_file() or entry.is_symlink()
-        if not entry.is_file():
-            return False
+    def _enter(location: str, prefix: str, walked: list[_Folder]) -> Iterator[Item]:
+        """Go down into a folder; one item with the reason when that is impossible."""
         try:
-            with open(entry.path, "rb") as file:  # noqa: PTH123
-                return looks_like_image(file.read(16))
-        except OSError:
-            return True  # it might be one: its row will hold the reason
+            status = os.stat(location)  # noqa: PTH116
+            identity = (status.st_dev, status.st_ino)
+            if any(folder.identity == identity for folder in walked):
+                return
+            with os.scandir(location) as entries:
+                ordered = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            name = prefix.rstrip("/") or location
+            yield Item(name, partial(_unlistable, error.strerror or str(error)))
+            return
+        walked.append(_Folder(identity, prefix, iter(ordered)))
+
+
+def _kind(entry: os.DirEntry[str]) -> _Kind:
+    try:
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+    except OSError:  # a link in a circle, or into a folder that is closed to us
+        return "broken"
+    # A link to nothing is broken, one to a pipe is not.
+    dangling = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
+    return "broken" if dangling else "other"
+
+
+def _is_picture(entry: os.DirEntry[str], kind: _Kind) -> bool:
+    if os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122
+        return kind in ("file", "broken")  # a pipe or socket would block
+    if kind != "file":
+        return False
+    try:
+        with open(entry.path, "rb") as file:  # noqa: PTH123
+            return looks_like_image(file.read(16))
+    except OSError:
+        return True  # it might be one: its row will hold the reason

@@ -1,0 +1,94 @@
+"""Writes the tables of README.md from committed JSON, so that no figure is typed by hand.
+
+Run: python benchmarks/readme_tables.py [--check]
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+# Test accuracy in per cent that the student report states; it names none for KNN.
+REPORT = {"logreg": 83, "svm": 87, "random-forest": 89, "mlp": 85, "cnn": 91, "resnet": 91}
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    align = ["---"] + ["---:"] * (len(header) - 1)
+    return "\n".join("| " + " | ".join(row) + " |" for row in [header, align, *rows])
+
+
+def accuracy_table() -> str:
+    """Accuracy of the shipped graphs, and how each was trained."""
+    manifest = _read(ROOT / "exported" / "manifest.json")["models"]
+    measured = _read(RESULTS / "evaluate-test.json")["models"]
+    rows = []
+    for name, entry in manifest.items():
+        result, training = measured[name], entry["training"]
+        shirt = next(c for c in result["per_class"] if c["label"] == "Shirt")
+        rows.append(
+            [
+                f"`{name}`",
+                f"{REPORT[name]} %" if name in REPORT else "–",
+                f"**{result['accuracy']:.2%}**",
+                f"{training['validation_accuracy']:.2%}",
+                f"{result['loss']:.3f}",
+                f"{shirt['f1']:.3f}",
+                f"{training['seconds'] / 60:.1f} min",
+            ]
+        )
+    header = ["Model", "The report", "Test accuracy", "Validation", "Test loss", "Shirt F1"]
+    return _table([*header, "Training"], rows)
+
+
+def cost_table() -> str:
+    """What each shipped graph costs to run."""
+    document = _read(RESULTS / "bench.json")
+    rows = []
+    for name, result in document["models"].items():
+        timing = result["timing"]
+        rows.append(
+            [
+                f"`{name}`",
+                f"{result['file_bytes'] / 1e6:.2f} MB",
+                f"{result['parameters']:,}",
+                f"{timing['load_s'] * 1000:.0f} ms",
+                f"{timing['latency']['p50_ms']:.3f} ms",
+                f"{timing['images_per_s']:,.0f}",
+            ]
+        )
+    header = ["Model", "Size", "Parameters", "Load", "One image (p50)", "Images per second"]
+    return _table(header, rows)
+
+
+def render(text: str) -> str:
+    """`text` with every marked table written anew."""
+    for name, table in (("accuracy", accuracy_table()), ("cost", cost_table())):
+        block = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
+        pattern = rf"<!-- {name} -->.*?<!-- /{name} -->"
+        text, count = re.subn(pattern, lambda _match, block=block: block, text, flags=re.DOTALL)
+        if count != 1:
+            raise SystemExit(f"README.md has {count} places for the table {name!r}, not 1")
+    return text
+
+
+def main() -> None:
+    """Rewrite README.md, or with --check fail when it would change."""
+    path = ROOT / "README.md"
+    before = path.read_text(encoding="utf-8")
+    after = render(before)
+    if "--check" in sys.argv[1:]:
+        raise SystemExit("README.md is not up to date" if before != after else 0)
+    path.write_text(after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from process import RunFmnist
+from tinymodel import write_exported
+from typer.testing import CliRunner
+
+from fmnist_cli import __version__
+from fmnist_cli.cli import build_app
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.dataset import load_split
+from fmnist_cli.data.files import FILES
+from fmnist_cli.data.idx import write_idx
+from fmnist_cli.errors import DataError
+from fmnist_cli.evaluate.metrics import accuracy
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import open_model
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """The four files with a few random images."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    rng = np.random.default_rng(8)
+    for images, labels, count in ((FILES[0], FILES[1], 120), (FILES[2], FILES[3], 50)):
+        pixels = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        write_idx(folder / images.name, pixels)
+        write_idx(folder / labels.name, (np.arange(count) % 10).astype(np.uint8))
+    return folder
+
+
+def test_evaluate_prints_json_and_nothing_else(
+    run_fmnist: RunFmnist, exported_dir: Path, data_dir: Path
+) -> None:
+    done = run_fmnist(
+        "evaluate", "--json", "-", "--models-dir", exported_dir, "--data-dir", data_dir
+    )
+    assert (done.code, done.stderr) == (0, "")
+    document = json.loads(done.stdout)
+    assert document["version"] == __version__
+    assert document["split"] == "test"
+    assert list(document["models"]) == ["cnn"]
+    result = document["models"]["cnn"]
+    file = open_model("cnn", exported_dir)
+    assert file.entry is not None
+    assert result["sha256"] == file.entry.sha256
+    images = load_split("test", data_dir)
+    expected = accuracy(Session(file).probabilities(images.pixels), images.labels)
+    assert result["accuracy"] == pytest.approx(expected)
+    assert result["images"] == 50
+    assert np.sum(result["confusion"]) == 50
+    assert [c["label"] for c in result["per_class"]] == list(CLASS_NAMES)
+
+
+def test_evaluate_prints_tables_and_writes_json_beside(
+    exported_dir: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "new" / "results.json"
+    by_path = str(exported_dir / "cnn.onnx")
+    arguments = ["--models-dir", str(exported_dir), "--data-dir", str(data_dir)]
+    arguments += ["-m", "cnn", "-m", by_path, "--split", "validation", "--json", str(target)]
+    result = CliRunner().invoke(build_app(), ["evaluate", *arguments])
+    assert result.exit_code == 0
+    assert "Tiny network (cnn) on 10 validation images" in result.stdout
+    assert "weighted avg" in result.stdout
+    assert "true ↓ predicted →" in result.stdout
+    assert "macro F1" in result.stdout.splitlines()[-3]
+    document = json.loads(target.read_text(encoding="utf-8"))
+    assert document["split"] == "validation"
+    assert document["models"]["cnn"] == document["models"][by_path]
+    assert [path.name for path in target.parent.iterdir()] == ["results.json"]
+
+
+def test_evaluate_without_data_names_the_fix(exported_dir: Path, tmp_path: Path) -> None:
+    arguments = ["--models-dir", str(exported_dir), "--data-dir", str(tmp_path)]
+    result = CliRunner().invoke(build_app(), ["evaluate", *arguments])
+    assert isinstance(result.exception, DataError)
+    assert "fmnist data download" in str(result.exception)
+
+
+def test_models_as_json_is_the_manifest(run_fmnist: RunFmnist, exported_dir: Path) -> None:
+    done = run_fmnist("models", "--json", "--models-dir", exported_dir)
+    assert (done.code, done.stderr) == (0, "")
+    manifest = json.loads((exported_dir / "manifest.json").read_text(encoding="utf-8"))
+    assert json.loads(done.stdout) == manifest["models"]
+
+
+def test_models_lists_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
+    folder = write_exported(tmp_path)
+    result = CliRunner().invoke(build_app(), ["models", "--models-dir", str(folder)])
+    assert result.exit_code == 0
+    line = next(line for line in result.stdout.splitlines() if "cnn" in line)
+    assert "12.50%" in line
+    assert "490" in line  # parameters: 49 × 10
+    assert "not exported yet: " in result.stderr
+    assert "cnn" not in result.stderr

@@ -1,0 +1,22 @@
+"""A folder with a tiny exported model, and the command as a process."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from process import RunFmnist, run
+from tinymodel import write_exported
+
+
+@pytest.fixture(scope="session")
+def exported_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one tiny model, `cnn`; not to be written to."""
+    return write_exported(tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="session")
+def run_fmnist(tmp_path_factory: pytest.TempPathFactory) -> RunFmnist:
+    """`fmnist ARGUMENT…` as a process of its own, in an empty folder and home."""
+    return partial(run, home=tmp_path_factory.mktemp("home"))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tinymodel import card_of
+
+from fmnist_cli.contract import CLASS_NAMES, ModelCard
+
+
+def test_there_are_ten_classes_of_different_names() -> None:
+    assert len(CLASS_NAMES) == len(set(CLASS_NAMES)) == 10
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(
+    st.builds(
+        ModelCard,
+        name=st.text(),
+        title=st.text(),
+        version=st.text(),
+        class_names=st.lists(st.text()).map(tuple),
+        data_checksum=st.text(),
+        seed=st.integers(),
+        preset=st.text(),
+        test_accuracy=st.floats(0, 1),
+        temperature=st.floats(0.01, 100),
+        tolerance=st.floats(0, 1),
+    )
+)
+def test_a_card_survives_the_metadata_of_a_file(card: ModelCard) -> None:
+    metadata = card.to_metadata()
+    assert all(isinstance(value, str) for value in metadata.values())
+    assert ModelCard.from_metadata(metadata) == card
+
+
+def test_text_is_stored_as_it_is_and_the_rest_as_json() -> None:
+    metadata = card_of("cnn").to_metadata()
+    assert metadata["title"] == "Tiny network"
+    assert json.loads(metadata["class_names"]) == list(CLASS_NAMES)
+    assert metadata["seed"] == "3"
+
+
+def test_other_metadata_of_the_file_is_ignored() -> None:
+    card = card_of("cnn")
+    assert ModelCard.from_metadata({**card.to_metadata(), "author": "somebody"}) == card
+
+
+@pytest.mark.parametrize("field", ["class_names", "seed", "test_accuracy", "temperature"])
+def test_a_field_of_another_type_is_refused(field: str) -> None:
+    with pytest.raises(TypeError, match=field):
+        ModelCard.from_metadata({**card_of("cnn").to_metadata(), field: '{"a": 1}'})
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(ModelCard)])
+def test_a_missing_field_is_named(field: str) -> None:
+    metadata = card_of("cnn").to_metadata()
+    del metadata[field]
+    with pytest.raises(KeyError, match=field):
+        ModelCard.from_metadata(metadata)
+
+
+@pytest.mark.parametrize("field", ["class_names", "seed", "test_accuracy", "temperature"])
+def test_a_damaged_field_is_an_error(field: str) -> None:
+    with pytest.raises(ValueError, match="Expecting value"):
+        ModelCard.from_metadata({**card_of("cnn").to_metadata(), field: "?"})

@@ -1,0 +1,47 @@
+"""The serving half starts quickly and without the training libraries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+TRAINING = {"torch", "torchvision", "sklearn", "skl2onnx", "onnx", "onnxscript", "plotly", "skops"}
+HEAVY = TRAINING | {"onnxruntime", "cv2", "PIL", "scipy", "pandas", "matplotlib"}
+
+SCRIPT = """
+import importlib, pkgutil, sys
+for name in sys.argv[1:]:
+    module = importlib.import_module(name)
+    for found in pkgutil.walk_packages(getattr(module, "__path__", []), name + "."):
+        importlib.import_module(found.name)
+print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def loaded_by(*modules: str) -> set[str]:
+    """Top-level packages in a fresh interpreter after importing modules and all below them."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *modules], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    loaded = loaded_by("fmnist_cli.cli", "fmnist_cli.errors")
+    assert "typer" in loaded
+    assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        ("fmnist_cli.runtime", "fmnist_cli.prepare"),
+        ("fmnist_cli.evaluate", "fmnist_cli.contract", "fmnist_cli.manifest", "fmnist_cli.data"),
+        ("fmnist_cli.models.registry",),
+    ],
+    ids=lambda modules: modules[0],
+)
+def test_serving_loads_no_training_library(modules: tuple[str, ...]) -> None:
+    assert not loaded_by(*modules) & TRAINING

@@ -1,0 +1,38 @@
+"""The README's figures are those of the committed results, and those of the shipped files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from fmnist_cli.manifest import Manifest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_its_tables_come_from_the_results() -> None:
+    script = ROOT / "benchmarks" / "readme_tables.py"
+    result = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_results_are_of_the_shipped_files() -> None:
+    manifest = Manifest.read(ROOT / "exported")
+    for name in ("evaluate-test.json", "bench.json"):
+        document = json.loads((ROOT / "benchmarks" / "results" / name).read_text())
+        shipped = {name: entry.sha256 for name, entry in manifest.models.items()}
+        assert {n: m["sha256"] for n, m in document["models"].items()} == shipped
+
+
+def test_the_shipped_files_are_those_of_the_manifest() -> None:
+    manifest = Manifest.read(ROOT / "exported")
+    assert len(manifest.models) == 7
+    total = 0
+    for entry in manifest.models.values():
+        content = (ROOT / "exported" / entry.file).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry.sha256
+        total += len(content)
+    assert total <= 60_000_000
