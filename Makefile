@@ -33,7 +33,8 @@ clean:
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "fmnist needs Python 3.11 or newer; run: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "this Python cannot make environments; on Debian: apt install python3-venv" >&2; exit 1; }
 
 # The serving package alone: no torch, no scikit-learn.
 $(VENV)/.serving: pyproject.toml constraints.txt | $(BIN)/python

@@ -20,8 +20,14 @@ class Machine:
     @classmethod
     def current(cls, device: str = "cpu") -> Machine:
         """The machine this runs on; `device` says where the work was done."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return cls(_processor(), cores or 1, device, platform.system())
+        return cls(_processor(), available_cores(), device, platform.system())
+
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity, not the machine's size."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _processor() -> str:

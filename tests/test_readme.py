@@ -27,6 +27,26 @@ def test_the_results_are_of_the_shipped_files() -> None:
         assert {n: m["sha256"] for n, m in document["models"].items()} == shipped
 
 
+# Test accuracy that the shipped models must reach at least.
+FLOORS = {
+    "logreg": 0.843,
+    "svm": 0.899,
+    "random-forest": 0.875,
+    "knn": 0.857,
+    "mlp": 0.885,
+    "cnn": 0.915,
+    "resnet": 0.930,
+}
+
+
+def test_the_shipped_models_are_as_good_as_asked() -> None:
+    document = json.loads((ROOT / "benchmarks" / "results" / "evaluate-test.json").read_text())
+    assert document["split"] == "test"
+    measured = {name: result["accuracy"] for name, result in document["models"].items()}
+    assert list(measured) == list(FLOORS)
+    assert all(measured[name] >= floor for name, floor in FLOORS.items()), measured
+
+
 def test_the_shipped_files_are_those_of_the_manifest() -> None:
     manifest = Manifest.read(ROOT / "exported")
     assert len(manifest.models) == 7

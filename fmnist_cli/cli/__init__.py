@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 
@@ -63,12 +64,21 @@ def build_app(*names: str) -> typer.Typer:
 
 def main() -> None:
     """Entry point: user errors become one message and an exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Tables and labels are UTF-8 everywhere, also where a console's code page is not.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     asked = [word for word in sys.argv[1:2] if word in COMMANDS]
     try:
         build_app(*asked)()
     except FmnistError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_code)
+    except OSError as error:
+        # A full disk, a folder that cannot be written to: the system's words say it best.
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"error: {where}{error.strerror or error}\n")
+        sys.exit(FmnistError.exit_code)
     except KeyboardInterrupt:  # while commands are still being imported; later Typer handles it
         sys.stderr.write("interrupted\n")
         sys.exit(EXIT_INTERRUPTED)

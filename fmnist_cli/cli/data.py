@@ -7,36 +7,20 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from fmnist_cli.cli.options import DataDir
 
 if TYPE_CHECKING:
     from fmnist_cli.data.download import DownloadEvent, Progress
     from fmnist_cli.data.files import DataFile, Split
 
+SplitName = Literal["test", "validation", "train"]
+
 app = typer.Typer(help="Fetch the data set, look at it, write it out as pictures.")
-
-
-class SplitName(StrEnum):
-    """The values of ``--split``."""
-
-    TEST = "test"
-    VALIDATION = "validation"
-    TRAIN = "train"
-
-
-DataDir = Annotated[
-    Path | None,
-    typer.Option(
-        "--data-dir",
-        help="Folder with the data files. Default: $FMNIST_DATA_DIR, ./data/fashion-mnist, "
-        "the user's cache, in this order.",
-        show_default=False,
-    ),
-]
 
 
 @app.command()
@@ -94,7 +78,7 @@ def info(
 @app.command()
 def images(
     out: Annotated[Path, typer.Argument(help="Folder for the pictures; made when missing.")],
-    split: Annotated[SplitName, typer.Option(help="Which images to write.")] = SplitName.TEST,
+    split: Annotated[SplitName, typer.Option(help="Which images to write.")] = "test",
     data_dir: DataDir = None,
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Write the first N only.")
@@ -115,8 +99,7 @@ def images(
     from fmnist_cli.data.dataset import LabelledImages, load_split
     from fmnist_cli.data.images import write_images
 
-    chosen: Split = split.value
-    loaded = load_split(chosen, data_dir)
+    loaded = load_split(split, data_dir)
     part = LabelledImages(loaded.pixels[:limit], loaded.labels[:limit])
     written = write_images(part, out, force=force)
     typer.echo(f"wrote {len(written):,} pictures and labels.csv", err=True)

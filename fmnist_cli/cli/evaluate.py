@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fmnist_cli.cli.options import DataDir, ModelsDir
+from fmnist_cli.errors import ModelError
 
 if TYPE_CHECKING:
     from fmnist_cli.evaluate.metrics import Evaluation
 
 
-class EvaluatedSplit(StrEnum):
-    """Splits that are not trained on."""
-
-    test = "test"
-    validation = "validation"
+EvaluatedSplit = Literal["test", "validation"]  # those that are not trained on
 
 
 def report_text(evaluation: Evaluation) -> str:
@@ -52,9 +48,7 @@ def evaluate(
         list[str] | None,
         typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),
     ] = None,
-    split: Annotated[
-        EvaluatedSplit, typer.Option(help="Labelled images to measure on.")
-    ] = EvaluatedSplit.test,
+    split: Annotated[EvaluatedSplit, typer.Option(help="Labelled images to measure on.")] = "test",
     json_: Annotated[
         str | None, typer.Option("--json", help="File for the results as JSON; - for stdout.")
     ] = None,
@@ -63,24 +57,31 @@ def evaluate(
 ) -> None:
     """Accuracy, loss and confusion of exported models."""
     import hashlib
+    import shlex
     from dataclasses import asdict
 
     from fmnist_cli import __version__
+    from fmnist_cli.contract import CLASS_NAMES
     from fmnist_cli.data.dataset import load_split
     from fmnist_cli.evaluate.metrics import evaluate as measure
     from fmnist_cli.files import write_text
+    from fmnist_cli.machine import available_cores
     from fmnist_cli.manifest import Manifest
-    from fmnist_cli.runtime.runner import available_cores
     from fmnist_cli.runtime.session import Session
     from fmnist_cli.runtime.store import find_models_dir, open_model
 
     names = model or list(Manifest.read(find_models_dir(models_dir)).models)
-    images = load_split(split.value, data_dir)
+    images = load_split(split, data_dir)
     results: dict[str, object] = {}
     summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8}"]
     for name in names:
         file = open_model(name, models_dir)
         session = Session(file, threads=available_cores())
+        if session.card.class_names != CLASS_NAMES:
+            raise ModelError(
+                f"{file.path} knows other classes than Fashion-MNIST, so its accuracy on these"
+                " images means nothing"
+            )
         evaluation = measure(
             session.probabilities(images.pixels), images.labels, session.card.class_names
         )
@@ -91,7 +92,7 @@ def evaluate(
             f" {evaluation.macro.f1:>8.4f}"
         )
         if json_ != "-":
-            title = f"{session.card.title} ({name}) on {evaluation.images:,} {split.value} images"
+            title = f"{session.card.title} ({name}) on {evaluation.images:,} {split} images"
             print(f"{title}, loss {evaluation.loss:.4f}\n")  # noqa: T201
             print(report_text(evaluation), "\n")  # noqa: T201
             print(confusion_text(evaluation), "\n")  # noqa: T201
@@ -99,10 +100,12 @@ def evaluate(
         print("\n".join(summary))  # noqa: T201
     if json_ is None:
         return
+    # File names without their folders: the checksums say which files they were.
+    chosen = [word for one in model or () for word in ("--model", Path(one).name)]
     document = {
-        "command": f"fmnist evaluate --split {split.value}",
+        "command": shlex.join(["fmnist", "evaluate", *chosen, "--split", split]),
         "version": __version__,
-        "split": split.value,
+        "split": split,
         "models": results,
     }
     text = json.dumps(document, indent=2) + "\n"

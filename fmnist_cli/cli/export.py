@@ -29,7 +29,7 @@ def export(
     Each graph is compared with its native model on real test images and written only
     when both agree. manifest.json beside the files says what they are.
     """
-    require_extra("torch", "torchvision", "onnx", "onnxscript", "sklearn", "skl2onnx", "skops")
+    require_extra()
     specs = [get_spec(name) for name in dict.fromkeys(models or ())]
 
     from fmnist_cli.data.dataset import find_data_dir, load_split

@@ -29,12 +29,19 @@ ModelsDir = Annotated[
 ]
 
 
-def require_extra(*packages: str) -> None:
-    """Stop with the right `pip install` when a package of the training extra is missing.
+# What the extra [train] installs and its commands import.
+_TRAIN_PACKAGES = (
+    *("torch", "torchvision", "sklearn", "scipy", "safetensors", "skops"),
+    *("onnx", "onnxscript", "skl2onnx"),
+)
+
+
+def require_extra() -> None:
+    """Stop with the right `pip install` when a package of the extra [train] is missing.
 
     Raises:
         MissingExtraError: names the first missing package.
     """
-    for package in packages:
+    for package in _TRAIN_PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package)

@@ -3,59 +3,43 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
 from fmnist_cli.errors import EXIT_INTERRUPTED
-from fmnist_cli.models.registry import REGISTRY, get_spec
+from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
 
-
-class PresetName(StrEnum):
-    """How much effort to spend."""
-
-    quick = "quick"
-    standard = "standard"
-    best = "best"
-
-
-class DeviceName(StrEnum):
-    """Where PyTorch models are trained."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
+Device = Literal["auto", "cpu", "cuda"]
 
 _Models = Annotated[
     list[str], typer.Argument(metavar="MODEL...", help=f"Any of: {', '.join(REGISTRY)}.")
 ]
 _Preset = Annotated[
-    PresetName,
+    Preset,
     typer.Option(
         help="quick: all seven in minutes, to try; standard: two cores, under 40 minutes;"
         " best: what the shipped models are made with."
     ),
 ]
 _Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random in training.")]
-_Device = Annotated[DeviceName, typer.Option(help="Device for the PyTorch models.")]
+_Device = Annotated[Device, typer.Option(help="Device for the PyTorch models.")]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")]
 
 
 def train(
     models: _Models,
-    preset: _Preset = PresetName.standard,
+    preset: _Preset = "standard",
     seed: _Seed = 0,
-    device: _Device = DeviceName.auto,
+    device: _Device = "auto",
     resume: _Resume = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Train models; each run is kept in RUNS_DIR/MODEL."""
-    require_extra("torch", "torchvision", "sklearn", "safetensors", "skops")
+    require_extra()
     specs = [get_spec(name) for name in dict.fromkeys(models)]
 
     from fmnist_cli.training import run
@@ -65,10 +49,10 @@ def train(
     chosen_device = run.choose_device(device)
     data = TrainingData.load(data_dir)
     try:
-        with console_reporter() as reporter:
+        with console_reporter(len(specs)) as reporter:
             for spec in specs:
                 run.train(
-                    Job.of(spec, preset.value, seed),
+                    Job.of(spec, preset, seed),
                     data,
                     runs_dir / spec.name,
                     device=chosen_device,
@@ -84,9 +68,9 @@ def train(
 
 
 def train_all(
-    preset: _Preset = PresetName.standard,
+    preset: _Preset = "standard",
     seed: _Seed = 0,
-    device: _Device = DeviceName.auto,
+    device: _Device = "auto",
     resume: _Resume = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),

@@ -23,9 +23,8 @@ def write_images(
         images: what to write.
         out: the folder; made when missing.
         labels_csv: write ``labels.csv`` beside them, with the columns file, class_id, label.
-        force: write into a folder that is not empty. Numbered pictures and ``labels.csv`` of
-            an earlier run are replaced, so that the folder holds these images and no others
-            of that kind; all other files stay.
+        force: write into a folder that is not empty. The numbered pictures that an earlier
+            run listed in ``labels.csv`` are replaced; all other files stay.
 
     Returns:
         The paths of the pictures, in data set order.
@@ -47,15 +46,25 @@ def write_images(
     paths = [out / f"{index:0{width}d}.png" for index in range(len(images))]
     try:
         out.mkdir(parents=True, exist_ok=True)
-        stale = {name for name in existing if _NUMBERED.fullmatch(name) or name == LABELS_NAME}
-        for name in stale - {path.name for path in paths}:
-            (out / name).unlink()
+        for name in _written_before(out) - {path.name for path in paths}:
+            (out / name).unlink(missing_ok=True)
+        (out / LABELS_NAME).unlink(missing_ok=True)
         _write_pngs(images, paths)
         if labels_csv:
             _write_labels(images, paths, out / LABELS_NAME)
     except OSError as error:
         raise DataError(f"cannot write to {out} ({error.strerror or error})") from error
     return paths
+
+
+def _written_before(folder: Path) -> set[str]:
+    """Numbered pictures that an earlier run says it wrote; a name alone proves nothing."""
+    try:
+        with (folder / LABELS_NAME).open(newline="", encoding="utf-8") as stream:
+            listed = {row.get("file") or "" for row in csv.DictReader(stream)}
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return set()
+    return {name for name in listed if _NUMBERED.fullmatch(name)}
 
 
 def _visible(folder: Path) -> list[str]:

@@ -18,9 +18,9 @@ from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.export.graph import count_parameters, serialize
 from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.machine import available_cores
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
-from fmnist_cli.runtime.runner import available_cores
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile
 from fmnist_cli.training.record import TrainingRecord

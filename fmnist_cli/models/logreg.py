@@ -8,6 +8,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from fmnist_cli.models.features import PixelFeatures
 from fmnist_cli.models.recipes import SklearnRecipe
 
+# Types that a saved model may hold besides those skops knows to be harmless.
+TRUSTED = ("fmnist_cli.models.features.PixelFeatures",)
+
 RECIPES = {
     "quick": SklearnRecipe({"max_iter": 40}, samples=20_000),
     "standard": SklearnRecipe({"max_iter": 200}),

@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 from fmnist_cli.models.features import PixelFeatures
 from fmnist_cli.models.recipes import SklearnRecipe
 
-SHARPNESS = 2.0  # of the soft votes; higher and lower ones were no better on validation
+SHARPNESS = 2.0  # of the soft votes; chosen on validation
 
 
 def pair_signs(classes: int) -> npt.NDArray[np.float64]:
@@ -37,9 +37,9 @@ class SoftVoteSVC(SVC):  # type: ignore[misc]
     """One-against-one `SVC` whose decision function is a sum of soft votes.
 
     A stock machine counts the pairs that a class wins, a function with steps: where a
-    pair is close to a draw, rounding alone moves a probability by 0.4. Here each pair
-    votes with tanh(2·decision), equally accurate and smooth, so that an exported graph
-    can agree with it.
+    pair is close to a draw, rounding alone turns a vote and moves the probabilities far.
+    Here each pair votes with tanh(2·decision), which is smooth, so that an exported graph
+    can agree with it, and was as accurate on validation.
 
     Fitting goes through scikit-learn-intelex where that is installed: several times faster.
     The fitted machine is moved back into the attributes of the stock class: it predicts,
@@ -73,6 +73,15 @@ class SoftVoteSVC(SVC):  # type: ignore[misc]
         self._sparse, self._effective_probability, self.fit_status_ = False, False, 0
         return self
 
+
+# Types that a saved model may hold besides those skops knows to be harmless.
+TRUSTED = (
+    "fmnist_cli.models.features.PixelFeatures",
+    "fmnist_cli.models.svm.SoftVoteSVC",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.model_selection._split.StratifiedKFold",
+)
 
 RECIPES = {
     "quick": SklearnRecipe({"components": 50}, samples=12_000),

@@ -6,13 +6,10 @@ Adding a preparation is one function and one entry in `PREPARATIONS`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from fmnist_cli.prepare.frame import is_frame, prepare_frame
 from fmnist_cli.prepare.picture import Frame, Picture
 from fmnist_cli.prepare.product import prepare_product
-
-Mode = Literal["auto", "frame", "product"]
 
 PREPARATIONS: dict[str, Callable[[Picture], Frame]] = {
     "frame": prepare_frame,
@@ -20,7 +17,7 @@ PREPARATIONS: dict[str, Callable[[Picture], Frame]] = {
 }
 MODES: tuple[str, ...] = ("auto", *PREPARATIONS)
 
-__all__ = ["MODES", "PREPARATIONS", "Frame", "Mode", "Picture", "choose", "prepare"]
+__all__ = ["MODES", "PREPARATIONS", "Frame", "Picture", "choose", "prepare"]
 
 
 def choose(picture: Picture) -> str:

@@ -22,7 +22,7 @@ from fmnist_cli.contract import SIDE
 from fmnist_cli.errors import ImageError
 from fmnist_cli.prepare.picture import Picture
 
-MAX_PIXELS = 178_956_970  # Pillow's own limit for an error: about 13,400 × 13,400
+MAX_PIXELS = 120_000_000  # the largest phone photos fit; decompression bombs do not
 
 # `decode` checks its own limit from the header; Pillow would warn at half of it.
 Image.MAX_IMAGE_PIXELS = None

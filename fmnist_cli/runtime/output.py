@@ -34,13 +34,18 @@ def open_output(target: Path | None) -> Iterator[TextIO]:
         return
     if target.is_dir():
         raise UsageError(f"--output {str(target)!r} is a folder; give the name of a file")
-    partial = partial_path(target)
+    target = target.resolve()  # behind a link lies the file that is meant
+    # A pipe or device (/dev/null) is written to as it is; a file in its place would be wrong.
+    direct = target.exists() and not target.is_file()
+    written = target if direct else partial_path(target)
     try:
-        stream = partial.open("w", encoding="utf-8", newline="\n")
+        stream = written.open("w", encoding="utf-8", newline="\n")
     except OSError as error:
-        raise UsageError(f"cannot write {partial}: {error.strerror or error}") from error
+        raise UsageError(f"cannot write {written}: {error.strerror or error}") from error
     with stream:
         yield stream
         stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(target)
+        if not direct:
+            os.fsync(stream.fileno())
+    if not direct:
+        written.replace(target)

@@ -7,29 +7,23 @@ many chunks as workers exist at a time, and they are taken up in the order they 
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
+import cv2
 import numpy as np
 
 from fmnist_cli.contract import SIDE, Pixels, Probabilities
 from fmnist_cli.errors import ImageError
+from fmnist_cli.machine import available_cores
 from fmnist_cli.prepare import prepare
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.rows import Candidate, Prediction, Rejected, Row
 from fmnist_cli.runtime.sources.base import Item
 
 Infer = Callable[[Pixels], Probabilities]
-
-
-def available_cores() -> int:
-    """Cores this process may use: its affinity, not the machine's size."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def classify_chunk(
@@ -44,6 +38,9 @@ def classify_chunk(
             frame, prepared = prepare(decode(item.read()), mode)
         except ImageError as error:
             rows[position] = Rejected(item.path, str(error))
+        except (MemoryError, cv2.error) as error:
+            # Too large for this machine, or a shape that OpenCV will not resize.
+            rows[position] = Rejected(item.path, f"cannot be prepared: {error or 'out of memory'}")
         else:
             frames[len(good)] = frame
             good.append((position, prepared))

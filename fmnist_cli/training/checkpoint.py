@@ -9,7 +9,7 @@ runs/<model>/last.safetensors     an unfinished run's whole state, gone once fin
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,6 @@ from fmnist_cli.files import replace_file
 WEIGHTS_FILE = "weights.safetensors"
 PIPELINE_FILE = "model.skops"
 LAST_FILE = "last.safetensors"
-
-# skops loads nothing outside its own list and these; no file can name code of its choice.
-TRUSTED_TYPES = [
-    "fmnist_cli.models.features.PixelFeatures",
-    "fmnist_cli.models.svm.SoftVoteSVC",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "sklearn.tree._tree.Tree",  # indexed without bounds checks, hence `_check_trees`
-]
 
 
 def save_tensors(
@@ -79,8 +69,12 @@ def save_pipeline(path: Path, pipeline: Any) -> None:
     replace_file(path, lambda partial: dump(pipeline, partial))
 
 
-def load_pipeline(path: Path) -> Any:
+def load_pipeline(path: Path, trusted: Sequence[str]) -> Any:
     """A fitted scikit-learn pipeline.
+
+    Args:
+        trusted: types allowed besides those that skops knows to be harmless; no file can
+            name code of its choice.
 
     Raises:
         ModelError: the file is missing, damaged, or holds types outside the allow-list.
@@ -91,7 +85,7 @@ def load_pipeline(path: Path) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        pipeline = load(path, trusted=TRUSTED_TYPES)
+        pipeline = load(path, trusted=list(trusted))
         _check_trees(pipeline)
     except UntrustedTypesFoundException as error:
         raise ModelError(f"{path} holds types that fmnist does not load: {error}") from error

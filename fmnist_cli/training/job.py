@@ -14,6 +14,7 @@ from fmnist_cli.data.dataset import (
     find_data_dir,
     load_split,
 )
+from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
 from fmnist_cli.models.registry import ModelSpec
 
@@ -72,6 +73,19 @@ class Job:
         }
 
 
-def matches(values: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
-    """Whether a record or checkpoint state belongs to the run with this identity."""
-    return all(values.get(key) == value for key, value in identity.items())
+def check_same_run(found: Mapping[str, Any], asked: Mapping[str, Any], run_dir: Path) -> None:
+    """Whether what `run_dir` holds belongs to the run that is to be resumed.
+
+    Raises:
+        TrainingError: it does not; the message names what differs.
+    """
+    differing = [
+        f"{key} {found.get(key)!r}, not {value!r}"
+        for key, value in asked.items()
+        if found.get(key) != value
+    ]
+    if differing:
+        raise TrainingError(
+            f"cannot resume: {run_dir} holds a run with {'; '.join(differing)}."
+            " Give that run's options or another --runs-dir, or start anew without --resume"
+        )

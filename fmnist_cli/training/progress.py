@@ -31,6 +31,9 @@ class Reporter(Protocol):
     def step(self, text: str) -> None:
         """One step is done; `text` holds the current metrics."""
 
+    def stage(self, text: str) -> None:
+        """A part of unknown length begins; `text` names it."""
+
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """One epoch of `epochs` is done."""
 
@@ -45,6 +48,9 @@ class SilentReporter:
         """Nothing."""
 
     def step(self, text: str) -> None:
+        """Nothing."""
+
+    def stage(self, text: str) -> None:
         """Nothing."""
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
@@ -62,23 +68,29 @@ def _epoch_text(epoch: Epoch, epochs: int) -> str:
 
 
 class PlainReporter:
-    """One line per epoch on standard error, for logs and pipes."""
+    """One line per epoch or stage on standard error, for logs and pipes."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: int) -> None:
+        self._models, self._count = models, 0
         self._model = ""
         self._started = 0.0
 
     def _say(self, text: str) -> None:
-        sys.stderr.write(f"{self._model}: {text}\n")
+        sys.stderr.write(f"[{self._count}/{self._models}] {self._model}: {text}\n")
         sys.stderr.flush()
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:
         """Announce the model."""
+        self._count += 1
         self._model, self._started = model, time.monotonic()
         self._say("started" if not done else "resumed")
 
     def step(self, text: str) -> None:
         """Steps are too many for a log."""
+
+    def stage(self, text: str) -> None:
+        """The stage, and how long it took to get there."""
+        self._say(f"{text} (after {time.monotonic() - self._started:.1f} s)")
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """The metrics, and how long the remaining epochs will take at this pace."""
@@ -93,8 +105,9 @@ class PlainReporter:
 class RichReporter:
     """A live bar per model with elapsed time, time left and current metrics."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, models: int) -> None:
         self._console = console
+        self._models, self._count = models, 0
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -122,12 +135,13 @@ class RichReporter:
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:
         """Open the model's bar; without a step count it pulses."""
+        self._count += 1
         self._model, self._epoch = model, ""
         self._progress.reset(
             self._task,
             total=steps,
             completed=done,
-            description=f"{model:<13}",
+            description=f"\\[{self._count}/{self._models}] {model:<13}",
             text="",
             visible=True,
         )
@@ -135,6 +149,10 @@ class RichReporter:
     def step(self, text: str) -> None:
         """Advance the bar by one training step."""
         self._progress.update(self._task, advance=1, text=f"{text}  {self._epoch}")
+
+    def stage(self, text: str) -> None:
+        """Name the stage; the bar pulses, since its length is unknown."""
+        self._progress.update(self._task, text=text)
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """Keep the epoch's metrics on the line."""
@@ -148,11 +166,11 @@ class RichReporter:
 
 
 @contextmanager
-def console_reporter() -> Iterator[Reporter]:
-    """Live bars on a terminal, plain lines elsewhere."""
+def console_reporter(models: int) -> Iterator[Reporter]:
+    """Live bars on a terminal, plain lines elsewhere; for so many models in a row."""
     console = Console(stderr=True)
     if console.is_terminal:
-        with RichReporter(console) as reporter:
+        with RichReporter(console, models) as reporter:
             yield reporter
     else:
-        yield PlainReporter()
+        yield PlainReporter(models)

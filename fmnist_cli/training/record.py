@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_cli.errors import ModelError
-from fmnist_cli.machine import Machine as Machine
+from fmnist_cli.machine import Machine
 
 RECORD_FILE = "record.json"
 
@@ -19,8 +19,9 @@ RECORD_FILE = "record.json"
 class Epoch:
     """One line of the learning curves. Losses are cross-entropies, accuracies 0 to 1.
 
-    Training figures are running means over augmented batches while the weights move;
-    validation figures belong to the averaged weights after the epoch.
+    Of a network, training figures are running means over augmented batches while the
+    weights move; validation figures belong to the averaged weights after the epoch. Of a
+    classical model, training figures are those of the first 5,000 training images.
     """
 
     epoch: int
@@ -50,7 +51,7 @@ class TrainingRecord:
         temperature: fitted on the validation split; 1 where not used.
         converged: whether the optimiser stopped by itself; True where that has no meaning.
         precision: number format of the training steps' matrix products.
-        seconds: wall time of fitting, resumed parts included.
+        seconds: wall time of fitting, resumed parts included; without loading and saving.
         machine: where it ran.
         versions: of the libraries that matter.
         finished: UTC time, ISO 8601.

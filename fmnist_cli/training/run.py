@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError, TrainingError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.files import write_text
+from fmnist_cli.machine import Machine
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.models.registry import ModelSpec
@@ -31,9 +32,11 @@ from fmnist_cli.training.checkpoint import (
     save_pipeline,
     save_tensors,
 )
-from fmnist_cli.training.job import Job, TrainingData, matches
+from fmnist_cli.training.job import Job, TrainingData, check_same_run
 from fmnist_cli.training.progress import Reporter
-from fmnist_cli.training.record import RECORD_FILE, Epoch, Machine, TrainingRecord
+from fmnist_cli.training.record import RECORD_FILE, Epoch, TrainingRecord
+
+_SKLEARN_PACKAGES = ("scikit-learn", "scikit-learn-intelex")
 
 
 class NativeModel(Protocol):
@@ -91,17 +94,13 @@ def subset(images: LabelledImages, samples: int | None, seed: int) -> LabelledIm
     return LabelledImages(images.pixels[chosen], images.labels[chosen])
 
 
-def _versions(framework: str) -> Mapping[str, str]:
-    return {"fmnist-cli": __version__} | {name: version(name) for name in ("numpy", framework)}
-
-
-def _finished(run_dir: Path, identity: Mapping[str, Any]) -> TrainingRecord | None:
-    """The record in `run_dir` if it is of exactly this run."""
-    try:
-        record = TrainingRecord.read(run_dir)
-    except ModelError:
-        return None
-    return record if matches(asdict(record), identity) else None
+def _versions(*packages: str) -> Mapping[str, str]:
+    """Versions of what decided the result; packages that are not installed are left out."""
+    known = {"fmnist-cli": __version__}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            known[package] = version(package)
+    return known
 
 
 def train(
@@ -116,21 +115,25 @@ def train(
     """Fit one model and write its run folder.
 
     An interrupted fit of a PyTorch model leaves its last epoch in the folder; with
-    `resume` it goes on from there, and a run already finished is not repeated.
+    `resume` it goes on from there, and a run already finished is not repeated. A finished
+    run in the folder is replaced only once the new one is finished, too.
+
+    Raises:
+        TrainingError: what is to be resumed is damaged or of another run.
     """
     spec, recipe, seed = job.spec, job.recipe, job.seed
     identity = job.identity(data)
-    if resume and (record := _finished(run_dir, identity)):
+    finished = run_dir / RECORD_FILE
+    if resume and finished.exists():
+        record = TrainingRecord.read(run_dir)
+        check_same_run(asdict(record), identity, run_dir)
         reporter.start(spec.name, 1, 1)
         reporter.finish(f"already trained: validation accuracy {record.validation_accuracy:.2%}")
         return record
-    # From here on the old result is void: a folder must never mix two runs.
-    (run_dir / RECORD_FILE).unlink(missing_ok=True)
     run_dir.mkdir(parents=True, exist_ok=True)
     data = replace(data, train=subset(data.train, recipe.samples, seed))
     validation = data.validation
 
-    started = time.monotonic()
     history: tuple[Epoch, ...]
     temperature, best_epoch, converged, precision = 1.0, 0, True, "float64"
     native: NativeModel
@@ -149,17 +152,18 @@ def train(
         )
         history, best_epoch, temperature = fit.history, fit.best_epoch, fit.temperature
         precision = fit.precision
+        # The old result stands until here; from here on the folder must not mix two runs.
+        finished.unlink(missing_ok=True)
         save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict())
         native = TorchModel(fit.model)
-        seconds = sum(epoch.seconds for epoch in history)
     else:
         fitted = sklearn_fit.fit_sklearn(
             module.build(seed, **recipe.params), data, name=spec.name, reporter=reporter
         )
         history, converged = fitted.history, fitted.converged
+        finished.unlink(missing_ok=True)
         save_pipeline(run_dir / PIPELINE_FILE, fitted.pipeline)
         native = SklearnModel(fitted.pipeline)
-        seconds = time.monotonic() - started
 
     probabilities = native.probabilities(validation.pixels)
     record = TrainingRecord(
@@ -172,11 +176,13 @@ def train(
         temperature=temperature,
         converged=converged,
         precision=precision,
-        seconds=seconds,
+        seconds=sum(epoch.seconds for epoch in history),
         machine=Machine.current(device.type if spec.framework == "torch" else "cpu"),
-        versions=_versions("torch" if spec.framework == "torch" else "scikit-learn"),
+        versions=_versions(
+            "numpy", *(("torch",) if spec.framework == "torch" else _SKLEARN_PACKAGES)
+        ),
     )
-    write_text(run_dir / RECORD_FILE, record.to_json())
+    write_text(finished, record.to_json())
     (run_dir / LAST_FILE).unlink(missing_ok=True)
     reporter.finish(f"validation accuracy {record.validation_accuracy:.2%}")
     return record
@@ -189,7 +195,7 @@ def load_native(spec: ModelSpec, run_dir: Path) -> NativeModel:
         ModelError: the folder's files are missing, damaged or of another architecture.
     """
     if spec.framework == "sklearn":
-        return SklearnModel(load_pipeline(run_dir / PIPELINE_FILE))
+        return SklearnModel(load_pipeline(run_dir / PIPELINE_FILE, spec.load().TRUSTED))
     model = PixelClassifier(spec.load().build())
     try:
         model.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))

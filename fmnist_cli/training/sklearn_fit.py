@@ -41,23 +41,23 @@ def fit_sklearn(pipeline: Any, data: TrainingData, *, name: str, reporter: Repor
     """Fit every step of `pipeline` in turn, then measure it once."""
     train, validation = data.train, data.validation
     started = time.monotonic()
-    stages = len(pipeline.steps)
-    reporter.start(name, stages + 1)
+    reporter.start(name, None)  # nobody knows how long a solver takes
     features: Any = train.pixels
     with warnings.catch_warnings(record=True) as caught:
         # Running out of iterations is the quick preset's choice: recorded, not an error.
         warnings.simplefilter("always", ConvergenceWarning)
         for stage, step in pipeline.steps[:-1]:
-            reporter.step(stage)
+            reporter.stage(stage)
             features = step.fit_transform(features, train.labels)
-        reporter.step(f"{pipeline.steps[-1][0]} on {len(features)} × {features.shape[1]} features")
+        reporter.stage(f"{pipeline.steps[-1][0]} on {len(features)} × {features.shape[1]} features")
         pipeline.steps[-1][1].fit(features, train.labels)
+    seconds = time.monotonic() - started
     for warning in caught:
         if not issubclass(warning.category, ConvergenceWarning):
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-    reporter.step("measuring")
+    reporter.stage("measuring")
     sample = slice(0, _SAMPLE)
     train_probabilities = predict_probabilities(pipeline, train.pixels[sample])
     probabilities = predict_probabilities(pipeline, validation.pixels)
@@ -67,7 +67,7 @@ def fit_sklearn(pipeline: Any, data: TrainingData, *, name: str, reporter: Repor
         train_accuracy=accuracy(train_probabilities, train.labels[sample]),
         validation_loss=cross_entropy(probabilities, validation.labels),
         validation_accuracy=accuracy(probabilities, validation.labels),
-        seconds=time.monotonic() - started,
+        seconds=seconds,
     )
     converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
     return SklearnFit(pipeline, (only,), converged)

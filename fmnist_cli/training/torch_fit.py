@@ -22,7 +22,7 @@ from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.training.augment import augment
 from fmnist_cli.training.checkpoint import LAST_FILE, load_state, save_tensors
-from fmnist_cli.training.job import TrainingData, matches
+from fmnist_cli.training.job import TrainingData, check_same_run
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 
@@ -172,25 +172,33 @@ def fit_torch(
     """Fit `network`, checkpointing every epoch in `run_dir`.
 
     The kept weights are the exponential moving average of the epoch with the highest
-    validation accuracy. For one seed, device and thread count the result is the same
-    every time, resumed or not: each epoch draws from generators seeded by (seed, epoch).
+    validation accuracy. On one kind of machine, with one seed and thread count, the result
+    is the same every time, resumed or not: each epoch draws from generators seeded by
+    (seed, epoch).
 
     Args:
         network: float32 [N, 1, 28, 28] → logits; initialised by the caller.
-        identity: of the run (`Job.identity`); a checkpoint of another one is not resumed.
-        resume: go on from the last checkpoint if there is a matching one.
+        identity: of the run (`Job.identity`), kept in its checkpoints.
+        resume: go on from the last checkpoint if there is one.
+
+    Raises:
+        TrainingError: the checkpoint to resume from is damaged or of another run.
     """
     train, validation, seed = data.train, data.validation, identity["seed"]
     run = _Run(network, recipe, train, device)
     last = run_dir / LAST_FILE
+    bfloat16 = recipe.bfloat16 and has_bfloat16(device)
+    precision = "bfloat16" if bfloat16 else "float32"
+    # The arithmetic is part of the result, so a run goes on where it began.
+    identity = identity | {"device": device.type, "precision": precision}
     if resume and last.exists():
         tensors, state = load_state(last)
-        if matches(state["identity"], identity):
-            run.restore(tensors, state)
+        check_same_run(state["identity"], identity, run_dir)
+        run.restore(tensors, state)
+    torch.backends.cudnn.deterministic = True
     pixels = torch.tensor(train.pixels, device=device)
     labels = torch.tensor(train.labels, device=device)
     steps = math.ceil(len(pixels) / recipe.batch_size)
-    bfloat16 = recipe.bfloat16 and has_bfloat16(device)
     reporter.start(identity["model"], steps * recipe.epochs, steps * len(run.history))
 
     for epoch in range(len(run.history), recipe.epochs):
@@ -244,5 +252,5 @@ def fit_torch(
         tuple(run.history),
         run.best_epoch,
         temperature,
-        "bfloat16" if bfloat16 else "float32",
+        precision,
     )

@@ -77,7 +77,7 @@ def test_interrupted_training_resumes(data_dir: Path, tmp_path: Path) -> None:
     resumed = subprocess.run(
         [*line, "--resume"], capture_output=True, check=True, text=True, env=environment(tmp_path)
     )
-    assert "cnn: resumed" in resumed.stderr
+    assert "[1/1] cnn: resumed" in resumed.stderr
     assert "epoch 1/" not in resumed.stderr
     record = json.loads((tmp_path / "cnn" / "record.json").read_text())
     assert [epoch["epoch"] for epoch in record["history"]] == list(

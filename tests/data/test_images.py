@@ -72,7 +72,7 @@ def test_hidden_files_do_not_count(tmp_path: Path) -> None:
 
 def test_force_replaces_an_earlier_run_and_nothing_else(tmp_path: Path) -> None:
     write_images(some_images(9, seed=1), tmp_path)
-    for kept in ("holiday.jpg", "7.png", "00003.jpg"):
+    for kept in ("holiday.jpg", "7.png", "00003.jpg", "20240131.png"):
         (tmp_path / kept).write_bytes(b"mine")
     images = some_images(3, seed=2)
     paths = write_images(images, tmp_path, force=True)
@@ -81,6 +81,7 @@ def test_force_replaces_an_earlier_run_and_nothing_else(tmp_path: Path) -> None:
         "00001.png",
         "00002.png",
         "00003.jpg",
+        "20240131.png",
         "7.png",
         "holiday.jpg",
         "labels.csv",

@@ -11,10 +11,10 @@ import torch
 from synthetic import data, images
 
 from fmnist_cli.contract import CLASS_NAMES, ModelCard
-from fmnist_cli.errors import FmnistError, ModelError, VerificationError
+from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.run import export, update_manifest
 from fmnist_cli.export.verify import verify
-from fmnist_cli.manifest import Entry, Manifest
+from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, get_spec
 from fmnist_cli.runtime.session import Session
@@ -143,6 +143,18 @@ class TestVerify:
     def test_rows_that_do_not_sum_to_one_fail(self) -> None:
         self.fails(lambda p: self.native(p) * np.float32(0.9), "no probability distributions")
 
+    def test_nan_on_either_side_fails(self) -> None:
+        def broken(pixels: np.ndarray) -> np.ndarray:
+            return np.full((len(pixels), 10), np.nan, np.float32)
+
+        self.fails(broken, "no probability distributions")
+        with pytest.raises(VerificationError, match="disagrees"):
+            verify("m", broken, self.native, self.pixels, 1.0)
+
+    def test_too_few_images_are_no_proof(self) -> None:
+        with pytest.raises(VerificationError, match="too few"):
+            verify("m", self.native, self.native, self.pixels[:32], 1e-4)
+
     def test_another_shape_fails(self) -> None:
         self.fails(lambda p: self.native(p)[:, :9], "the graph gives")
 
@@ -163,5 +175,3 @@ def test_a_graph_that_disagrees_is_not_written(runs: Path, tmp_path: Path) -> No
 def test_a_run_of_another_model_is_refused(runs: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds a run of 'mlp', not of 'cnn'"):
         export(get_spec("cnn"), runs / "mlp", tmp_path, SPLITS)
-    assert issubclass(ModelError, FmnistError)
-    assert isinstance(Manifest({}).models.get("cnn"), Entry | None)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,29 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         open_output(missing),
     ):
         pass
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    try:
+        os.mkfifo(pipe)
+    except (AttributeError, OSError):
+        pytest.skip("this system has no named pipes")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with open_output(pipe) as stream:
+            stream.write("row\n")
+        assert os.read(reader, 100) == b"row\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
+    link = tmp_path / "link.jsonl"
+    link.symlink_to("target.jsonl")
+    with open_output(link) as stream:
+        stream.write("row\n")
+    assert link.is_symlink()
+    assert (tmp_path / "target.jsonl").read_text() == "row\n"

@@ -12,10 +12,11 @@ from pictures import encoded, frame, smooth
 
 from fmnist_cli.contract import CLASS_NAMES, Pixels, Probabilities
 from fmnist_cli.errors import ImageError
+from fmnist_cli.machine import available_cores
 from fmnist_cli.prepare import prepare
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.rows import Prediction, Rejected, Row
-from fmnist_cli.runtime.runner import Infer, available_cores, classify_items
+from fmnist_cli.runtime.runner import Infer, classify_items
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.sources.base import Item
 from fmnist_cli.runtime.store import open_model

@@ -11,6 +11,7 @@ import torch
 from synthetic import data
 from torch import nn
 
+from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.training.progress import SilentReporter
@@ -94,10 +95,12 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, stop: int) -> None:
     ]
 
 
-def test_a_checkpoint_of_another_run_is_not_resumed(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         fit(tmp_path, stop=1)
-    assert same(fit(tmp_path, seed=1, resume=True), fit(tmp_path / "fresh", seed=1))
+    with pytest.raises(TrainingError, match=r"cannot resume: .* seed 0, not 1"):
+        fit(tmp_path, seed=1, resume=True)
+    assert same(fit(tmp_path, resume=True), fit(tmp_path / "fresh"))
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:

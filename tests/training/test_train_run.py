@@ -21,7 +21,7 @@ from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training.checkpoint import load_pipeline, load_state, load_tensors, save_pipeline
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.progress import SilentReporter
-from fmnist_cli.training.record import TrainingRecord
+from fmnist_cli.training.record import Epoch, TrainingRecord
 from fmnist_cli.training.run import choose_device, load_native, subset, train
 
 CPU = torch.device("cpu")
@@ -48,10 +48,28 @@ def test_a_finished_run_reads_back_as_it_was(tmp_path: Path) -> None:
     assert agreement == pytest.approx(record.validation_accuracy)
 
 
-def test_resume_keeps_a_finished_run_and_repeats_another_one(tmp_path: Path) -> None:
+def test_resume_keeps_a_finished_run_and_refuses_another_one(tmp_path: Path) -> None:
     first = run(mlp_job(), tmp_path)
     assert run(mlp_job(), tmp_path, resume=True) == first
-    assert run(mlp_job(seed=1), tmp_path, resume=True).seed == 1
+    with pytest.raises(TrainingError, match=r"seed 0, not 1.*--runs-dir"):
+        run(mlp_job(seed=1), tmp_path, resume=True)
+    assert TrainingRecord.read(tmp_path) == first
+    assert run(mlp_job(seed=1), tmp_path).seed == 1
+
+
+def test_a_finished_run_stands_until_the_next_one_is_finished(tmp_path: Path) -> None:
+    class Interrupts(SilentReporter):
+        def epoch(self, epoch: Epoch, epochs: int) -> None:
+            raise KeyboardInterrupt
+
+    first = run(mlp_job(), tmp_path)
+    pixels = data().validation.pixels
+    before = load_native(get_spec("mlp"), tmp_path).probabilities(pixels)
+    with pytest.raises(KeyboardInterrupt):
+        train(mlp_job(seed=1), data(), tmp_path, device=CPU, resume=False, reporter=Interrupts())
+    assert TrainingRecord.read(tmp_path) == first
+    after = load_native(get_spec("mlp"), tmp_path).probabilities(pixels)
+    assert np.array_equal(before, after)
 
 
 def test_a_classical_model_is_reproducible_and_has_curves(tmp_path: Path) -> None:
@@ -102,7 +120,7 @@ def test_missing_and_damaged_runs_say_what_to_do(tmp_path: Path) -> None:
         load_state(tmp_path / "weights.safetensors")
     (tmp_path / "model.skops").write_bytes(b"nonsense")
     with pytest.raises(ModelError, match="cannot read the model"):
-        load_pipeline(tmp_path / "model.skops")
+        load_pipeline(tmp_path / "model.skops", ())
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
@@ -118,7 +136,7 @@ class Surprise:
 def test_types_outside_the_list_are_not_loaded(tmp_path: Path) -> None:
     dump(Surprise(), tmp_path / "model.skops")
     with pytest.raises(ModelError, match="does not load"):
-        load_pipeline(tmp_path / "model.skops")
+        load_pipeline(tmp_path / "model.skops", ())
 
 
 def test_trees_that_point_outside_their_arrays_are_refused(tmp_path: Path) -> None:
@@ -128,11 +146,12 @@ def test_trees_that_point_outside_their_arrays_are_refused(tmp_path: Path) -> No
     few = images(50)
     path = tmp_path / "model.skops"
     save_pipeline(path, forest.fit(few.pixels, few.labels))
-    load_pipeline(path)  # intact, it loads
+    trusted = get_spec("random-forest").load().TRUSTED
+    load_pipeline(path, trusted)  # intact, it loads
     forest[-1].estimators_[0].tree_.feature[0] = 9999
     save_pipeline(path, forest)
     with pytest.raises(ModelError, match="indices are out of range"):
-        load_pipeline(path)
+        load_pipeline(path, trusted)
 
 
 def test_run_folders_hold_no_pickle(tmp_path: Path) -> None:
