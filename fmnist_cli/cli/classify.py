@@ -95,9 +95,7 @@ def classify(
         with libraries_quiet(), closing(chunks):
             first = next(chunks, None)
             if first is None:
-                skipped = f"; {source.skipped} files of other kinds were skipped" * bool(
-                    source.skipped
-                )
+                skipped = f" (skipped, of other kinds: {source.skipped})" * bool(source.skipped)
                 raise FmnistError(
                     f"no pictures found in {', '.join(map(str, inputs))}{skipped}."
                     " Pictures are told by suffix or content; hidden files are left alone"

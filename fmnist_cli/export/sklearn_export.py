@@ -79,7 +79,7 @@ def _neighbors(graph: GraphBuilder, step: KNeighborsClassifier, features: str) -
 
 
 def _calibrated_svc(graph: GraphBuilder, step: CalibratedClassifierCV, features: str) -> str:
-    """One-against-one RBF decisions, their soft votes, one sigmoid per class.
+    """One-against-one RBF decisions, their soft votes, a softmax at one temperature.
 
     exp(-γ|x - s|²) is exp(2γ x·s - γ|s|² - γ|x|²), one product for all support vectors.
     Each support vector takes part only in its own class's nine decisions, so the second
@@ -111,12 +111,9 @@ def _calibrated_svc(graph: GraphBuilder, step: CalibratedClassifierCV, features:
         pick[i * (classes - 1) + j - 1, k] = pick[j * (classes - 1) + i, k] = SHARPNESS
     offsets = graph.constant(SHARPNESS * machine.intercept_, "f4")
     votes = graph.add("Tanh", graph.add("Gemm", sums, graph.constant(pick, "f4"), offsets))
-    scores = graph.add("MatMul", votes, graph.constant(pair_signs(classes), "f4"))
-
-    slopes = graph.constant([-c.a_ for c in calibrated.calibrators], "f4")
-    shifts = graph.constant([-c.b_ for c in calibrated.calibrators], "f4")
-    sigmoid = graph.add("Sigmoid", graph.add("Add", graph.add("Mul", scores, slopes), shifts))
-    return _normalized(graph, sigmoid)
+    (temperature,) = calibrated.calibrators
+    weighted = temperature.beta_ * pair_signs(classes)
+    return graph.add("Softmax", graph.add("MatMul", votes, graph.constant(weighted, "f4")), axis=1)
 
 
 def _forest(graph: GraphBuilder, step: RandomForestClassifier, features: str) -> str:

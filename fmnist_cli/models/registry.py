@@ -44,9 +44,9 @@ class ModelSpec:
 # 1/distance and SVM adds up thousands of kernel values, so rounding is amplified there.
 _SPECS = (
     ModelSpec("logreg", "Logistic regression", "sklearn", "fmnist_cli.models.logreg", 1e-5),
-    ModelSpec("svm", "SVM (RBF kernel)", "sklearn", "fmnist_cli.models.svm", 1e-3),
+    ModelSpec("svm", "SVM (RBF kernel)", "sklearn", "fmnist_cli.models.svm", 2e-3),
     ModelSpec("random-forest", "Random forest", "sklearn", "fmnist_cli.models.random_forest", 1e-5),
-    ModelSpec("knn", "k-nearest neighbours", "sklearn", "fmnist_cli.models.knn", 1e-3),
+    ModelSpec("knn", "k-nearest neighbours", "sklearn", "fmnist_cli.models.knn", 1e-4),
     ModelSpec("mlp", "Multilayer perceptron", "torch", "fmnist_cli.models.mlp", 1e-5),
     ModelSpec("cnn", "Convolutional network", "torch", "fmnist_cli.models.cnn", 1e-5),
     ModelSpec("resnet", "Residual network", "torch", "fmnist_cli.models.resnet", 1e-5),

@@ -1,8 +1,9 @@
 """RBF support vector machine on principal components, with calibrated probabilities.
 
 Probabilities come from `CalibratedClassifierCV` with ``ensemble=False``: one machine
-fitted on all images, and one sigmoid per class fitted on its cross-validated decisions.
-Unlike ``SVC(probability=True)``, the label is always the most probable class.
+fitted on all images, and one temperature fitted on its cross-validated scores. Unlike with
+``SVC(probability=True)``, the label is always the most probable class; unlike with one
+sigmoid per class, it is also the machine's own.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ TRUSTED = (
     "fmnist_cli.models.features.PixelFeatures",
     "fmnist_cli.models.svm.SoftVoteSVC",
     "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
     "sklearn.model_selection._split.StratifiedKFold",
 )
 
@@ -99,5 +100,5 @@ def build(
     return make_pipeline(
         PixelFeatures(),
         PCA(components, svd_solver="covariance_eigh"),
-        CalibratedClassifierCV(machine, ensemble=False, cv=cv),
+        CalibratedClassifierCV(machine, method="temperature", ensemble=False, cv=cv),
     )

@@ -92,7 +92,7 @@ class Tally:
         if self.rejected:
             parts.append(f"[red]{self.rejected:,} rejected[/red]")
         if skipped:
-            parts.append(f"{skipped:,} other files skipped")
+            parts.append(f"{skipped:,} other file{'s' * (skipped > 1)} skipped")
         console.print(
             f"[bold]{', '.join(parts)}[/bold] in {seconds:.2f} s"
             f" ({self.total / max(seconds, 1e-9):,.0f} images/s)"
