@@ -60,7 +60,7 @@ def test_good_pictures_go_to_stdout_and_words_to_stderr(classify: Classify, pict
     assert {row["label"] for row in rows} <= set(CLASS_NAMES)
     assert [row["prepared"] for row in rows] == ["frame", "product", "product"]
     assert [len(row["top"]) for row in rows] == [3, 3, 3]
-    assert "3 labelled, 1 other files skipped" in done.stderr
+    assert "3 labelled, 1 other file skipped" in done.stderr
     assert "Tiny network, test accuracy 12.50%" in done.stderr
 
 
@@ -148,7 +148,7 @@ def test_an_empty_folder_is_told(classify: Classify, tmp_path: Path) -> None:
     target = tmp_path / "rows.jsonl"
     done = classify(tmp_path, "-o", target)
     assert (done.code, done.stdout) == (1, "")
-    assert f"no pictures found in {tmp_path}; 1 files of other kinds were skipped" in done.stderr
+    assert f"no pictures found in {tmp_path} (skipped, of other kinds: 1)." in done.stderr
     assert not target.exists()
 
 

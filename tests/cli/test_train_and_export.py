@@ -61,7 +61,7 @@ def test_from_nothing_to_labels(data_dir: Path, run_fmnist: RunFmnist, tmp_path:
 
 def test_interrupted_training_resumes(data_dir: Path, tmp_path: Path) -> None:
     line = command(
-        "train", "cnn", "--preset", "best", "--runs-dir", tmp_path, "--data-dir", data_dir
+        "train", "mlp", "--preset", "best", "--runs-dir", tmp_path, "--data-dir", data_dir
     )
     options = {"stderr": subprocess.PIPE, "text": True, "env": environment(tmp_path)}
     with subprocess.Popen(line, **options) as process:  # type: ignore[call-overload]
@@ -73,13 +73,13 @@ def test_interrupted_training_resumes(data_dir: Path, tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "--resume goes on" in rest
     assert "Traceback" not in rest
-    assert (tmp_path / "cnn" / "last.safetensors").exists()
+    assert (tmp_path / "mlp" / "last.safetensors").exists()
     resumed = subprocess.run(
         [*line, "--resume"], capture_output=True, check=True, text=True, env=environment(tmp_path)
     )
-    assert "[1/1] cnn: resumed" in resumed.stderr
+    assert "[1/1] mlp: resumed" in resumed.stderr
     assert "epoch 1/" not in resumed.stderr
-    record = json.loads((tmp_path / "cnn" / "record.json").read_text())
+    record = json.loads((tmp_path / "mlp" / "record.json").read_text())
     assert [epoch["epoch"] for epoch in record["history"]] == list(
         range(1, len(record["history"]) + 1)
     )
