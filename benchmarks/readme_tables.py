@@ -21,8 +21,9 @@ def _read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    align = ["---"] + ["---:"] * (len(header) - 1)
+def _table(header: list[str], rows: list[list[str]], words: int = 1) -> str:
+    """A Markdown table; columns after the first `words` are figures and aligned right."""
+    align = ["---"] * words + ["---:"] * (len(header) - words)
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, align, *rows])
 
 
@@ -69,9 +70,35 @@ def cost_table() -> str:
     return _table(header, rows)
 
 
+PRESETS = {
+    "quick": "trying it: most models on part of the images, networks for a few epochs",
+    "standard": "everyday use",
+    "best": "the shipped models",
+}
+
+
+def presets_table() -> str:
+    """What each preset takes and gives."""
+    document = _read(RESULTS / "presets.json")
+    rows = []
+    for preset, purpose in PRESETS.items():
+        models = document[preset]["models"]
+        rows.append(
+            [
+                f"`{preset}`",
+                purpose,
+                f"{document[preset]['seconds'] / 60:.0f} min",
+                *(f"{models[name]['validation_accuracy']:.1%}" for name in ("cnn", "resnet")),
+            ]
+        )
+    header = ["Preset", "For", "Fitting all seven", "`cnn` validation", "`resnet` validation"]
+    return _table(header, rows, words=2)
+
+
 def render(text: str) -> str:
     """`text` with every marked table written anew."""
-    for name, table in (("accuracy", accuracy_table()), ("cost", cost_table())):
+    tables = {"accuracy": accuracy_table(), "cost": cost_table(), "presets": presets_table()}
+    for name, table in tables.items():
         block = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
         pattern = rf"<!-- {name} -->.*?<!-- /{name} -->"
         text, count = re.subn(pattern, lambda _match, block=block: block, text, flags=re.DOTALL)

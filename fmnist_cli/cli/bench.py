@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, ModelsDir
+from fmnist_cli.cli.options import DataDir, JsonFile, Models, ModelsDir
 from fmnist_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -112,10 +112,7 @@ def _test_split(data_dir: Path | None) -> LabelledImages | None:
 
 
 def bench(
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),
-    ] = None,
+    model: Models = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads per call; all available cores by default.")
     ] = None,
@@ -123,9 +120,7 @@ def bench(
         float,
         typer.Option(min=0.01, help="Timing per model; slow models take longer, accuracy extra."),
     ] = 6.0,
-    json_: Annotated[
-        str | None, typer.Option("--json", help="File for the results as JSON; - for stdout.")
-    ] = None,
+    json_: JsonFile = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, ModelsDir
+from fmnist_cli.cli.options import DataDir, JsonFile, Models, ModelsDir
 from fmnist_cli.errors import ModelError
 
 if TYPE_CHECKING:
@@ -44,14 +44,9 @@ def confusion_text(evaluation: Evaluation) -> str:
 
 
 def evaluate(
-    model: Annotated[
-        list[str] | None,
-        typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),
-    ] = None,
+    model: Models = None,
     split: Annotated[EvaluatedSplit, typer.Option(help="Labelled images to measure on.")] = "test",
-    json_: Annotated[
-        str | None, typer.Option("--json", help="File for the results as JSON; - for stdout.")
-    ] = None,
+    json_: JsonFile = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:

@@ -28,6 +28,13 @@ ModelsDir = Annotated[
     ),
 ]
 
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),
+]
+JsonFile = Annotated[
+    str | None, typer.Option("--json", help="File for the results as JSON; - for stdout.")
+]
 
 # What the extra [train] installs and its commands import.
 _TRAIN_PACKAGES = (
