@@ -161,7 +161,7 @@ class RichReporter:
     def finish(self, text: str) -> None:
         """Leave one line behind and hide the bar."""
         elapsed = self._progress.tasks[0].elapsed or 0.0
-        self._progress.update(self._task, visible=False)
+        self._progress.update(self._task, visible=False, refresh=True)
         self._console.print(f"{self._model:<13} {text} in {elapsed:.1f} s", highlight=False)
 
 
