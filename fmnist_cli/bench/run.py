@@ -8,7 +8,6 @@ gone, so no thread of one model disturbs the next.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -289,7 +288,7 @@ def run(
         name, file = candidate.name, candidate.file
         results[name] = Result(
             title=file.entry.title if file.entry else file.name,
-            sha256=hashlib.sha256(file.content).hexdigest(),
+            sha256=file.sha256,
             file_bytes=len(file.content),
             parameters=file.entry.parameters if file.entry else None,
             quality=quality[name],

@@ -51,7 +51,6 @@ def evaluate(
     models_dir: ModelsDir = None,
 ) -> None:
     """Accuracy, loss and confusion of exported models."""
-    import hashlib
     import shlex
     from dataclasses import asdict
 
@@ -80,8 +79,7 @@ def evaluate(
         evaluation = measure(
             session.probabilities(images.pixels), images.labels, session.card.class_names
         )
-        digest = hashlib.sha256(file.content).hexdigest()
-        results[name] = {"sha256": digest, **asdict(evaluation)}
+        results[name] = {"sha256": file.sha256, **asdict(evaluation)}
         summary.append(
             f"{name:<14} {evaluation.accuracy:>8.4f} {evaluation.loss:>7.4f}"
             f" {evaluation.macro.f1:>8.4f}"

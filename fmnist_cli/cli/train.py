@@ -54,15 +54,19 @@ def train(
 
     chosen_device = run.choose_device(device)
     data = TrainingData.load(data_dir)
+    jobs = [Job.of(spec, preset, seed) for spec in specs]
+    if not resume:
+        for job in jobs:  # all of them now, so that --resume knows what was left to do
+            run.announce(job, data, runs_dir / job.spec.name)
     try:
-        with console_reporter(len(specs)) as reporter:
-            for spec in specs:
+        with console_reporter(len(jobs)) as reporter:
+            for job in jobs:
                 run.train(
-                    Job.of(spec, preset, seed),
+                    job,
                     data,
-                    runs_dir / spec.name,
+                    runs_dir / job.spec.name,
                     device=chosen_device,
-                    resume=resume,
+                    resume=True,
                     reporter=reporter,
                 )
     except KeyboardInterrupt:

@@ -1,8 +1,7 @@
 """Fitted scikit-learn pipeline → ONNX graph, one small converter per kind of step.
 
-KNN and SVM are built from matrix products: skl2onnx's KNN is a `Scan` and ONNX Runtime's
-SVM operator walks support vectors one by one, both far slower than Gemm + TopK and
-Gemm + Exp. Trees go through skl2onnx.
+KNN and SVM are built from matrix products, Gemm + TopK and Gemm + Exp: skl2onnx would turn
+KNN into a `Scan`. Trees go through skl2onnx.
 """
 
 from __future__ import annotations
@@ -38,8 +37,6 @@ def _pixel_features(graph: GraphBuilder, step: PixelFeatures, pixels: str) -> st
 def _pca(graph: GraphBuilder, step: PCA, features: str) -> str:
     """Projection of the centred features: x·W - mean·W."""
     weights = step.components_.T.astype(np.float64)
-    if step.whiten:
-        weights = weights / np.sqrt(step.explained_variance_)
     offset = -(step.mean_.astype(np.float64) @ weights)
     return graph.add("Gemm", features, graph.constant(weights, "f4"), graph.constant(offset, "f4"))
 
@@ -134,7 +131,7 @@ def _forest(graph: GraphBuilder, step: RandomForestClassifier, features: str) ->
 def _slim(trees: onnx.NodeProto) -> onnx.NodeProto:
     """The node without optional attributes that hold defaults and without weights of zero.
 
-    skl2onnx writes all ten weights of every leaf, of which fewer than two are not zero.
+    skl2onnx writes all ten weights of every leaf, though most are zero.
     """
     values = {a.name: helper.get_attribute_value(a) for a in trees.attribute}
     for name in ("nodes_hitrates", "nodes_missing_value_tracks_true"):

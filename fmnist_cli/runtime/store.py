@@ -50,6 +50,11 @@ class ModelFile:
     content: bytes
     entry: Entry | None
 
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the content, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
 
 def _read(path: Path) -> bytes:
     try:
@@ -78,10 +83,10 @@ def open_model(model: str, models_dir: Path | None = None) -> ModelFile:
             " Give one of these or the path of an .onnx file"
         )
     path = folder / entry.file
-    content = _read(path)
-    if hashlib.sha256(content).hexdigest() != entry.sha256:
+    file = ModelFile(model, path, _read(path), entry)
+    if file.sha256 != entry.sha256:
         raise ModelError(
             f"{path} is not the file that {folder / MANIFEST_FILE} describes (SHA-256 differs);"
             f" restore it, or run: fmnist export {model}"
         )
-    return ModelFile(model, path, content, entry)
+    return file

@@ -3,6 +3,7 @@
 runs/<model>/record.json          a finished run's provenance
 runs/<model>/weights.safetensors  its weights (PyTorch models)
 runs/<model>/model.skops          its pipeline (scikit-learn models)
+runs/<model>/pending.json         which run is to be made here, gone once finished
 runs/<model>/last.safetensors     an unfinished run's whole state, gone once finished
 """
 
@@ -24,6 +25,7 @@ from fmnist_cli.files import replace_file
 WEIGHTS_FILE = "weights.safetensors"
 PIPELINE_FILE = "model.skops"
 LAST_FILE = "last.safetensors"
+PENDING_FILE = "pending.json"
 
 
 def save_tensors(

@@ -50,7 +50,8 @@ class TrainingRecord:
         validation_loss: cross-entropy of the same.
         temperature: fitted on the validation split; 1 where not used.
         converged: whether the optimiser stopped by itself; True where that has no meaning.
-        precision: number format of the training steps' matrix products.
+        precision: number format of a network's matrix products, or of the features that a
+            classical model was fitted on.
         seconds: wall time of fitting, resumed parts included; without loading and saving.
         machine: where it ran.
         versions: of the libraries that matter.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -25,6 +26,7 @@ from fmnist_cli.models.registry import ModelSpec
 from fmnist_cli.training import sklearn_fit, torch_fit
 from fmnist_cli.training.checkpoint import (
     LAST_FILE,
+    PENDING_FILE,
     PIPELINE_FILE,
     WEIGHTS_FILE,
     load_pipeline,
@@ -103,6 +105,28 @@ def _versions(*packages: str) -> Mapping[str, str]:
     return known
 
 
+def announce(job: Job, data: TrainingData, run_dir: Path) -> None:
+    """Note that this run is to be made anew in `run_dir`; `train` with `resume` then makes it.
+
+    What is finished there stands until then, what was half done is dropped.
+    """
+    write_text(run_dir / PENDING_FILE, json.dumps(job.identity(data)))
+    (run_dir / LAST_FILE).unlink(missing_ok=True)
+
+
+def _pending(run_dir: Path) -> dict[str, Any] | None:
+    """The identity of the run announced in `run_dir`, if it is not finished yet."""
+    path = run_dir / PENDING_FILE
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(
+            f"cannot resume from {path}: {error}; train again without --resume"
+        ) from error
+
+
 def train(
     job: Job,
     data: TrainingData,
@@ -124,18 +148,21 @@ def train(
     spec, recipe, seed = job.spec, job.recipe, job.seed
     identity = job.identity(data)
     finished = run_dir / RECORD_FILE
-    if resume and finished.exists():
+    if not resume:
+        announce(job, data, run_dir)
+    if pending := _pending(run_dir):
+        check_same_run(pending, identity, run_dir)
+    elif finished.exists():
         record = TrainingRecord.read(run_dir)
         check_same_run(asdict(record), identity, run_dir)
         reporter.start(spec.name, 1, 1)
         reporter.finish(f"already trained: validation accuracy {record.validation_accuracy:.2%}")
         return record
-    run_dir.mkdir(parents=True, exist_ok=True)
     data = replace(data, train=subset(data.train, recipe.samples, seed))
     validation = data.validation
 
     history: tuple[Epoch, ...]
-    temperature, best_epoch, converged, precision = 1.0, 0, True, "float64"
+    temperature, best_epoch, converged, precision = 1.0, 0, True, "float32"
     native: NativeModel
     module = spec.load()
     if isinstance(recipe, TorchRecipe):
@@ -183,7 +210,8 @@ def train(
         ),
     )
     write_text(finished, record.to_json())
-    (run_dir / LAST_FILE).unlink(missing_ok=True)
+    for leftover in (LAST_FILE, PENDING_FILE):
+        (run_dir / leftover).unlink(missing_ok=True)
     reporter.finish(f"validation accuracy {record.validation_accuracy:.2%}")
     return record
 

@@ -80,7 +80,7 @@ class _Run:
     ) -> None:
         scaled = train.pixels.astype(np.float32) / 255
         self.model = PixelClassifier(network, float(scaled.mean()), float(scaled.std()))
-        # Convolutions of few channels run faster with channels last, on CPU and GPU.
+        # Faster than channels first on the two cores this was tried on.
         self.model.to(device).to(memory_format=torch.channels_last)
         averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.model, multi_avg_fn=averaging, use_buffers=True)

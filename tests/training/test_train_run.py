@@ -22,7 +22,7 @@ from fmnist_cli.training.checkpoint import load_pipeline, load_state, load_tenso
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import Epoch, TrainingRecord
-from fmnist_cli.training.run import choose_device, load_native, subset, train
+from fmnist_cli.training.run import announce, choose_device, load_native, subset, train
 
 CPU = torch.device("cpu")
 
@@ -70,6 +70,23 @@ def test_a_finished_run_stands_until_the_next_one_is_finished(tmp_path: Path) ->
     assert TrainingRecord.read(tmp_path) == first
     after = load_native(get_spec("mlp"), tmp_path).probabilities(pixels)
     assert np.array_equal(before, after)
+    # And the interrupted one goes on when asked to, as the message promises.
+    assert run(mlp_job(seed=1), tmp_path, resume=True).seed == 1
+    assert not (tmp_path / "pending.json").exists()
+
+
+def test_an_announced_run_is_made_in_place_of_the_finished_one(tmp_path: Path) -> None:
+    run(mlp_job(), tmp_path)
+    announce(mlp_job(seed=1), data(), tmp_path)  # train-all, interrupted before its turn
+    with pytest.raises(TrainingError, match="seed 1, not 0"):
+        run(mlp_job(), tmp_path, resume=True)
+    assert run(mlp_job(seed=1), tmp_path, resume=True).seed == 1
+
+
+def test_a_damaged_announcement_is_told(tmp_path: Path) -> None:
+    (tmp_path / "pending.json").write_text("nonsense")
+    with pytest.raises(TrainingError, match="without --resume"):
+        run(mlp_job(), tmp_path, resume=True)
 
 
 def test_a_classical_model_is_reproducible_and_has_curves(tmp_path: Path) -> None:
