@@ -95,11 +95,67 @@ def presets_table() -> str:
     return _table(header, rows, words=2)
 
 
+def _times(spread: dict[str, Any]) -> str:
+    return f"**{spread['median']:.1f}×** ({spread['min']:.1f}–{spread['max']:.1f})"
+
+
+def classify_table() -> str:
+    """`fmnist classify` against the usual scripts and the limit of the machine."""
+    document = _read(RESULTS / "classify.json")
+    rows = []
+    for case in document["cases"].values():
+        torch, pillow, reached = case["torch"], case["pillow"], case["roofline"]["reached"]
+        rows.append(
+            [
+                f"{case['images']:,} × {case['title']}",
+                f"`{case['model']}`",
+                f"{case['ours']['steady_images_per_s']['median']:,.0f}",
+                f"**{reached['median']:.0%}** ({reached['min']:.0%}–{reached['max']:.0%})",
+                *(_times(torch[figure]) for figure in ("times_steady", "times_whole")),
+                *(_times(pillow[figure]) for figure in ("times_steady", "times_whole")),
+            ]
+        )
+    header = ["Pictures", "Model", "Images per second", "Of the limit", "PyTorch, steady"]
+    header += ["PyTorch, whole command", "Pillow, steady", "Pillow, whole command"]
+    first = document["first_row"]
+    times = first["times"]
+    return (
+        f"{_table(header, rows, words=2)}\n\n"
+        f"One picture from a cold start: {first['ours_s']['median']:.2f} s,"
+        f" {times['median']:.2f} times ({times['min']:.2f}–{times['max']:.2f})"
+        " the mere import of ONNX Runtime and numpy."
+    )
+
+
+def memory_table() -> str:
+    """Peak memory of `fmnist classify`, all its processes together."""
+    runs = _read(RESULTS / "memory.json")["runs"]
+    peaks = {(run["files"], run["model"], run["layout"]): run["pss_bytes"] for run in runs}
+    columns = sorted({(model, layout) for _, model, layout in peaks})
+    rows = [
+        [f"{files:,}", *(f"{peaks[files, *column] / 1e6:.0f} MB" for column in columns)]
+        for files in sorted({files for files, _, _ in peaks})
+    ]
+    layouts = {"flat": "one folder", "nested": "folders of 1,000"}
+    return _table(["Pictures", *(f"`{m}`, {layouts[layout]}" for m, layout in columns)], rows)
+
+
+TABLES = {
+    "accuracy": accuracy_table,
+    "cost": cost_table,
+    "presets": presets_table,
+    "classify": classify_table,
+    "memory": memory_table,
+}
+LATER = ("classify", "memory")  # those that come with their results
+
+
 def render(text: str) -> str:
     """`text` with every marked table written anew."""
-    tables = {"accuracy": accuracy_table(), "cost": cost_table(), "presets": presets_table()}
-    for name, table in tables.items():
-        block = f"<!-- {name} -->\n{table}\n<!-- /{name} -->"
+    for name, table_of in TABLES.items():
+        if name in LATER and not (RESULTS / f"{name}.json").is_file():
+            continue
+        block = f"<!-- {name} -->\n{table_of()}\n<!-- /{name} -->"
         pattern = rf"<!-- {name} -->.*?<!-- /{name} -->"
         text, count = re.subn(pattern, lambda _match, block=block: block, text, flags=re.DOTALL)
         if count != 1:

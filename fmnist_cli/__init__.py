@@ -1,3 +1,25 @@
-"""Train, export, serve and measure Fashion-MNIST classifiers behind one ONNX contract."""
+"""Train, export, serve and measure Fashion-MNIST classifiers behind one ONNX contract.
+
+`load` and `classify` do from Python what `fmnist classify` does; see `fmnist_cli.api`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fmnist_cli.api import Model, classify, load
+    from fmnist_cli.runtime.rows import Prediction, Rejected
+
+__all__ = ["Model", "Prediction", "Rejected", "__version__", "classify", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    # On demand: commands that do not label anything should not wait for ONNX Runtime.
+    if name in __all__:
+        from fmnist_cli import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

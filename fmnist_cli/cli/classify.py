@@ -2,119 +2,178 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import ModelsDir
-from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
-
-if TYPE_CHECKING:
-    from fmnist_cli.runtime.rows import Row
-
-
-def _one_of(value: str, allowed: tuple[str, ...], option: str) -> str:
-    if value not in allowed:
-        choices = ", ".join(filter(None, allowed))
-        raise UsageError(f"{option} {value!r} is unknown; choose from {choices}")
-    return value
+from fmnist_cli.cli.options import ModelsDir, one_of, parse_shard, parse_size
+from fmnist_cli.errors import UsageError
 
 
 def classify(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Folders (read recursively) and files.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            metavar="[INPUT]...",
+            help="Folders, pictures, glob patterns, zip and tar archives, Parquet and IDX files;"
+            " - for paths on standard input.",
+        ),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="Name of an exported model, or an .onnx file.")
     ] = "resnet",
     output: Annotated[
-        str, typer.Option("--output", "-o", help="File for the rows; - for standard output.")
-    ] = "-",
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File for the rows (.jsonl, .csv, .parquet, .txt), repeatable; - for standard"
+            " output, the default.",
+        ),
+    ] = None,
     format_: Annotated[
         str | None,
         typer.Option(
             "--format",
-            help="jsonl, csv or text; else by the output's suffix, text on a terminal, jsonl.",
+            help="jsonl, csv, parquet or text, where the output's suffix does not say;"
+            " else text on a terminal, jsonl.",
         ),
     ] = None,
+    gallery: Annotated[
+        str | None,
+        typer.Option(help="Also a contact sheet: one HTML file, by class and confidence."),
+    ] = None,
+    sort_into: Annotated[
+        str | None, typer.Option(help="Also sort the pictures into this folder, by label.")
+    ] = None,
+    copy: Annotated[bool, typer.Option("--copy", help="Sort copies (the default).")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Sort symbolic links.")] = False,
+    move: Annotated[bool, typer.Option("--move", help="Sort the files themselves.")] = False,
     prepare: Annotated[
         str, typer.Option(help="auto, frame (already 28×28 form) or product (plain background).")
     ] = "auto",
     top_k: Annotated[int, typer.Option(min=1, help="Candidates per row.")] = 3,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per inference call.")] = 64,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads; all available cores by default.")
+    threshold: Annotated[
+        float,
+        typer.Option(min=0, max=1, help='Below this confidence the label is "unknown".'),
+    ] = 0.0,
+    errors_only: Annotated[
+        bool, typer.Option("--errors-only", help="Write rows of rejected inputs only.")
+    ] = False,
+    max_errors: Annotated[
+        int | None, typer.Option(min=0, help="Stop when more inputs than this are rejected.")
     ] = None,
+    summary: Annotated[
+        str | None, typer.Option(help="File for counts and settings of the run, as JSON.")
+    ] = None,
+    from_file: Annotated[
+        str | None, typer.Option(help="Text file of paths, one per line; - for standard input.")
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("--null", "-0", help="Paths in lists end in NUL, as of find -print0.")
+    ] = False,
+    no_recursive: Annotated[
+        bool, typer.Option("--no-recursive", help="Leave folders within folders alone.")
+    ] = False,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(help="Only paths that match this pattern (*, ?, **); repeatable."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="No paths that match this pattern; repeatable.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many pictures.")] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Part I of N, for many machines: 1/4, 2/4 …"),
+    ] = None,
+    image_column: Annotated[
+        str | None, typer.Option(help="Column of pictures in Parquet files.")
+    ] = None,
+    max_pixels: Annotated[
+        str | None, typer.Option(help="Reject larger pictures, told by their header; 120M.")
+    ] = None,
+    max_bytes: Annotated[str | None, typer.Option(help="Reject larger files; 512M.")] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what would be read, or where pictures would go."),
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run into a file.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Do the rejected inputs of the output again.")
+    ] = False,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Pictures per inference call; else by their cost.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; else one per available core.")
+    ] = None,
+    provider: Annotated[
+        str, typer.Option(help="What runs the model: cpu, cuda, openvino, coreml …")
+    ] = "cpu",
     models_dir: ModelsDir = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
     ] = False,
 ) -> None:
-    """Label pictures: one row per input, in input order, on standard output or in a file.
+    """Label pictures: one row per input, in input order, on standard output or in files.
 
     Exit code 0: all labelled; 3: some inputs rejected, each with its reason in its row.
     """
+    from fmnist_cli.cli.labelling import Run, label
     from fmnist_cli.prepare import MODES
-    from fmnist_cli.runtime.output import open_output, partial_path
-    from fmnist_cli.runtime.quiet import libraries_quiet
-    from fmnist_cli.runtime.runner import classify_items
-    from fmnist_cli.runtime.session import Session
-    from fmnist_cli.runtime.sinks import FORMATS, open_sink
-    from fmnist_cli.runtime.sources import open_sources
-    from fmnist_cli.runtime.store import open_model
-    from fmnist_cli.runtime.tally import Tally
+    from fmnist_cli.runtime.classifier import Settings
+    from fmnist_cli.runtime.decode import MAX_PIXELS
+    from fmnist_cli.runtime.outputs import Wanted
+    from fmnist_cli.runtime.request import Inputs
+    from fmnist_cli.runtime.sources.base import MAX_BYTES
 
-    _one_of(prepare, MODES, "--prepare")
-    target = None if output == "-" else Path(output)
-    if format_ is None:
-        by_suffix = {entry.suffix: name for name, entry in FORMATS.items()} | {"": "jsonl"}
-        if target is not None:
-            suffix = _one_of(target.suffix, tuple(by_suffix), "without --format, the output suffix")
-            format_ = by_suffix[suffix]
-        else:
-            format_ = "text" if sys.stdout.isatty() else "jsonl"
-    _one_of(format_, tuple(FORMATS), "--format")
-
-    source = open_sources(inputs)
-    session = Session(open_model(model, models_dir))
-    tally = Tally(session.card.class_names)
-    top_k = min(top_k, len(session.card.class_names))
-    chunks = classify_items(
-        source,
-        session,
-        session.card.class_names,
-        mode=prepare,
-        top_k=top_k,
-        batch_size=batch_size,
-        workers=workers,
+    if sum((copy, link, move)) > 1 or ((copy or link or move) and sort_into is None):
+        raise UsageError("--copy, --link and --move say how --sort-into works; give one of them")
+    bytes_ = parse_size(max_bytes, "--max-bytes", MAX_BYTES)
+    code = label(
+        Inputs(
+            names=tuple(inputs or ()),
+            from_file=from_file,
+            null=null,
+            recursive=not no_recursive,
+            include=tuple(include or ()),
+            exclude=tuple(exclude or ()),
+            limit=limit,
+            shard=parse_shard(shard) if shard else None,
+            image_column=image_column,
+            max_bytes=bytes_,
+        ),
+        Settings(
+            mode=one_of(prepare, MODES, "--prepare"),
+            top_k=top_k,
+            threshold=threshold,
+            max_pixels=parse_size(max_pixels, "--max-pixels", MAX_PIXELS),
+            max_bytes=bytes_,
+        ),
+        Wanted(
+            outputs=tuple(output or ()),
+            format=format_,
+            gallery=gallery,
+            sort_into=sort_into,
+            how="move" if move else "link" if link else "copy",
+            errors_only=errors_only,
+            summary=summary,
+        ),
+        Run(
+            model=model,
+            models_dir=models_dir,
+            provider=provider,
+            batch_size=batch_size,
+            workers=workers,
+            max_errors=max_errors,
+            dry_run=dry_run,
+            resume=resume,
+            retry_failed=retry_failed,
+            quiet=quiet,
+        ),
     )
-    try:
-        with libraries_quiet(), closing(chunks):
-            first = next(chunks, None)
-            if first is None:
-                skipped = f" (skipped, of other kinds: {source.skipped})" * bool(source.skipped)
-                raise FmnistError(
-                    f"no pictures found in {', '.join(map(str, inputs))}{skipped}."
-                    " Pictures are told by suffix or content; hidden files are left alone"
-                )
-            with open_output(target) as stream, tally.progress(inputs, shown=not quiet) as advance:
-                sink = open_sink(format_, stream, top_k)
-                rows: list[Row] | None = first
-                while rows is not None:
-                    sink.write(rows)
-                    if target is None:
-                        stream.flush()
-                    tally.add(rows)
-                    advance(len(rows))
-                    rows = next(chunks, None)
-    except KeyboardInterrupt:
-        kept = f"; the rows so far are in {partial_path(target)}" if target and tally.total else ""
-        sys.stderr.write(f"\ninterrupted after {tally.total} pictures{kept}\n")
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    if not quiet:
-        tally.print_summary(session.card, source.skipped, target)
-    if tally.rejected:
-        raise typer.Exit(EXIT_REJECTED)
+    if code:
+        raise typer.Exit(code)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fmnist_cli.errors import MissingExtraError
+from fmnist_cli.errors import MissingExtraError, UsageError
 
 DataDir = Annotated[
     Path | None,
@@ -52,3 +54,44 @@ def require_extra() -> None:
     for package in _TRAIN_PACKAGES:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package)
+
+
+def one_of(value: str, allowed: Sequence[str], option: str) -> str:
+    """`value`, if it is allowed.
+
+    Raises:
+        UsageError: it is not; names the option and the choices.
+    """
+    if value not in allowed:
+        raise UsageError(f"{option} {value!r} is unknown; choose from {', '.join(allowed)}")
+    return value
+
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9}
+
+
+def parse_size(text: str | None, option: str, default: int) -> int:
+    """A whole number, with K, M or G for thousands, millions and billions.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if text is None:
+        return default
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.strip(), re.IGNORECASE)
+    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
+    if size < 1:
+        raise UsageError(f"{option} {text!r} is no size; give a number such as 500000, 50M or 2G")
+    return size
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """``"I/N"`` as (I, N), 1 ≤ I ≤ N.
+
+    Raises:
+        UsageError: it is not of that form.
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise UsageError(f"--shard {text!r} is no part; give I/N, such as 1/4 for the first of 4")
+    return int(match[1]), int(match[2])

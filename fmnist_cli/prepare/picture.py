@@ -18,10 +18,13 @@ class Picture:
     Attributes:
         grey: uint8 [H, W], H and W at least 1.
         colorless: whether the source had no colour and no transparency.
+        full: height and width before it was decoded at a reduced size, whose sides are
+            rounded up; None when `grey` is all there is.
     """
 
     grey: npt.NDArray[np.uint8]
     colorless: bool
+    full: tuple[int, int] | None = None
 
 
 def resize(grey: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:

@@ -14,7 +14,7 @@ def prepare_product(picture: Picture) -> Frame:
     The longest edge becomes 28 pixels; the bars take the border's median level, so that
     they vanish into the background before and after the negation.
     """
-    height, width = picture.grey.shape
+    height, width = picture.full or picture.grey.shape
     scale = SIDE / max(height, width)
     inner = resize(picture.grey, max(1, round(width * scale)), max(1, round(height * scale)))
     border = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])

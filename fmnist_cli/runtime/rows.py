@@ -1,41 +1,44 @@
-"""What is said of one input: a prediction or the reason there is none."""
+"""What is said of one input: a prediction or the reason there is none.
+
+Named tuples, because rows are made by the million and a frozen dataclass costs several
+times as much to create and to send from a worker process.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
+
+UNKNOWN = "unknown"  # the label of a picture whose confidence is below the threshold
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A class and its probability, 0 to 1."""
 
     label: str
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """The label of one picture.
 
     Attributes:
         path: stable name of the input, relative to the folder it was found in.
-        class_id: column of the most probable class.
-        label: its name.
-        confidence: its probability, 0 to 1.
-        top: the most probable classes, best first.
+        class_id: column of the most probable class; None when the label is `UNKNOWN`.
+        label: its name, or `UNKNOWN` when its probability is below the threshold.
+        confidence: the highest probability, 0 to 1, rounded to 6 decimals.
+        top: the most probable classes, best first, whatever the label.
         prepared: the preparation that made the frame.
     """
 
     path: str
-    class_id: int
+    class_id: int | None
     label: str
     confidence: float
     top: tuple[Candidate, ...]
     prepared: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """An input without a label, and the reason."""
 
     path: str

@@ -6,8 +6,20 @@ import numpy as np
 import onnxruntime as ort
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, SIDE, ModelCard, Pixels, Probabilities
-from fmnist_cli.errors import ModelError
+from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.runtime.store import ModelFile
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "migraphx": "MIGraphXExecutionProvider",
+    "rocm": "ROCMExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "xnnpack": "XnnpackExecutionProvider",
+}
 
 
 class Session:
@@ -18,25 +30,34 @@ class Session:
     Args:
         model: the file to run.
         threads: ONNX Runtime's threads within one call.
+        provider: one of `PROVIDERS`.
 
     Attributes:
         card: the model card in the graph.
 
     Raises:
         ModelError: the file is no ONNX model or does not honour the contract.
+        UsageError: the provider is unknown, or not really in use.
     """
 
-    def __init__(self, model: ModelFile, threads: int = 1) -> None:
+    def __init__(self, model: ModelFile, threads: int = 1, provider: str = "cpu") -> None:
+        wanted = _available(provider)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors; they reach the user as exceptions
         try:
-            self._session = ort.InferenceSession(
-                model.content, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = ort.InferenceSession(model.content, options, providers=[wanted])
         except Exception as error:  # ONNX Runtime's exceptions share no public base class
             raise ModelError(f"{model.path} is not a usable ONNX model: {error}") from error
+        # ONNX Runtime falls back to the CPU with no more than a line in its log.
+        in_use = self._session.get_providers()
+        if wanted not in in_use:
+            raise UsageError(
+                f"--provider {provider} did not start, ONNX Runtime fell back to"
+                f" {', '.join(in_use)}; its libraries or the device are missing."
+                " Use --provider cpu"
+            )
         self._path = model.path
         self.card = _check_contract(self._session, model)
 
@@ -56,6 +77,20 @@ class Session:
         """As a call, but in batches, so that memory does not grow with N."""
         starts = range(0, len(pixels), batch_size)
         return np.concatenate([self(pixels[start : start + batch_size]) for start in starts])
+
+
+def _available(provider: str) -> str:
+    """ONNX Runtime's name for a provider that this installation has."""
+    if provider not in PROVIDERS:
+        raise UsageError(f"--provider {provider!r} is unknown; choose from {', '.join(PROVIDERS)}")
+    available = ort.get_available_providers()
+    if PROVIDERS[provider] not in available:
+        has = ", ".join(name for name, full in PROVIDERS.items() if full in available)
+        raise UsageError(
+            f"--provider {provider}: the installed onnxruntime has only {has};"
+            " install the build of onnxruntime that was made for it"
+        )
+    return PROVIDERS[provider]
 
 
 def _check_contract(session: ort.InferenceSession, model: ModelFile) -> ModelCard:

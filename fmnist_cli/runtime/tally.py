@@ -2,111 +2,152 @@
 
 from __future__ import annotations
 
-import threading
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import Any, NamedTuple
 
 from fmnist_cli.contract import ModelCard
-from fmnist_cli.runtime.rows import Prediction, Row
+from fmnist_cli.runtime.rows import UNKNOWN, Rejected
 from fmnist_cli.runtime.sinks.text import printable
-from fmnist_cli.runtime.sources import open_sources
 
-_EXAMPLES = 5  # rejected inputs named in the summary; all of them are in the rows
+EXAMPLES = 5  # rejected inputs named in the summary; all of them are in the rows
+_PATIENCE = 0.7  # seconds until a bar is worth its import
+
+
+class Counts(NamedTuple):
+    """What was counted over some rows."""
+
+    total: int
+    labels: dict[str, int]
+    rejected: int
+    examples: list[Rejected]
 
 
 class Tally:
-    """Counts per class, rejected inputs and elapsed time."""
+    """Counts per label, rejected inputs and elapsed time.
+
+    Attributes:
+        total: rows so far, those of an interrupted run included.
+        rejected: of these the rejected.
+        examples: the first few rejected.
+    """
 
     def __init__(self, class_names: Sequence[str]) -> None:
         self._class_names = class_names
         self._labels: Counter[str] = Counter()
-        self._examples: list[tuple[str, str]] = []
         self._started = time.monotonic()
+        self._restored = 0
         self.total = 0
         self.rejected = 0
+        self.examples: list[Rejected] = []
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, counts: Counts) -> None:
         """Count some rows."""
-        self.total += len(rows)
-        for row in rows:
-            if isinstance(row, Prediction):
-                self._labels[row.label] += 1
-                continue
-            self.rejected += 1
-            if len(self._examples) < _EXAMPLES:
-                self._examples.append((row.path, row.error))
+        self.total += counts.total
+        self._labels.update(counts.labels)
+        self.rejected += counts.rejected
+        if len(self.examples) < EXAMPLES:
+            self.examples += counts.examples[: EXAMPLES - len(self.examples)]
 
-    @contextmanager
-    def progress(self, inputs: Sequence[Path], *, shown: bool) -> Iterator[Callable[[int], object]]:
-        """A live bar on a terminal; yields the function that advances it.
+    def counts(self) -> dict[str, Any]:
+        """What was counted, for JSON; the inverse of `restore`."""
+        return {
+            "total": self.total,
+            "labelled": self.total - self.rejected,
+            "rejected": self.rejected,
+            "labels": {name: self._labels[name] for name in self._shown()},
+            "examples": [[row.path, row.error] for row in self.examples],
+        }
 
-        The total is counted beside the work, so that the first row does not wait for it.
-        """
-        from rich.console import Console
+    def restore(self, counts: dict[str, Any]) -> None:
+        """Go on from what an interrupted run has counted."""
+        if counts:
+            self.total = self._restored = counts["total"]
+            self.rejected = counts["rejected"]
+            self._labels = Counter(counts["labels"])
+            self.examples = [Rejected(path, reason) for path, reason in counts["examples"]]
 
-        console = Console(stderr=True)
-        if not (shown and console.is_terminal):
-            yield lambda _count: None
-            return
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            ProgressColumn,
-            Task,
-            TimeRemainingColumn,
-        )
-        from rich.text import Text
-
-        class Rate(ProgressColumn):
-            def render(self, task: Task) -> Text:
-                speed = task.finished_speed or task.speed
-                return Text(f"{speed:,.0f} images/s" if speed else "")
-
-        with Progress(
-            BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn(), console=console
-        ) as bar:
-            task = bar.add_task("", total=None)
-
-            def count() -> None:
-                bar.update(task, total=sum(1 for _ in open_sources(inputs)))
-
-            threading.Thread(target=count, daemon=True).start()
-            yield lambda advance: bar.advance(task, advance)
-
-    def print_summary(self, card: ModelCard, skipped: int, target: Path | None) -> None:
-        """What was done, per class, and the first few inputs that were rejected."""
-        from rich.console import Console
-        from rich.markup import escape
-
-        def shown(text: str) -> str:
-            return escape(printable(text))
-
+    def timing(self) -> dict[str, float]:
+        """Seconds since the start, and the rate over them."""
         seconds = time.monotonic() - self._started
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        rate = (self.total - self._restored) / max(seconds, 1e-9)
+        return {"seconds": round(seconds, 3), "images_per_s": round(rate, 1)}
+
+    def _shown(self) -> list[str]:
+        return [*self._class_names, *([UNKNOWN] if self._labels[UNKNOWN] else [])]
+
+    def print_summary(self, card: ModelCard, skipped: str, done: str) -> None:
+        """What was done, per class, and the first few inputs that were rejected.
+
+        Args:
+            card: of the model that was used.
+            skipped: words about files that were passed over.
+            done: words about where the rows are.
+        """
+        # Not rich: its import takes as long as labelling hundreds of pictures.
+        import typer
+
+        colored = sys.stderr.isatty()
+
+        def style(text: str, **how: Any) -> str:
+            return typer.style(text, **how) if colored else text
+
         labelled = self.total - self.rejected
         parts = [f"{labelled:,} labelled"]
         if self.rejected:
-            parts.append(f"[red]{self.rejected:,} rejected[/red]")
+            parts.append(style(f"{self.rejected:,} rejected", fg="red"))
         if skipped:
-            parts.append(f"{skipped:,} other file{'s' * (skipped > 1)} skipped")
-        console.print(
-            f"[bold]{', '.join(parts)}[/bold] in {seconds:.2f} s"
-            f" ({self.total / max(seconds, 1e-9):,.0f} images/s)"
+            parts.append(skipped)
+        timing = self.timing()
+        lines = [
+            f"{style(', '.join(parts), bold=True)} in {timing['seconds']:.2f} s"
+            f" ({timing['images_per_s']:,.0f} images/s)"
             f" · {card.title}, test accuracy {card.test_accuracy:.2%}"
-        )
+        ]
         width = max(map(len, self._class_names))
         most = max(self._labels.values(), default=1)
-        for name in self._class_names:
+        for name in self._shown():
             count = self._labels[name]
-            bar = "█" * round(24 * count / most)
-            console.print(f"  {escape(name):<{width}}  {count:>8,}  [cyan]{bar}[/cyan]")
-        for path, reason in self._examples:
-            console.print(f"  [red]rejected[/red] {shown(path)}: {shown(reason)}")
-        if self.rejected > len(self._examples):
-            console.print(f"  … and {self.rejected - len(self._examples):,} more; see the rows")
-        if target is not None:
-            console.print(f"rows in {escape(str(target))}")
+            bar = style("█" * round(24 * count / most), fg="cyan")
+            lines.append(f"  {name:<{width}}  {count:>8,}  {bar}".rstrip())
+        for path, reason in self.examples:
+            word = style("rejected", fg="red")
+            lines.append(f"  {word} {printable(path)}: {printable(reason)}")
+        if self.rejected > len(self.examples):
+            lines.append(f"  … and {self.rejected - len(self.examples):,} more; see the rows")
+        if done:
+            lines.append(done)
+        sys.stderr.write("\n".join(lines) + "\n")
+
+
+@contextmanager
+def progress(shown: bool, count: Callable[[], int]) -> Iterator[Callable[[int], object]]:
+    """A live bar on a terminal once a run takes long; yields the function that advances it.
+
+    `count` finds the total beside the work, so that the first row does not wait for it.
+    """
+    if not (shown and sys.stderr.isatty()):
+        yield lambda _count: None
+        return
+    started = time.monotonic()
+    done = 0
+    bar: Any = None
+
+    def advance(count_: int) -> None:
+        nonlocal done, bar
+        done += count_
+        if bar is None and time.monotonic() - started > _PATIENCE:
+            from fmnist_cli.runtime.bar import Bar
+
+            bar = Bar(count)
+        if bar is not None:
+            bar.update(done)
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.stop()

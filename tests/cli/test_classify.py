@@ -125,15 +125,16 @@ def test_the_format_follows_the_name_of_the_output(
         assert text.splitlines()[0].endswith("%)")
     else:
         assert [len(row["top"]) for row in rows_of(text)] == [2, 2, 2]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["pictures", name])
+    names = ["pictures", name, f"{name}.run.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 
 def test_a_suffix_of_another_format_is_not_filled_with_json(
     classify: Classify, pictures: Path, tmp_path: Path
 ) -> None:
-    done = classify(pictures, "-o", tmp_path / "rows.parquet")
+    done = classify(pictures, "-o", tmp_path / "rows.xlsx")
     assert done.code == 2
-    assert "choose from .jsonl, .csv, .txt" in done.stderr
+    assert "use one of .jsonl, .csv, .txt, .parquet" in done.stderr
     assert not list(tmp_path.glob("rows*"))
 
 
@@ -145,19 +146,27 @@ def test_quiet_says_nothing(classify: Classify, pictures: Path) -> None:
 
 def test_an_empty_folder_is_told(classify: Classify, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    target = tmp_path / "rows.jsonl"
+    target = tmp_path.parent / "rows.jsonl"
     done = classify(tmp_path, "-o", target)
     assert (done.code, done.stdout) == (1, "")
-    assert f"no pictures found in {tmp_path} (skipped, of other kinds: 1)." in done.stderr
-    assert not target.exists()
+    assert f"no pictures found in {tmp_path} (1 other file skipped)." in done.stderr
+    assert not list(tmp_path.parent.glob("rows*"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["nowhere"], 2, "error: there is no file or folder called 'nowhere'"),
-        ([], 2, "Missing argument"),
-        (["PICTURES", "--format", "xml"], 2, "--format 'xml' is unknown; choose from jsonl, csv"),
+        ([], 2, "nothing to classify: name a folder"),
+        (["PICTURES", "--format", "xml"], 2, "'xml' cannot be written here; choose from jsonl"),
+        (["PICTURES", "--shard", "5/4"], 2, "--shard '5/4' is no part; give I/N"),
+        (["PICTURES", "--max-bytes", "much"], 2, "--max-bytes 'much' is no size"),
+        (["PICTURES", "--move"], 2, "--move say how --sort-into works"),
+        (["PICTURES", "--resume"], 2, "need an output in a file; use -o FILE"),
+        (["PICTURES", "--sort-into", "PICTURES/in"], 2, "lies in the input"),
+        (["PICTURES", "--provider", "abacus"], 2, "choose from cpu, cuda"),
+        (["PICTURES", "--provider", "openvino"], 2, "the installed onnxruntime has only cpu"),
+        (["nothing-*.png"], 2, "nothing-*.png"),
         (["PICTURES", "--prepare", "magic"], 2, "choose from auto, frame, product"),
         (["PICTURES", "-o", "nowhere/rows.csv"], 2, "cannot write"),
         (["PICTURES", "--model", "vit"], 2, "no model called 'vit'; it has: cnn"),
@@ -174,7 +183,7 @@ def test_impossible_wishes_have_their_code_and_a_message(
     code: int,
     message: str,
 ) -> None:
-    given = [str(pictures) if argument == "PICTURES" else argument for argument in arguments]
+    given = [argument.replace("PICTURES", str(pictures)) for argument in arguments]
     for option, value in (("--model", "cnn"), ("--models-dir", str(exported_dir))):
         if option not in given:
             given += [option, value]
@@ -253,7 +262,7 @@ def test_an_interruption_keeps_whole_rows(start: Start, many: Path, tmp_path: Pa
     assert [Path(row["path"]).name for row in rows] == sorted(p.name for p in many.iterdir())[
         : len(rows)
     ]
-    assert f"interrupted after {len(rows)} pictures; the rows so far are in {partial}" in messages
+    assert f"interrupted after {len(rows)} pictures; go on with --resume" in messages
     assert "Traceback" not in messages
     assert target.read_text() == "of last time"
 

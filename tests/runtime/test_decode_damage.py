@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import tracemalloc
+import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from kindsamples import HEIGHT, WIDTH, in_tiles, tiff
 from pictures import chunk, encoded, exif, frame, png, png_stream, smooth
 
 from fmnist_cli.errors import ImageError
+from fmnist_cli.prepare import MODES, prepare, reduction
 from fmnist_cli.runtime.decode import decode, looks_like_image
 
 GREY = frame(4)
@@ -27,6 +33,8 @@ SAMPLES = {
     "grey jpeg": encoded(smooth(60, 44), "JPEG"),
     "progressive jpeg": encoded(smooth(60, 44, 3), "JPEG", progressive=True),
     "jpeg with exif": encoded(smooth(60, 44, 3), "JPEG", exif=exif(6)),
+    "large jpeg": encoded(smooth(460, 300, 3), "JPEG"),
+    "rgba png": encoded(smooth(40, 30, 4)),
     "frame jpeg": encoded(GREY, "JPEG"),
     "gif": encoded(GREY, "GIF"),
     "webp": encoded(smooth(40, 30, 3), "WEBP"),
@@ -127,47 +135,126 @@ def test_a_png_without_area_is_rejected(size: tuple[int, int]) -> None:
     reason(png(*size, zlib.compress(b"")))
 
 
-def bomb_jpeg() -> bytes:
-    data = bytearray(SAMPLES["grey jpeg"])
-    start = data.index(b"\xff\xc0")
-    data[start + 5 : start + 9] = (60000).to_bytes(2, "big") * 2
-    return bytes(data)
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 4}])
+def test_a_marker_within_the_scan_of_a_jpeg_is_noticed(options: dict[str, Any]) -> None:
+    data = encoded(smooth(460, 300, 3), "JPEG", **options)
+    decode(data)
+    middle = (data.index(b"\xff\xda") + len(data)) // 2
+    for marker in (0x01, 0x7F, 0xBF, 0xC0, 0xC9, 0xD8, 0xF7):
+        damaged = data[:middle] + bytes([0xFF, marker, 0x12]) + data[middle + 3 :]
+        with pytest.raises(ImageError, match=rf"marker 0xFF{marker:02X} within"):
+            decode(damaged)
 
 
-def bomb_bmp() -> bytes:
-    data = bytearray(SAMPLES["bmp"])
-    data[18:26] = (60000).to_bytes(4, "little") * 2
-    return bytes(data)
+def test_most_blocks_of_random_bytes_within_a_jpeg_are_noticed() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 460, 3), dtype=np.uint8)
+    data, rng = encoded(noise, "JPEG"), np.random.default_rng(1)
+    starts = range(1024, len(data) - 2048, 2048)
+    noticed = 0
+    for start in starts:
+        try:
+            decode(data[:start] + rng.bytes(2048) + data[start + 2048 :])
+        except ImageError:
+            noticed += 1
+    assert noticed > 0.7 * len(starts)
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(png(60000, 60000, png_stream(GREY)), id="png"),
-        pytest.param(png(60000, 60000, png_stream(GREY), color=2), id="rgb png"),
-        pytest.param(bomb_jpeg(), id="jpeg"),
-        pytest.param(bomb_bmp(), id="bmp"),
-        pytest.param(b"P5 60000 60000 255\n" + bytes(50), id="pgm"),
-    ],
-)
-def test_a_header_that_promises_too_much_is_rejected_without_memory(data: bytes) -> None:
-    tracemalloc.start()
+# Promising too much.
+
+
+def patched(data: bytes, at: int, layout: str, *values: int) -> bytes:
+    content = bytearray(data)
+    struct.pack_into(layout, content, at, *values)
+    return bytes(content)
+
+
+GIF, TIFF = SAMPLES["gif"], SAMPLES["tiff"]
+WEBP = encoded(GREY, "WEBP", exif=exif(6))  # with a canvas
+SIDE = 50000
+BOMBS = {
+    "png": png(SIDE, SIDE, png_stream(GREY)),
+    "rgb png": png(SIDE, SIDE, png_stream(GREY), color=2),
+    "16-bit png": png(SIDE, SIDE, png_stream(GREY), depth=16),
+    "jpeg": patched(JPEG := SAMPLES["jpeg"], JPEG.index(b"\xff\xc0") + 5, ">HH", SIDE, SIDE),
+    "bmp": patched(SAMPLES["bmp"], 18, "<II", SIDE, SIDE),
+    "pgm": b"P5 50000 50000 255\n" + bytes(50),
+    "gif": patched(GIF, 6, "<HH", SIDE, SIDE),
+    "gif frame": patched(GIF, GIF.index(b",\0\0\0\0") + 5, "<HH", SIDE, SIDE),
+    "webp": WEBP[:24] + (SIDE - 1).to_bytes(3, "little") * 2 + WEBP[30:],
+    "tiff": tiff(8, 1, bytes(9))
+    .replace(struct.pack("<I", WIDTH), struct.pack("<I", SIDE))
+    .replace(struct.pack("<I", HEIGHT), struct.pack("<I", SIDE)),
+    "tiff tiles": in_tiles(SIDE),
+}
+
+WEIGH = """
+import sys
+from pathlib import Path
+from fmnist_cli.errors import ImageError
+from fmnist_cli.runtime.decode import decode
+
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+decode(Path(sys.argv[1]).read_bytes())  # loads everything
+before = peak()
+for name in sys.argv[2:]:
     try:
-        assert reason(data).startswith("too large: 60000 × 60000 pixels, at most 120,000,000")
-        assert tracemalloc.get_traced_memory()[1] < 2_000_000
-    finally:
-        tracemalloc.stop()
+        decode(Path(name).read_bytes())
+        print("decoded")
+    except ImageError as error:
+        print(error)
+print(peak() - before)
+"""
 
 
-def check_outcome(data: bytes) -> None:
-    """A picture with pixels or a reason in words; any other exception comes through."""
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_header_that_promises_too_much_is_rejected_with_its_size(name: str) -> None:
+    expected = "too large: 50000 × 50000 pixels, at most 120,000,000; see --max-pixels"
+    assert reason(BOMBS[name]) == expected
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no peak of memory to read")
+def test_no_memory_is_spent_on_promises(tmp_path: Path) -> None:
+    paths = []
+    for name, data in {"first": GIF, **BOMBS}.items():
+        path = tmp_path / name.replace(" ", "-")
+        path.write_bytes(data)
+        paths.append(str(path))
+    command = [sys.executable, "-X", "utf8", "-c", WEIGH, *paths]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    *reasons, megabytes = done.stdout.splitlines()
+    assert len(reasons) == len(BOMBS)
+    assert all(line.startswith("too large") for line in reasons)
+    assert int(megabytes) < 20
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_the_limit_is_the_callers_and_holds_for_reduced_pictures_too(name: str) -> None:
+    data = SAMPLES[name]
+    height, width = decode(data).grey.shape
+    assert decode(data, max_pixels=width * height).grey.size == width * height
+    with pytest.raises(
+        ImageError, match=rf"^too large: \d+ × \d+ .* at most {width * height - 1:,};"
+    ):
+        decode(data, max_pixels=width * height - 1, reduction=lambda *_: 8)
+
+
+def test_a_small_picture_may_lie_in_a_larger_tile() -> None:
+    with pytest.raises(ImageError, match=r"^damaged image"):
+        decode(in_tiles(256), max_pixels=WIDTH * HEIGHT)
+
+
+def check_outcome(data: bytes, mode: str = "auto") -> None:
+    """A frame or a reason in words; any other exception comes through."""
     try:
-        pixels, cause = decode(data).grey, "none"
+        pixels, cause = prepare(decode(data, reduction=reduction(mode)), mode)[0], "none"
     except ImageError as error:
         pixels, cause = GREY, str(error)
-    assert pixels.ndim == 2
-    assert pixels.size
+    assert pixels.shape == (28, 28)
     assert cause
+    assert "\n" not in cause
 
 
 HEADS = [b"", *(data[:40] for data in SAMPLES.values()), b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"]
@@ -185,15 +272,17 @@ def test_arbitrary_bytes_raise_nothing_but_image_errors(data: bytes) -> None:
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     name=st.sampled_from(sorted(SAMPLES)),
-    edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=8),
+    edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8),
+    kept=st.one_of(st.just(1.0), st.floats(0, 1)),
+    mode=st.sampled_from(MODES),
 )
-def test_changed_bytes_raise_nothing_but_image_errors(
-    name: str, edits: list[tuple[float, int]]
+def test_changed_and_missing_bytes_raise_nothing_but_image_errors(
+    name: str, edits: list[tuple[float, int]], kept: float, mode: str
 ) -> None:
     data = bytearray(SAMPLES[name])
     for place, value in edits:
         data[int(place * (len(data) - 1))] = value
-    check_outcome(bytes(data))
+    check_outcome(bytes(data[: round(kept * len(data))]), mode)
 
 
 # Telling pictures by their first bytes.

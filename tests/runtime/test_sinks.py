@@ -4,12 +4,13 @@ import csv
 import io
 import json
 import os
+import pickle
 import unicodedata
 
 import pytest
 
-from fmnist_cli.runtime.rows import Candidate, Prediction, Rejected, Row
-from fmnist_cli.runtime.sinks import FORMATS, open_sink
+from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.runtime.sinks import FORMATS, format_of, open_line_format
 
 TOP = (Candidate("Ankle boot", 0.75), Candidate("Sandal", 0.25))
 NAMES = [
@@ -32,15 +33,11 @@ def bad(path: str = "a/c.png", error: str = "empty file") -> Rejected:
 
 
 def written(name: str, rows: list[Row], top_k: int = 2) -> str:
-    """What a sink writes, after a trip through a UTF-8 file."""
-    buffer = io.BytesIO()
-    stream = io.TextIOWrapper(buffer, encoding="utf-8", newline="\n")
-    sink = open_sink(name, stream, top_k)
-    for row in rows:
-        sink.write([row])
-    sink.write([])
-    stream.flush()
-    return buffer.getvalue().decode("utf-8")
+    """All that a format writes, after a trip through bytes; in one piece and row by row."""
+    format_ = open_line_format(name, top_k)
+    whole = format_.header() + format_.lines(rows) + format_.lines([])
+    assert whole == format_.header() + "".join(format_.lines([row]) for row in rows)
+    return whole.encode("utf-8").decode("utf-8")
 
 
 def test_jsonl_says_it_all() -> None:
@@ -122,7 +119,23 @@ def test_csv_rows_are_as_wide_as_the_header(top_k: int) -> None:
 def test_any_utf_8_name_comes_back_from_csv(path: str) -> None:
     text = written("csv", [good(path), bad(path)])
     table = list(csv.DictReader(io.StringIO(text, newline="")))
-    assert [row["path"] for row in table] == [path, path]
+    assert [row["path"].removeprefix("'") for row in table] == [path, path]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "'", "＝"])
+def test_csv_cells_are_no_formulas(start: str) -> None:
+    name = f"{start}cmd()"
+    row = Prediction(name, 9, name, 0.75, (Candidate(name, 0.75),), "frame")
+    table = list(csv.reader(io.StringIO(written("csv", [row, bad(name, name)], 1), newline="")))
+    cells = [table[1][0], table[1][3], table[1][7], table[2][0], table[2][6]]
+    assert cells == [f"'{name}"] * 5
+
+
+def test_csv_leaves_other_cells_and_numbers_alone() -> None:
+    row = Prediction("a=b-c.png", 9, "T-shirt/top", 1e-06, (Candidate("Bag", 1e-06),), "frame")
+    assert written("csv", [row], 1).splitlines()[1] == (
+        "a=b-c.png,ok,9,T-shirt/top,1e-06,frame,,Bag,1e-06"
+    )
 
 
 def test_csv_shows_other_names_as_escapes() -> None:
@@ -143,6 +156,34 @@ def test_text_has_a_line_per_row_and_nothing_that_moves_the_cursor(path: str) ->
 def test_text_of_one_candidate_has_no_runner_up() -> None:
     row = Prediction("a.png", 9, "Ankle boot", 0.75, TOP[:1], "frame")
     assert written("text", [row]) == "Ankle boot     75.0%  a.png\n"
+
+
+def test_text_of_an_unknown_picture_shows_the_best_guess() -> None:
+    row = Prediction("a.png", None, UNKNOWN, 0.75, TOP, "frame")
+    assert (
+        written("text", [row]) == "unknown        75.0%  a.png  (Ankle boot 75.0%, Sandal 25.0%)\n"
+    )
+
+
+def test_unknown_has_no_class() -> None:
+    row = Prediction("a.png", None, UNKNOWN, 0.75, TOP, "frame")
+    values = json.loads(written("jsonl", [row]))
+    assert (values["class_id"], values["label"]) == (None, "unknown")
+    assert written("csv", [row]).splitlines()[1].startswith("a.png,ok,,unknown,0.75,frame,,Ankle")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_formats_travel_to_workers(name: str) -> None:
+    format_ = open_line_format(name, 2)
+    copy = pickle.loads(pickle.dumps(format_))  # noqa: S301
+    assert copy == format_
+    assert copy.lines([good(), bad()]) == format_.lines([good(), bad()])
+
+
+def test_suffixes_imply_formats() -> None:
+    assert format_of("rows.JSONL") == "jsonl"
+    assert format_of("a/rows.csv") == "csv"
+    assert format_of("rows.xlsx") is None
 
 
 def test_each_format_has_a_suffix_of_its_own() -> None:

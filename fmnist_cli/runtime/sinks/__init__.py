@@ -1,45 +1,61 @@
-"""Where rows go. Adding a format is one file and one entry in `FORMATS`."""
+"""Where rows go. Adding a format of lines is one file and one entry in `FORMATS`.
+
+Formats and the other sinks (`parquet`, `tree`, `gallery`) are imported when they are asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TextIO
 
-from fmnist_cli.runtime.rows import Row
-from fmnist_cli.runtime.sinks.csv import CsvSink
-from fmnist_cli.runtime.sinks.jsonl import JsonlSink
-from fmnist_cli.runtime.sinks.text import TextSink
+from fmnist_cli.runtime.sinks.base import LineFormat, Sink
 
-__all__ = ["FORMATS", "Format", "Sink", "open_sink"]
-
-
-class Sink(Protocol):
-    """Takes rows one by one, in input order."""
-
-    def write(self, rows: Sequence[Row]) -> None:
-        """Write some rows; the caller flushes and closes the stream."""
+__all__ = ["FORMATS", "Format", "LineFormat", "Sink", "format_of", "open_line_format"]
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """An output format: how to make its sink, and the file suffix that implies it."""
+    """A format of lines: how to make it, given K of top-K, and the suffix that implies it."""
 
-    make: Callable[[TextIO, int], Sink]
+    make: Callable[[int], LineFormat]
     suffix: str
 
 
+def _jsonl(_top_k: int) -> LineFormat:
+    from fmnist_cli.runtime.sinks.jsonl import JsonlFormat
+
+    return JsonlFormat()
+
+
+def _csv(top_k: int) -> LineFormat:
+    from fmnist_cli.runtime.sinks.csv import CsvFormat
+
+    return CsvFormat(top_k)
+
+
+def _text(_top_k: int) -> LineFormat:
+    from fmnist_cli.runtime.sinks.text import TextFormat
+
+    return TextFormat()
+
+
 FORMATS: dict[str, Format] = {
-    "jsonl": Format(lambda stream, _top_k: JsonlSink(stream), ".jsonl"),
-    "csv": Format(CsvSink, ".csv"),
-    "text": Format(lambda stream, _top_k: TextSink(stream), ".txt"),
+    "jsonl": Format(_jsonl, ".jsonl"),
+    "csv": Format(_csv, ".csv"),
+    "text": Format(_text, ".txt"),
 }
 
 
-def open_sink(name: str, stream: TextIO, top_k: int) -> Sink:
-    """The sink called `name` over a text stream; `top_k` sets the width of flat formats.
+def open_line_format(name: str, top_k: int) -> LineFormat:
+    """The format called `name`; `top_k` sets the width of flat ones.
 
     Raises:
         KeyError: `name` is none of `FORMATS`.
     """
-    return FORMATS[name].make(stream, top_k)
+    return FORMATS[name].make(top_k)
+
+
+def format_of(file_name: str) -> str | None:
+    """The format that the suffix of a file name implies; None when it implies none."""
+    lower = file_name.lower()
+    return next((name for name, entry in FORMATS.items() if lower.endswith(entry.suffix)), None)

@@ -1,57 +1,135 @@
-"""JSON Lines: one object per row, every row with the same keys."""
+r"""JSON Lines: one object per row, every row with the same keys.
+
+Names that are not UTF-8 are written with ``\udcXX`` escapes, which `json` (not every other
+reader) turns back into the name that the operating system gave.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from fmnist_cli.runtime.rows import Prediction, Row
-
-_encode = json.JSONEncoder(ensure_ascii=False).encode
-_encode_ascii = json.JSONEncoder(ensure_ascii=True).encode
+from fmnist_cli.errors import DataError
+from fmnist_cli.runtime.rows import Candidate, Prediction, Rejected, Row
 
 
-def row_to_json(row: Row) -> str:
-    """One line without its newline, always encodable as UTF-8."""
+def row_values(row: Row) -> dict[str, Any]:
+    """The object of a row."""
     if isinstance(row, Prediction):
-        top = [{"label": c.label, "probability": c.probability} for c in row.top]
-        values = {
-            "path": row.path,
+        path, class_id, label, confidence, top, prepared = row
+        return {
+            "path": path,
             "status": "ok",
-            "class_id": row.class_id,
-            "label": row.label,
-            "confidence": row.confidence,
-            "top": top,
-            "prepared": row.prepared,
+            "class_id": class_id,
+            "label": label,
+            "confidence": confidence,
+            "top": [{"label": name, "probability": probability} for name, probability in top],
+            "prepared": prepared,
             "error": None,
         }
-    else:
-        values = {
-            "path": row.path,
-            "status": "error",
-            "class_id": None,
-            "label": None,
-            "confidence": None,
-            "top": [],
-            "prepared": None,
-            "error": row.error,
-        }
-    line = _encode(values)
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        # A file name that is not UTF-8: escapes keep it recoverable with os.fsencode.
-        return _encode_ascii(values)
-    return line
+    return {
+        "path": row.path,
+        "status": "error",
+        "class_id": None,
+        "label": None,
+        "confidence": None,
+        "top": [],
+        "prepared": None,
+        "error": row.error,
+    }
 
 
-class JsonlSink:
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _probability(value: object) -> float:
+    if type(value) is float:
+        return value
+    if type(value) is not int:  # other programs write 1.0 as 1
+        raise TypeError(f"{value!r} is no probability")
+    return float(value)
+
+
+def _row(values: Any) -> Row:
+    """The inverse of `row_values`; KeyError, TypeError or ValueError when it is no row."""
+    status = values["status"]
+    if status == "error":
+        return Rejected(_text(values["path"]), _text(values["error"]))
+    if status != "ok":
+        raise ValueError(f"status {status!r}")
+    class_id = values["class_id"]
+    if class_id is not None and type(class_id) is not int:
+        raise TypeError(f"class_id {class_id!r}")
+    top = [
+        Candidate(_text(entry["label"]), _probability(entry["probability"]))
+        for entry in values["top"]
+    ]
+    return Prediction(
+        _text(values["path"]),
+        class_id,
+        _text(values["label"]),
+        _probability(values["confidence"]),
+        tuple(top),
+        _text(values["prepared"]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class JsonlFormat:
     """Rows as JSON Lines."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def header(self) -> str:
+        """Nothing."""
+        return ""
 
-    def write(self, rows: Sequence[Row]) -> None:
-        """Write some rows."""
-        self._stream.write("".join(f"{row_to_json(row)}\n" for row in rows))
+    def lines(self, rows: Sequence[Row]) -> str:
+        """One object per line, without spaces between its parts."""
+        import orjson
+
+        dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
+        try:
+            return b"".join([dumps(row_values(row), None, newline) for row in rows]).decode()
+        except TypeError:  # a name that is not UTF-8
+            return "".join(map(_line, rows))
+
+    def read(self, path: Path) -> Iterator[Row]:
+        """The rows of a file, streamed.
+
+        Raises:
+            DataError: it cannot be read, or a line is no row.
+        """
+        import orjson
+
+        loads = orjson.loads
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    try:
+                        try:
+                            values = loads(line)
+                        except orjson.JSONDecodeError:
+                            values = json.loads(line)  # knows names that are not UTF-8
+                        row = _row(values)
+                    except (ValueError, TypeError, KeyError, RecursionError) as error:
+                        raise DataError(
+                            f"{path}, line {number} is no row of results: {error}"
+                        ) from error
+                    yield row
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _line(row: Row) -> str:
+    import orjson
+
+    values = row_values(row)
+    try:
+        return orjson.dumps(values, None, orjson.OPT_APPEND_NEWLINE).decode()
+    except TypeError:
+        return json.dumps(values, separators=(",", ":")) + "\n"

@@ -1,52 +1,229 @@
-"""The interface of a source."""
+"""The interface of a source, and the items that sources yield."""
 
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fmnist_cli.errors import ImageError
+from fmnist_cli.runtime.sources.reading import (
+    HEAD,
+    MAX_BYTES,
+    read_file,
+    read_head,
+    too_large,
+    unreadable,
+)
+
+if TYPE_CHECKING:
+    from fmnist_cli.prepare.picture import Picture
+
+__all__ = [
+    "HEAD",
+    "MAX_BYTES",
+    "FileItem",
+    "HeldItem",
+    "Item",
+    "Selection",
+    "Source",
+    "UnreadableItem",
+    "everything",
+    "read_file",
+    "read_head",
+    "too_large",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One input: a stable name, and how to get its bytes.
+class Item(Protocol):
+    """One input: a stable name, and how to get its picture.
 
-    `read` raises `ImageError` with the reason when it cannot.
+    Items travel to worker processes, so they are picklable; they hold an address rather
+    than the content wherever the content can be read again by address.
     """
 
-    path: str
-    read: Callable[[], bytes]
+    @property
+    def path(self) -> str:
+        """Stable name: relative to the folder or archive that it was found in."""
+
+    @property
+    def location(self) -> str | None:
+        """The file on disk that is this picture and nothing else; None inside archives."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of content that travel with the item; 0 when it is read by address."""
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes | Picture:
+        """The file's bytes, or the picture where it needs no decoding.
+
+        Raises:
+            ImageError: with the reason why it cannot be had.
+        """
+
+    def head(self) -> bytes:
+        """The first `HEAD` bytes, which tell the kind of file.
+
+        Raises:
+            ImageError: as for `read`.
+        """
+
+    def signature(self) -> str:
+        """What changes when the content does, had cheaply: size and time of change, checksum."""
 
 
 class Source(Protocol):
-    """Streams items in a stable order."""
+    """Streams items in a stable order; iterating again starts anew."""
 
     @property
     def skipped(self) -> int:
         """Files seen so far that are no pictures by name or content."""
 
+    @property
+    def skipped_archives(self) -> int:
+        """Those of them that are archives, which could be opened if they were named."""
+
     def __iter__(self) -> Iterator[Item]:
         """The items, in order."""
 
 
-MAX_BYTES = 512 * 1024 * 1024
+class FileItem(NamedTuple):
+    """A file on disk. A tuple, because millions of them go through the pool's pipes."""
+
+    path: str
+    location: str
+
+    @property
+    def held(self) -> int:
+        """Nothing: the worker reads the file."""
+        return 0
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes:
+        """The bytes of the file."""
+        return read_file(self.location, max_bytes)
+
+    def head(self) -> bytes:
+        """The first bytes of the file."""
+        return read_head(self.location, HEAD)
+
+    def signature(self) -> str:
+        """Size and time of change; the reason where they cannot be had."""
+        try:
+            status = os.stat(self.location)  # noqa: PTH116
+        except (OSError, ValueError) as error:
+            return str(unreadable(error))
+        return f"{status.st_size} {status.st_mtime_ns}"
+
+    def size(self) -> int | None:
+        """Size of the file."""
+        try:
+            return os.stat(self.location).st_size  # noqa: PTH116
+        except (OSError, ValueError):
+            return None
 
 
-def read_file(location: str) -> bytes:
-    """The bytes of a file.
+class HeldItem(NamedTuple):
+    """A picture whose content is at hand: from a stream that cannot be read twice, or an array.
 
-    Raises:
-        ImageError: with the operating system's reason, or for more than `MAX_BYTES`.
+    Attributes:
+        path: stable name.
+        content: encoded bytes or a decoded picture.
+        mark: the signature; by default size and checksum of the content.
     """
-    try:
-        # Unbuffered: the file is read whole, in one call.
-        with open(location, "rb", buffering=0) as file:  # noqa: PTH123
-            size = os.fstat(file.fileno()).st_size
-            if size > MAX_BYTES:
-                raise ImageError(f"too large: {size:,} bytes, at most {MAX_BYTES:,}")
-            return file.read()
-    except OSError as error:
-        raise ImageError(f"cannot read the file: {error.strerror or error}") from error
+
+    path: str
+    content: bytes | Picture
+    mark: str = ""
+
+    @property
+    def location(self) -> None:
+        """None: there is no such file."""
+        return
+
+    @property
+    def held(self) -> int:
+        """Size of the content."""
+        content = self.content
+        return len(content) if isinstance(content, bytes) else content.grey.nbytes
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes | Picture:
+        """The content."""
+        if self.held > max_bytes:
+            raise too_large(self.held, max_bytes)
+        return self.content
+
+    def head(self) -> bytes:
+        """The first bytes; none for a decoded picture."""
+        return self.content[:HEAD] if isinstance(self.content, bytes) else b""
+
+    def signature(self) -> str:
+        """The mark given by the source, or size and checksum."""
+        content = self.content
+        data = content if isinstance(content, bytes) else content.grey.tobytes()
+        return self.mark or f"{len(data)} {zlib.crc32(data):08x}"
+
+    def size(self) -> int:
+        """Size of the content."""
+        return self.held
+
+
+class UnreadableItem(NamedTuple):
+    """An input that is known to be unreadable: it gets its row, with the reason."""
+
+    path: str
+    reason: str
+
+    @property
+    def location(self) -> None:
+        """None: nothing can be done with the file, if there is one."""
+        return
+
+    @property
+    def held(self) -> int:
+        """Nothing."""
+        return 0
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes:
+        """Raise the reason."""
+        del max_bytes
+        raise ImageError(self.reason)
+
+    def head(self) -> bytes:
+        """Raise the reason."""
+        raise ImageError(self.reason)
+
+    def signature(self) -> str:
+        """The reason."""
+        return self.reason
+
+    def size(self) -> None:
+        """Unknown."""
+        return
+
+
+def everything(path: str) -> bool:
+    """Want every path."""
+    del path
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What to take from a source.
+
+    Attributes:
+        recursive: whether folders below a folder are read.
+        wants: whether a picture of this (relative) path is to be taken; asked before
+            anything is opened.
+        enters: whether to go down into a folder of this (relative) path.
+        max_bytes: content larger than this is never held in memory.
+        image_column: the column of pictures in Parquet files; None to find it.
+    """
+
+    recursive: bool = True
+    wants: Callable[[str], bool] = everything
+    enters: Callable[[str], bool] = everything
+    max_bytes: int = MAX_BYTES
+    image_column: str | None = None

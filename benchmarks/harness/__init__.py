@@ -1,0 +1,1 @@
+"""The machinery of the measurements against peers."""

@@ -1,0 +1,1 @@
+"""What `classify` is measured against; each module is a process of its own."""

@@ -1,0 +1,101 @@
+"""The usual script: a torchvision-style data set, a DataLoader and the network in PyTorch.
+
+Run: python -m peers.torch_loader FOLDER WEIGHTS MODEL OUTPUT --workers N [--limit N]
+
+It labels every picture below FOLDER with the network MODEL and writes one line of JSON for
+each. On standard output: images, and seconds from the first file to the last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.models.network import PixelClassifier
+from peers.network import build
+
+BATCH_SIZE = 64
+WARM_UP = 4  # pictures
+SUFFIXES = {".png", ".jpg", ".jpeg"}
+
+
+class PictureFolder(Dataset[tuple[torch.Tensor, str]]):
+    """All pictures below a folder, as tensors, with their names."""
+
+    def __init__(self, root: Path, transform: transforms.Compose, limit: int | None) -> None:
+        paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        self.root = root
+        self.paths = paths[:limit]
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, str]:
+        path = self.paths[index]
+        with Image.open(path) as image:
+            return self.transform(image.convert("L")), path.relative_to(self.root).as_posix()
+
+
+def load(model: str, weights: Path) -> PixelClassifier:
+    """The network with its weights, ready to predict."""
+    classifier = build(model)
+    classifier.load_state_dict(torch.load(weights, weights_only=True))
+    return classifier
+
+
+def label(
+    classifier: PixelClassifier, root: Path, output: Path, workers: int, limit: int | None = None
+) -> int:
+    """Write one line per picture; returns how many."""
+    mean, std = float(classifier.mean), float(classifier.std)
+    transform = transforms.Compose(
+        [
+            transforms.Resize((28, 28)),
+            transforms.ToTensor(),
+            transforms.Normalize((mean,), (std,)),
+        ]
+    )
+    folder = PictureFolder(root, transform, limit)
+    loader = DataLoader(folder, batch_size=BATCH_SIZE, num_workers=workers)
+    with output.open("w", encoding="utf-8") as stream, torch.inference_mode():
+        for pixels, names in loader:
+            logits = classifier.network(pixels) / classifier.temperature
+            best = torch.softmax(logits, dim=1).max(dim=1)
+            for name, confidence, index in zip(
+                names, best.values.tolist(), best.indices.tolist(), strict=True
+            ):
+                row = {"path": name, "label": CLASS_NAMES[index], "confidence": confidence}
+                stream.write(json.dumps(row) + "\n")
+    return len(folder)
+
+
+def main() -> None:
+    """Label a few pictures to load whatever is loaded at first use, then all of them, timed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("model")
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--limit", type=int)
+    options = parser.parse_args()
+    classifier = load(options.model, options.weights)
+    begun = time.perf_counter()
+    label(classifier, options.folder, options.output, options.workers, limit=WARM_UP)
+    started = time.perf_counter()
+    images = label(classifier, options.folder, options.output, options.workers, options.limit)
+    times = {"warm_up": started - begun, "seconds": time.perf_counter() - started}
+    print(json.dumps({"images": images, "threads": torch.get_num_threads(), **times}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""The same job from Python: `load` a model, `classify` pictures.
+
+import fmnist_cli
+
+model = fmnist_cli.load("resnet")
+probabilities = model(pixels)                  # uint8 [N, 28, 28] → float32 [N, 10]
+
+for row in fmnist_cli.classify("photos", model="cnn"):
+    print(row.path, row.label if isinstance(row, fmnist_cli.Prediction) else row.error)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from fmnist_cli.contract import SIDE, ModelCard, Pixels, Probabilities
+from fmnist_cli.errors import UsageError
+from fmnist_cli.machine import available_cores
+from fmnist_cli.prepare import MODES
+from fmnist_cli.prepare.picture import Picture
+from fmnist_cli.runtime.classifier import Classifier, Settings
+from fmnist_cli.runtime.decode.pixels import has_equal_channels, over_white
+from fmnist_cli.runtime.pool import ordered_map
+from fmnist_cli.runtime.rows import Prediction, Rejected, Row
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.sources import open_source
+from fmnist_cli.runtime.sources.base import FileItem, HeldItem, Item
+from fmnist_cli.runtime.store import open_model
+
+_BATCH = 256  # rows per inference call, so that memory does not grow with N
+
+Input = str | os.PathLike[str] | npt.NDArray[np.uint8]
+
+
+class Model:
+    """A loaded model. Made by `load`; may be called from several threads.
+
+    Attributes:
+        card: name, title, test accuracy and more, as written by `fmnist export`.
+        class_names: label of each column of the probabilities.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.card: ModelCard = session.card
+        self.class_names: tuple[str, ...] = session.card.class_names
+
+    def __call__(self, pixels: Pixels) -> Probabilities:
+        """Probabilities of each class.
+
+        Args:
+            pixels: uint8 [N, 28, 28], or [28, 28] for one picture; light garment on black.
+
+        Returns:
+            float32 [N, classes], or [classes] for one picture; rows sum to 1.
+
+        Raises:
+            UsageError: another shape or type.
+        """
+        pixels = np.asarray(pixels)
+        if (
+            pixels.dtype != np.uint8
+            or pixels.shape[-2:] != (SIDE, SIDE)
+            or pixels.ndim not in (2, 3)
+        ):
+            raise UsageError(
+                f"pixels are {pixels.dtype} {list(pixels.shape)}, but the model takes uint8"
+                f" [N, {SIDE}, {SIDE}]; fmnist_cli.classify takes pictures of any size"
+            )
+        batch = np.ascontiguousarray(pixels.reshape(-1, SIDE, SIDE))
+        if not len(batch):
+            return np.empty((0, len(self.class_names)), np.float32)
+        probabilities = self._session.probabilities(batch, _BATCH)
+        return probabilities[0] if pixels.ndim == 2 else probabilities
+
+
+def load(
+    model: str = "resnet",
+    *,
+    models_dir: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    provider: str = "cpu",
+) -> Model:
+    """A model by name, checked against its manifest, or any exported ``.onnx`` file by path.
+
+    Args:
+        model: name or path.
+        models_dir: folder of exported models; searched for as by `fmnist classify`.
+        threads: threads within one call; all available cores by default.
+        provider: what runs it, such as ``"cpu"`` or ``"cuda"``.
+
+    Raises:
+        UsageError: no model has that name, or the provider is not there.
+        ModelError: the file is damaged or not of ours.
+    """
+    file = open_model(model, None if models_dir is None else Path(models_dir))
+    return Model(Session(file, threads or available_cores(), provider))
+
+
+def classify(
+    inputs: Input | Iterable[Input],
+    model: str | Model = "resnet",
+    *,
+    prepare: str = "auto",
+    top_k: int = 3,
+    threshold: float = 0.0,
+    workers: int | None = None,
+    batch_size: int | None = None,
+    models_dir: str | os.PathLike[str] | None = None,
+) -> Iterator[Row]:
+    """One row for every picture, in order, as they come.
+
+    Args:
+        inputs: a folder, archive or picture by path; or several paths and arrays. Arrays are
+            uint8 pictures [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA of any size; their rows
+            are called by their position, and an array [N, 28, 28] stands for N frames.
+        model: name, path, or a loaded model.
+        prepare: ``"auto"``, ``"frame"`` or ``"product"``.
+        top_k: candidates per row.
+        threshold: below this probability the label is ``"unknown"``.
+        workers: threads; all available cores by default.
+        batch_size: pictures per inference call; by their cost if not given.
+        models_dir: folder of exported models.
+
+    Yields:
+        `Prediction`, or `Rejected` with the reason for what cannot be read.
+
+    Raises:
+        UsageError, ModelError: as `load`; an array is no picture.
+    """
+    if prepare not in MODES:
+        raise UsageError(f"prepare={prepare!r} is unknown; choose from {', '.join(MODES)}")
+    if not isinstance(model, Model):
+        model = load(model, models_dir=models_dir, threads=1)
+    settings = Settings(mode=prepare, top_k=top_k, threshold=threshold)
+    work = Classifier(model, model.class_names, settings)
+    return _rows(work, _items(inputs), workers or available_cores(), batch_size)
+
+
+def _rows(
+    work: Classifier, items: Iterator[Item], workers: int, batch_size: int | None
+) -> Iterator[Row]:
+    def lost(item: Item, end: str) -> list[Row]:
+        return [Rejected(item.path, end)]
+
+    # Threads: forking is not ours to do in somebody else's program.
+    chunks = ordered_map(
+        work,
+        items,
+        lost=lost,
+        workers=workers,
+        batch_size=batch_size,
+        engine="threads",
+    )
+    with closing(chunks):
+        for rows in chunks:
+            yield from rows
+
+
+def _items(inputs: Input | Iterable[Input]) -> Iterator[Item]:
+    if isinstance(inputs, (str, os.PathLike)):
+        yield from open_source(Path(inputs))
+        return
+    several: Iterable[Input] = inputs
+    if isinstance(inputs, np.ndarray) and not _is_frames(inputs):
+        several = [inputs]
+    for position, single in enumerate(several):
+        if isinstance(single, (str, os.PathLike)):
+            path = Path(single)
+            if path.exists():
+                prefix = f"{path.as_posix().rstrip('/')}/"
+                yield from open_source(path, prefix)
+            else:
+                yield FileItem(path.as_posix(), str(path))  # its row will say what is wrong
+        else:
+            yield HeldItem(str(position), _picture(single, position), "")
+
+
+def _is_frames(array: npt.NDArray[Any]) -> bool:
+    return array.ndim == 3 and array.shape[1:] == (SIDE, SIDE)
+
+
+def _picture(array: Any, position: int) -> Picture:
+    pixels = np.asarray(array)
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    if (
+        pixels.dtype != np.uint8
+        or pixels.ndim not in (2, 3)
+        or channels not in (1, 3, 4)
+        or not pixels.size
+    ):
+        raise UsageError(
+            f"input {position} is {pixels.dtype} {list(pixels.shape)}; give paths, or uint8"
+            " pictures [H, W], [H, W, 3] or [H, W, 4]"
+        )
+    pixels = np.ascontiguousarray(pixels)
+    if channels == 1:
+        return Picture(pixels.reshape(pixels.shape[:2]), colorless=True)
+    if channels == 4:
+        return Picture(over_white(pixels), colorless=False)
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    return Picture(grey, colorless=has_equal_channels(pixels))
+
+
+__all__ = ["Input", "Model", "Prediction", "Rejected", "Row", "classify", "load"]

@@ -1,0 +1,175 @@
+"""The work behind `fmnist classify`: a run, its words on standard error, its exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import onnxruntime
+
+from fmnist_cli import __version__
+from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
+from fmnist_cli.files import write_text
+from fmnist_cli.machine import available_cores
+from fmnist_cli.runtime.classifier import Classifier, Settings
+from fmnist_cli.runtime.job import Job, Plan
+from fmnist_cli.runtime.output import open_stream
+from fmnist_cli.runtime.outputs import Outputs, Wanted
+from fmnist_cli.runtime.pool import default_engine
+from fmnist_cli.runtime.quiet import libraries_quiet
+from fmnist_cli.runtime.request import Inputs
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.sinks import open_line_format
+from fmnist_cli.runtime.sinks.whole import check_target
+from fmnist_cli.runtime.sources.base import Source
+from fmnist_cli.runtime.store import ModelFile, open_model
+from fmnist_cli.runtime.tally import Tally, progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How a run is done; nothing here changes a row, except the model."""
+
+    model: str = "resnet"
+    models_dir: Path | None = None
+    provider: str = "cpu"
+    batch_size: int | None = None
+    workers: int | None = None
+    max_errors: int | None = None
+    dry_run: bool = False
+    resume: bool = False
+    retry_failed: bool = False
+    quiet: bool = False
+
+
+def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
+    """Do it; the exit code.
+
+    Raises:
+        FmnistError: it cannot be done, with the reason.
+    """
+    source = inputs.open()
+    if run.dry_run and wanted.sort_into is None:
+        from fmnist_cli.cli.inventory import print_inventory
+
+        with libraries_quiet():
+            print_inventory(source)
+        return 0
+    outputs = Outputs.of(wanted, settings.top_k, inputs.folders)
+    summary = check_target(Path(wanted.summary)) if wanted.summary else None
+    file = open_model(run.model, run.models_dir)
+    session = Session(file, provider=run.provider)
+    options = _options(inputs, settings, wanted, run, file)
+    with ExitStack() as stack:
+        plan = outputs.plan(session.card, options, resuming=run.resume or run.retry_failed)
+        if run.dry_run:
+            plan = _rehearsal(outputs, Path(stack.enter_context(TemporaryDirectory())), options)
+        if plan is None and (run.resume or run.retry_failed):
+            raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
+        job = Job(
+            source=source,
+            classify=Classifier(session, session.card.class_names, settings),
+            tally=Tally(session.card.class_names),
+            plan=plan,
+            errors_only=wanted.errors_only,
+            max_errors=run.max_errors,
+            workers=run.workers or available_cores(),
+            batch_size=run.batch_size,
+            # A session on a device does not survive forking.
+            engine=default_engine() if run.provider == "cpu" else "threads",
+        )
+        stack.enter_context(libraries_quiet())
+        if outputs.stream and not run.dry_run:
+            stream = stack.enter_context(open_stream(outputs.stream[0]))
+            job.stream = (stream, open_line_format(outputs.stream[1], settings.top_k))
+        counting = stack.enter_context(
+            progress(shown=not run.quiet, count=lambda: sum(1 for _ in inputs.open()))
+        )
+        try:
+            fresh = job.run(resume=run.resume, retry=run.retry_failed, advance=counting)
+        except KeyboardInterrupt:
+            kept = "; go on with --resume" if plan and job.tally.total else ""
+            sys.stderr.write(f"\ninterrupted after {job.tally.total:,} pictures{kept}\n")
+            return EXIT_INTERRUPTED
+    return _report(job, fresh, inputs, outputs, session, summary, options, quiet=run.quiet)
+
+
+def _options(
+    inputs: Inputs, settings: Settings, wanted: Wanted, run: Run, file: ModelFile
+) -> dict[str, Any]:
+    """Everything that decides what the rows are, in the words of the command line."""
+    return {
+        "model": file.name,
+        "model file": file.sha256,
+        "provider": run.provider,
+        **asdict(settings),
+        **asdict(inputs),
+        **asdict(wanted),
+        "fmnist": __version__,
+        "onnxruntime": onnxruntime.__version__,
+        "opencv": cv2.__version__,
+    }
+
+
+def _rehearsal(outputs: Outputs, folder: Path, options: dict[str, Any]) -> Plan:
+    """A run that only prints where the sorted tree would put its pictures."""
+    from fmnist_cli.runtime.sinks.tree import TreeSink
+
+    tree = outputs.tree
+    if tree is None:
+        raise UsageError("--dry-run of outputs needs --sort-into")
+
+    def sinks() -> list[Any]:
+        return [TreeSink(tree, outputs.wanted.how, dry_run=True, report=_tell)]
+
+    return Plan(folder / "rows", open_line_format("jsonl", outputs.top_k), sinks, options)
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _report(
+    job: Job,
+    fresh: bool,
+    inputs: Inputs,
+    outputs: Outputs,
+    session: Session,
+    summary: Path | None,
+    options: dict[str, Any],
+    *,
+    quiet: bool,
+) -> int:
+    tally = job.tally
+    skipped = _skipped(job.source)
+    if not tally.total:
+        raise FmnistError(
+            f"no pictures found in {inputs}{f' ({skipped})' if skipped else ''}."
+            " Pictures are told by suffix or content; hidden files are left alone"
+        )
+    if summary is not None:
+        counts = {"options": options, **tally.counts(), "skipped": skipped, **tally.timing()}
+        write_text(summary, json.dumps(counts, indent=1) + "\n")
+    if not fresh:
+        sys.stderr.write("nothing left to do: the output is complete\n")
+    elif not quiet:
+        tally.print_summary(session.card, skipped, outputs.told())
+    for problem in outputs.problems():
+        sys.stderr.write(f"{problem}\n")
+    return EXIT_REJECTED if tally.rejected or outputs.problems() else 0
+
+
+def _skipped(source: Source) -> str:
+    """Words about files that were passed over."""
+    parts = []
+    if source.skipped:
+        parts.append(f"{source.skipped:,} other file{'s' * (source.skipped > 1)} skipped")
+    if archives := source.skipped_archives:
+        parts.append(f"{archives:,} archive{'s' * (archives > 1)} not opened; name them to")
+    return ", ".join(parts)

@@ -1,0 +1,149 @@
+"""Items → rows: read, decode, prepare, infer. The unit of work of a worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fmnist_cli.contract import SIDE, Pixels, Probabilities
+from fmnist_cli.errors import ImageError
+from fmnist_cli.prepare import prepare, reduction
+from fmnist_cli.prepare.picture import Picture
+from fmnist_cli.runtime.decode import MAX_PIXELS, decode
+from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
+
+Infer = Callable[[Pixels], Probabilities]  # uint8 [N, 28, 28] → float32 [N, classes]
+
+# Batches are filled up to a multiple of this, so that every value goes through the vector
+# code of a kernel and none through the scalar code for the remainder, which rounds its own
+# way: the row of a picture does not depend on what else is in the batch.
+ALIGNMENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How pictures become rows.
+
+    Attributes:
+        mode: one of `fmnist_cli.prepare.MODES`.
+        top_k: candidates per row, at least 1.
+        threshold: below this probability, 0 to 1, the label is `UNKNOWN`.
+        max_pixels: pictures with more pixels are rejected.
+        max_bytes: files with more bytes are rejected.
+    """
+
+    mode: str = "auto"
+    top_k: int = 3
+    threshold: float = 0.0
+    max_pixels: int = MAX_PIXELS
+    max_bytes: int = MAX_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class KnownItem:
+    """An item whose row is there already; it is passed through."""
+
+    item: Item
+    row: Row
+    held: int = 0
+
+    @property
+    def path(self) -> str:
+        """Name of the item."""
+        return self.item.path
+
+    @property
+    def location(self) -> str | None:
+        """File of the item."""
+        return self.item.location
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes | Picture:
+        """Content of the item."""
+        return self.item.read(max_bytes)
+
+    def head(self) -> bytes:
+        """First bytes of the item."""
+        return self.item.head()
+
+    def signature(self) -> str:
+        """Signature of the item."""
+        return self.item.signature()
+
+
+class Classifier:
+    """Callable: items → one row each, in order. Usable from several threads.
+
+    Args:
+        infer: uint8 [N, 28, 28] → float32 [N, classes].
+        class_names: label of each column.
+        settings: how pictures become rows.
+    """
+
+    def __init__(self, infer: Infer, class_names: Sequence[str], settings: Settings) -> None:
+        self._infer = infer
+        self._class_names = class_names
+        self._settings = settings
+        self._reduction = reduction(settings.mode)
+        self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
+
+    def _buffer(self, count: int) -> Pixels:
+        """uint8 [at least `count`, 28, 28], a multiple of `ALIGNMENT` long."""
+        buffer: Pixels | None = getattr(self._buffers, "frames", None)
+        if buffer is None or len(buffer) < count:
+            length = -(-count // ALIGNMENT) * ALIGNMENT
+            buffer = self._buffers.frames = np.zeros((length, SIDE, SIDE), np.uint8)
+        return buffer
+
+    def __call__(self, items: Sequence[Item]) -> list[Row]:
+        """One row per item, in order."""
+        settings = self._settings
+        rows: list[Row | None] = [None] * len(items)
+        frames = self._buffer(len(items))
+        good: list[tuple[int, str]] = []  # position among the items, preparation
+        for position, item in enumerate(items):
+            if isinstance(item, KnownItem):
+                rows[position] = item.row
+                continue
+            try:
+                content = item.read(settings.max_bytes)
+                picture = (
+                    decode(content, max_pixels=settings.max_pixels, reduction=self._reduction)
+                    if isinstance(content, bytes)
+                    else content
+                )
+                frames[len(good)], prepared = prepare(picture, settings.mode)
+            except ImageError as error:
+                rows[position] = Rejected(item.path, str(error))
+            except (MemoryError, cv2.error) as error:
+                # Too large for this machine, or a shape that OpenCV will not resize.
+                reason = f"cannot be prepared: {error or 'out of memory'}"
+                rows[position] = Rejected(item.path, reason)
+            else:
+                good.append((position, prepared))
+        if good:
+            for (position, prepared), (ids, values) in zip(
+                good, self._ranked(frames, len(good)), strict=True
+            ):
+                rows[position] = self._row(items[position].path, ids, values, prepared)
+        return [row for row in rows if row is not None]
+
+    def _ranked(self, frames: Pixels, count: int) -> list[tuple[list[int], list[float]]]:
+        """For each of the first `count` frames the best classes and their probabilities."""
+        filled = -(-count // ALIGNMENT) * ALIGNMENT
+        frames[count:filled] = 0
+        probabilities = self._infer(frames[:filled])[:count]
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, : self._settings.top_k]
+        best = np.take_along_axis(probabilities, order, axis=1).astype(np.float64).round(6)
+        return list(zip(order.tolist(), best.tolist(), strict=True))
+
+    def _row(self, path: str, ids: list[int], values: list[float], prepared: str) -> Prediction:
+        names = self._class_names
+        top = tuple([Candidate(names[i], p) for i, p in zip(ids, values, strict=True)])
+        if values[0] < self._settings.threshold:
+            return Prediction(path, None, UNKNOWN, values[0], top, prepared)
+        return Prediction(path, ids[0], names[ids[0]], values[0], top, prepared)

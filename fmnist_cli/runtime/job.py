@@ -1,0 +1,298 @@
+"""A whole run: source → workers → rows on a stream, in a journal, or both → outputs.
+
+Rows are turned into text by the workers. A run into files keeps them in a journal; when all
+are there, the journal is renamed to be the output, or read back to feed several outputs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from fmnist_cli.errors import DataError, FmnistError, UsageError
+from fmnist_cli.runtime.classifier import KnownItem
+from fmnist_cli.runtime.journal import Journal, Record, record_path, signature_line
+from fmnist_cli.runtime.pool import Engine, ordered_map
+from fmnist_cli.runtime.rows import Prediction, Rejected, Row
+from fmnist_cli.runtime.sinks.base import LineFormat, Sink
+from fmnist_cli.runtime.sources.base import Item, Source, UnreadableItem
+from fmnist_cli.runtime.tally import EXAMPLES, Counts, Tally
+
+_FEED = 256  # rows given to sinks at a time
+
+
+class Batch(NamedTuple):
+    """What a worker gives back for a chunk: the rows as text, and what was counted."""
+
+    counts: Counts
+    texts: tuple[bytes, ...]
+    signatures: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Encode:
+    """Work of a worker: items → rows → text in each of `formats`."""
+
+    classify: Callable[[Sequence[Item]], list[Row]]
+    formats: tuple[LineFormat, ...]
+    errors_only: bool = False
+    signed: bool = False
+
+    def __call__(self, items: Sequence[Item]) -> Batch:
+        """One batch for some items."""
+        signatures = b"".join(map(signature_line, items)) if self.signed else b""
+        return self._batch(self.classify(items), signatures)
+
+    def lost(self, item: Item, end: str) -> Batch:
+        """The batch for an item that ended its process."""
+        row = Rejected(item.path, f"the decoder crashed on it ({end})")
+        return self._batch([row], signature_line(item) if self.signed else b"")
+
+    def _batch(self, rows: Sequence[Row], signatures: bytes) -> Batch:
+        labels = Counter(row.label for row in rows if isinstance(row, Prediction))
+        rejected = [row for row in rows if isinstance(row, Rejected)]
+        counts = Counts(len(rows), dict(labels), len(rejected), rejected[:EXAMPLES])
+        written = rejected if self.errors_only else rows
+        return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), signatures)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The outputs of a run into files.
+
+    Attributes:
+        target: the first of them; it names the journal and the record.
+        lines: the format of the journal.
+        sinks: makes the outputs that are fed from the journal; None when the journal
+            itself is the output.
+        options: everything that decides what the rows are.
+        earlier: the format to read the rows of an earlier run back, for retrying.
+    """
+
+    target: Path
+    lines: LineFormat
+    sinks: Callable[[], list[Sink]] | None
+    options: dict[str, Any]
+    earlier: Callable[[Path], Iterator[Row]] | None = None
+
+    @property
+    def journal(self) -> Path:
+        """Where rows are kept until all are written."""
+        middle = "" if self.sinks is None else ".rows"
+        return self.target.with_name(f"{self.target.name}{middle}.partial")
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """A run, ready to start.
+
+    Attributes:
+        source: the inputs.
+        classify: items → rows; runs in the workers.
+        tally: counts what passes.
+        stream: where rows go as they come, and how they are written.
+        plan: the outputs in files.
+        errors_only: write the rows of rejected inputs only.
+        max_errors: stop when more inputs than this are rejected.
+        workers, batch_size, engine: see `fmnist_cli.runtime.pool.ordered_map`.
+    """
+
+    source: Source
+    classify: Callable[[Sequence[Item]], list[Row]]
+    tally: Tally
+    stream: tuple[BinaryIO, LineFormat] | None = None
+    plan: Plan | None = None
+    errors_only: bool = False
+    max_errors: int | None = None
+    workers: int = 1
+    batch_size: int | None = None
+    engine: Engine = "threads"
+
+    def run(
+        self,
+        *,
+        resume: bool = False,
+        retry: bool = False,
+        advance: Callable[[int], object] = lambda _count: None,
+    ) -> bool:
+        """Do it; false when there was nothing left to do.
+
+        Raises:
+            FmnistError: too many inputs were rejected, or a process could not be kept alive.
+            UsageError, DataError: it cannot be resumed or retried, with the reason.
+        """
+        if self.plan is None:
+            self._rows(iter(self.source), None, advance)
+            return True
+        opened = _open_journal(self.plan, self.source, resume=resume, retry=retry)
+        if opened is None:
+            record = Record.read(self.plan.target)
+            self.tally.restore(record.counts if record else {})
+            return False
+        journal, items = opened
+        with journal:
+            self.tally.restore(journal.record.counts)
+            advance(self.tally.total)
+            if not journal.record.finished:
+                items = journal.skip(items)
+                try:
+                    self._rows(items, journal, advance)
+                except BaseException:
+                    journal.checkpoint(self.tally.counts())
+                    raise
+                if not self.tally.total:
+                    journal.discard()
+                    return True
+                journal.record.retry = False
+                journal.finish(self.tally.counts())
+            self._outputs(self.plan, journal)
+        return True
+
+    def _rows(
+        self, items: Iterator[Item], journal: Journal | None, advance: Callable[[int], object]
+    ) -> None:
+        formats: list[LineFormat] = []
+        if self.stream:
+            formats.append(self.stream[1])
+        if journal and self.plan:
+            formats.append(self.plan.lines)
+        work = Encode(self.classify, tuple(formats), self.errors_only, signed=journal is not None)
+        batches = ordered_map(
+            work,
+            items,
+            lost=work.lost,
+            workers=self.workers,
+            batch_size=self.batch_size,
+            engine=self.engine,
+        )
+        if self.stream:
+            self.stream[0].write(self.stream[1].header().encode())
+        with closing(batches):
+            for batch in batches:
+                if self.stream:
+                    self.stream[0].write(batch.texts[0])
+                    self.stream[0].flush()
+                if journal:
+                    journal.write(batch.texts[-1], batch.counts.total, batch.signatures)
+                self.tally.add(batch.counts)
+                if journal and journal.checkpoint_due():
+                    journal.checkpoint(self.tally.counts())
+                advance(batch.counts.total)
+                self._stop_at_too_many_errors()
+
+    def _stop_at_too_many_errors(self) -> None:
+        if self.max_errors is not None and self.tally.rejected > self.max_errors:
+            row = self.tally.examples[-1]
+            kept = "; go on with --resume and a larger limit" if self.plan else ""
+            raise FmnistError(
+                f"stopped: {self.tally.rejected:,} of {self.tally.total:,} inputs rejected,"
+                f" more than --max-errors {self.max_errors:,}, such as"
+                f" {row.path}: {row.error}{kept}"
+            )
+
+    def _outputs(self, plan: Plan, journal: Journal) -> None:
+        if plan.sinks is None:
+            journal.publish()
+            return
+        with ExitStack() as stack:
+            sinks = [stack.enter_context(sink) for sink in plan.sinks()]
+            rows = plan.lines.read(journal.path)
+            if any(sink.wants_items for sink in sinks):
+                pairs = _paired(rows, iter(self.source))
+                while both := list(islice(pairs, _FEED)):
+                    for sink in sinks:
+                        sink.write([row for row, _ in both], [item for _, item in both])
+            else:
+                while chunk := list(islice(rows, _FEED)):
+                    for sink in sinks:
+                        sink.write(chunk, ())
+        journal.remove()
+
+
+def _open_journal(
+    plan: Plan, source: Source, *, resume: bool, retry: bool
+) -> tuple[Journal, Iterator[Item]] | None:
+    """The journal and the items still to do; None when everything is done."""
+
+    def begin(*, retry: bool) -> tuple[Journal, Iterator[Item]]:
+        items = iter(_Retry(source, plan)) if retry else iter(source)
+        record = Record(plan.options, retry=retry)
+        header = plan.lines.header().encode()
+        return Journal.begin(plan.target, plan.journal, record, header), items
+
+    record = Record.read(plan.target) if resume or retry else None
+    if record is not None:
+        record.check(plan.options)
+        if not record.finished:
+            if retry and not (resume and record.retry):
+                raise UsageError(
+                    f"the run into {plan.target} is not finished; first go on with --resume"
+                )
+            if not record.inputs:
+                return begin(retry=record.retry)
+            items = iter(_Retry(source, plan)) if record.retry else iter(source)
+            return Journal.resume(plan.target, plan.journal, record), items
+        if plan.journal.exists():  # interrupted while the outputs were made
+            return Journal.resume(plan.target, plan.journal, record), iter(())
+        if not retry and plan.target.exists():
+            return None
+    elif retry:
+        raise UsageError(
+            f"--retry-failed needs {record_path(plan.target)}, which is kept beside an output"
+        )
+    elif resume and plan.target.exists():
+        raise UsageError(
+            f"{plan.target} is there, but no record of how it was made"
+            f" ({record_path(plan.target).name}); run without --resume to replace it"
+        )
+    return begin(retry=retry)
+
+
+@dataclass(frozen=True, slots=True)
+class _Retry:
+    """The items of a source, with the rows that an earlier run has for them."""
+
+    source: Source
+    plan: Plan
+
+    def __iter__(self) -> Iterator[Item]:
+        if self.plan.earlier is None:
+            raise UsageError(
+                f"--retry-failed cannot read the rows of {self.plan.target} back;"
+                " it can for JSON Lines, CSV and Parquet without --errors-only"
+            )
+        rows = self.plan.earlier(self.plan.target)
+        items = iter(self.source)
+        for number, row in enumerate(rows, start=1):
+            item = next(items, None)
+            if item is None or item.path != row.path:
+                found = "nothing" if item is None else repr(item.path)
+                raise DataError(
+                    f"the inputs are not those of {self.plan.target}: row {number:,} is"
+                    f" {row.path!r}, but there is {found} now. Run without --retry-failed"
+                )
+            if isinstance(row, Prediction):
+                item = KnownItem(item, row)
+            yield item
+        if (item := next(items, None)) is not None:
+            raise DataError(
+                f"there are inputs that {self.plan.target} has no row for, the first being"
+                f" {item.path!r}. Run without --retry-failed"
+            )
+
+
+def _paired(rows: Iterable[Row], items: Iterator[Item]) -> Iterator[tuple[Row, Item]]:
+    """Each row with its item. Some may be gone: a run that moves files was interrupted."""
+    item: Item | None = None
+    for row in rows:
+        item = item or next(items, None)
+        if item is not None and item.path == row.path:
+            yield row, item
+            item = None
+        else:
+            yield row, UnreadableItem(row.path, "it is no longer there")

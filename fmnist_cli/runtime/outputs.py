@@ -1,0 +1,213 @@
+"""From what the command line asks for to the outputs of a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fmnist_cli.contract import ModelCard
+from fmnist_cli.errors import UsageError
+from fmnist_cli.runtime.job import Plan
+from fmnist_cli.runtime.output import is_stream
+from fmnist_cli.runtime.rows import Row
+from fmnist_cli.runtime.sinks import FORMATS, Sink, format_of, open_line_format
+from fmnist_cli.runtime.sinks.lines import LineSink
+from fmnist_cli.runtime.sinks.whole import check_target
+
+if TYPE_CHECKING:
+    from fmnist_cli.runtime.sinks.tree import TreeSink
+
+PARQUET = ".parquet"
+FORMAT_NAMES = (*FORMATS, "parquet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The outputs that the command line names.
+
+    Attributes:
+        outputs: files, pipes, devices; ``-`` is standard output.
+        format: for outputs whose suffix implies none.
+        sort_into: root of a sorted tree.
+        how: how pictures get into the tree.
+        gallery: file of a contact sheet.
+        errors_only: whether only rows of rejected inputs are written.
+        summary: file of counts and settings.
+    """
+
+    outputs: Sequence[str] = ()
+    format: str | None = None
+    sort_into: str | None = None
+    how: Literal["copy", "link", "move"] = "copy"
+    gallery: str | None = None
+    errors_only: bool = False
+    summary: str | None = None
+
+
+@dataclass(slots=True)
+class Outputs:
+    """The outputs of a run.
+
+    Attributes:
+        stream: target and format of the rows that are written as they come; the target
+            None is standard output.
+        files: format of each output file.
+        tree, page: sorted tree and contact sheet.
+        wanted: what was asked for.
+    """
+
+    wanted: Wanted
+    top_k: int
+    stream: tuple[Path | None, str] | None = None
+    files: dict[Path, str] = field(default_factory=dict)
+    tree: Path | None = None
+    page: Path | None = None
+    _tree: TreeSink | None = None
+
+    @classmethod
+    def of(cls, wanted: Wanted, top_k: int, roots: Sequence[Path]) -> Outputs:
+        """Check what is asked for.
+
+        Args:
+            wanted: what is asked for.
+            top_k: candidates per row.
+            roots: folders that are read, which a sorted tree must stay out of.
+
+        Raises:
+            UsageError: an output is impossible, named twice, or of an unknown format.
+        """
+        outputs = cls(wanted, top_k)
+        if wanted.errors_only and (wanted.gallery or wanted.sort_into):
+            raise UsageError("--errors-only leaves nothing for --gallery and --sort-into to show")
+        for name in dict.fromkeys(wanted.outputs or ("-",)):
+            target = None if name == "-" else Path(name)
+            if target is None or is_stream(target):
+                if outputs.stream:
+                    raise UsageError("only one output can be standard output, a pipe or a device")
+                format_ = wanted.format or _implied(name if target else "", target is None)
+                outputs.stream = (target, _known(format_, tuple(FORMATS)))
+                continue
+            path = check_target(Path(name))
+            if path in outputs.files:
+                raise UsageError(f"--output {name!r} is given twice")
+            implied = _implied(name, terminal=False) if _suffix(name) else wanted.format
+            outputs.files[path] = _known(implied or "jsonl", FORMAT_NAMES)
+        if wanted.gallery is not None:
+            outputs.page = check_target(Path(wanted.gallery))
+        if wanted.sort_into is not None:
+            outputs.tree = Path(wanted.sort_into).resolve()
+            for root in roots:
+                if outputs.tree.is_relative_to(root.resolve()):
+                    raise UsageError(
+                        f"--sort-into {wanted.sort_into!r} lies in the input {str(root)!r},"
+                        " where it would become input itself; choose a folder beside it"
+                    )
+        return outputs
+
+    def plan(self, card: ModelCard, options: dict[str, Any], resuming: bool) -> Plan | None:
+        """What is to be done with the rows besides streaming them; None for nothing.
+
+        Raises:
+            MissingExtraError: an output needs a package that is not installed.
+        """
+        targets = [*self.files, *filter(None, (self.page, self.tree))]
+        if not targets:
+            return None
+        target = targets[0]
+        format_ = self.files.get(target, "jsonl")
+        # What is impossible is said now, not after hours.
+        if "parquet" in self.files.values():
+            self._parquet(target)
+        if self.tree is not None:
+            from fmnist_cli.runtime.sinks.tree import check_tree
+
+            check_tree(self.tree, resuming=resuming)
+        if len(targets) == 1 and self.files and format_ != "parquet":
+            lines = open_line_format(format_, self.top_k)
+            earlier = None if self.wanted.errors_only else _reader(format_, self.top_k)
+            return Plan(target, lines, None, options, earlier)
+        return Plan(
+            target,
+            open_line_format("jsonl", self.top_k),
+            lambda: self._sinks(card, resuming),
+            options,
+            None if self.wanted.errors_only else _reader(self.files.get(target), self.top_k),
+        )
+
+    def told(self) -> str:
+        """Words about where the rows are."""
+        parts = [f"rows in {path}" for path in self.files]
+        if self.page:
+            parts.append(f"gallery in {self.page}")
+        if self.tree:
+            parts.append(f"pictures sorted into {self.tree}")
+        return ", ".join(parts)
+
+    def problems(self) -> list[str]:
+        """Words about pictures that could not be put where they were to go."""
+        if self._tree is None or not self._tree.failed:
+            return []
+        examples = [f"  {path}: {reason}" for path, reason in self._tree.problems]
+        return [f"{self._tree.failed:,} pictures could not be sorted into {self.tree}", *examples]
+
+    def _parquet(self, path: Path) -> Sink:
+        from fmnist_cli.runtime.sinks.parquet import ParquetSink
+
+        return ParquetSink(path, self.top_k)
+
+    def _sinks(self, card: ModelCard, resuming: bool) -> list[Sink]:
+        sinks: list[Sink] = []
+        for path, format_ in self.files.items():
+            if format_ == "parquet":
+                sinks.append(self._parquet(path))
+            else:
+                sinks.append(LineSink(path, open_line_format(format_, self.top_k)))
+        if self.page is not None:
+            from fmnist_cli.runtime.sinks.gallery import GallerySink
+
+            sinks.append(GallerySink(self.page, card))
+        if self.tree is not None:
+            from fmnist_cli.runtime.sinks.tree import TreeSink
+
+            self._tree = TreeSink(self.tree, self.wanted.how, resuming=resuming)
+            sinks.append(self._tree)
+        return sinks
+
+
+def _reader(format_: str | None, top_k: int) -> Callable[[Path], Iterator[Row]] | None:
+    if format_ == "parquet":
+        from fmnist_cli.runtime.sinks.parquet import read
+
+        return read
+    return None if format_ in (None, "text") else open_line_format(format_, top_k).read
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix
+
+
+def _implied(name: str, terminal: bool) -> str:
+    """The format for an output without --format."""
+    if terminal:
+        return "text" if sys.stdout.isatty() else "jsonl"
+    suffix = _suffix(name).lower()
+    if suffix == PARQUET:
+        return "parquet"
+    implied = format_of(name) if suffix else "jsonl"
+    if implied is None:
+        known = ", ".join([*(entry.suffix for entry in FORMATS.values()), PARQUET])
+        raise UsageError(
+            f"--output {name!r}: the suffix {suffix!r} is of no known format; use one of"
+            f" {known}, or no suffix and --format"
+        )
+    return implied
+
+
+def _known(format_: str, allowed: tuple[str, ...]) -> str:
+    if format_ not in allowed:
+        choices = ", ".join(allowed)
+        raise UsageError(f"--format {format_!r} cannot be written here; choose from {choices}")
+    return format_

@@ -1,0 +1,83 @@
+"""What a run reads, as plain values: they go into the record of a run and can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist_cli.errors import UsageError
+from fmnist_cli.runtime.sources import open_sources
+from fmnist_cli.runtime.sources.base import MAX_BYTES, Selection, Source, everything
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The inputs of a run, as named on the command line.
+
+    Attributes:
+        names: folders, files, patterns, archives; ``-`` for paths on standard input.
+        from_file: text file of paths; ``-`` for standard input.
+        null: whether paths in lists end in NUL.
+        recursive: whether folders within folders are read.
+        include, exclude: patterns of paths.
+        limit: at most this many pictures.
+        shard: (I, N), the I-th of N parts.
+        image_column: column of pictures in Parquet files.
+        max_bytes: larger files are rejected.
+    """
+
+    names: tuple[str, ...]
+    from_file: str | None = None
+    null: bool = False
+    recursive: bool = True
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    limit: int | None = None
+    shard: tuple[int, int] | None = None
+    image_column: str | None = None
+    max_bytes: int = MAX_BYTES
+
+    def open(self) -> Source:
+        """The source of all items.
+
+        Raises:
+            UsageError: nothing is named, or an input does not exist.
+            DataError: an archive is damaged.
+        """
+        if not self.names and self.from_file is None:
+            raise UsageError(
+                "nothing to classify: name a folder, a file, an archive, or --from-file LIST"
+            )
+        wants: Callable[[str], bool] = everything
+        enters: Callable[[str], bool] = everything
+        if self.include or self.exclude:
+            from fmnist_cli.runtime.sources.patterns import make_enters, make_wants
+
+            wants = make_wants(self.include, self.exclude)
+            enters = make_enters(self.exclude)
+        selection = Selection(
+            recursive=self.recursive,
+            wants=wants,
+            enters=enters,
+            max_bytes=self.max_bytes,
+            image_column=self.image_column,
+        )
+        return open_sources(
+            self.names,
+            selection,
+            listing=self.from_file,
+            null=self.null,
+            limit=self.limit,
+            shard=self.shard,
+        )
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders among the inputs."""
+        return [path for path in map(Path, self.names) if path.is_dir()]
+
+    def __str__(self) -> str:
+        """The inputs as typed."""
+        listed = [] if self.from_file is None else [f"--from-file {self.from_file}"]
+        return ", ".join([*self.names, *listed])

@@ -1,0 +1,80 @@
+"""What the page tells, gathered while rows pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fmnist_cli.runtime.rows import Prediction, Rejected
+
+BINS = 20  # of the confidence, 0 to 1
+
+Entry = tuple[tuple[float, int], "Card"]  # heap order: confidence or its negative, -row number
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One picture of the page.
+
+    Attributes:
+        row: what is said of it.
+        original: thumbnail as a data URI; None when it cannot be made or is the frame itself.
+        frame: the 28×28 frame that the model saw, as a data URI; None when it cannot be had.
+    """
+
+    row: Prediction
+    original: str | None
+    frame: str | None
+
+
+@dataclass(slots=True)
+class Section:
+    """The pictures of one label.
+
+    Attributes:
+        count: how many there are.
+        sum: of their confidence.
+        unsure: heap of the least sure, the surest of them first.
+        surest: heap of the surest, the least sure of them first.
+    """
+
+    count: int = 0
+    sum: float = 0.0
+    unsure: list[Entry] = field(default_factory=list)
+    surest: list[Entry] = field(default_factory=list)
+
+    def least_sure(self) -> list[Card]:
+        """The least sure, in that order."""
+        return [card for _, card in sorted(self.unsure, key=_order, reverse=True)]
+
+    def most_sure(self) -> list[Card]:
+        """The surest, in that order, without those among the least sure."""
+        shown = {order[1] for order, _ in self.unsure}
+        entries = [entry for entry in self.surest if entry[0][1] not in shown]
+        return [card for _, card in sorted(entries, key=_order, reverse=True)]
+
+
+@dataclass(slots=True)
+class Report:
+    """All that the page tells.
+
+    Attributes:
+        title: name of the model.
+        test_accuracy: 0 to 1.
+        sections: by label, in the order of the page.
+        histogram: predictions by confidence, `BINS` bins.
+        total: rows.
+        rejected: rows without a label.
+        reasons: the first of these.
+    """
+
+    title: str
+    test_accuracy: float
+    sections: dict[str, Section]
+    histogram: list[int] = field(default_factory=lambda: [0] * BINS)
+    total: int = 0
+    rejected: int = 0
+    reasons: list[Rejected] = field(default_factory=list)
+
+
+def _order(entry: Entry) -> tuple[float, int]:
+    return entry[0]
