@@ -83,7 +83,8 @@ def line(entry: Mapping[str, Any]) -> str:
     """One measurement in words."""
     return (
         f"{entry['model']:<8}{entry['layout']:<8}{entry['files']:>10,} files"
-        f"{entry['pss_bytes'] / 1e6:>8.1f} MB in {entry['seconds']:.1f} s"
+        f"{entry['pss_bytes'] / 1e6:>8.1f} MB,"
+        f" {entry['anonymous_bytes'] / 1e6:.1f} without files, in {entry['seconds']:.1f} s"
     )
 
 

@@ -107,7 +107,7 @@ def classify_table() -> str:
         torch, pillow, reached = case["torch"], case["pillow"], case["roofline"]["reached"]
         rows.append(
             [
-                f"{case['images']:,} × {case['title']}",
+                f"{case['images']:,} {case['title']}",
                 f"`{case['model']}`",
                 f"{case['ours']['steady_images_per_s']['median']:,.0f}",
                 f"**{reached['median']:.0%}** ({reached['min']:.0%}–{reached['max']:.0%})",

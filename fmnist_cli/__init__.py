@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -19,7 +20,5 @@ __all__ = ["Model", "Prediction", "Rejected", "__version__", "classify", "load"]
 def __getattr__(name: str) -> Any:
     # On demand: commands that do not label anything should not wait for ONNX Runtime.
     if name in __all__:
-        from fmnist_cli import api
-
-        return getattr(api, name)
+        return getattr(import_module("fmnist_cli.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

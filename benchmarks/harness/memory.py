@@ -23,6 +23,8 @@ class Peak:
 
     Attributes:
         pss_bytes: largest sum of the PSS of its processes at one time.
+        anonymous_bytes: the same without the pages of files, such as libraries, so that no
+            other program can have a share in it.
         rss_bytes: largest resident size of each process, largest first; what is shared
             counts in each.
         seconds: from start to end.
@@ -30,6 +32,7 @@ class Peak:
     """
 
     pss_bytes: int
+    anonymous_bytes: int
     rss_bytes: tuple[int, ...]
     seconds: float
     samples: int
@@ -70,23 +73,26 @@ def watch(command: Sequence[str], interval_s: float) -> Peak:
     Raises:
         SystemExit: it failed; with the end of what it said.
     """
-    peak_pss, samples = 0, 0
+    peak_pss, peak_anonymous, samples = 0, 0, 0
     resident: dict[int, int] = {}
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said)
         while process.poll() is None:
-            total = 0
+            total, anonymous = 0, 0
             for pid in list(descendants(process.pid)):
-                total += kilobytes(_read(PROC / str(pid) / "smaps_rollup"), "Pss")
+                sizes = _read(PROC / str(pid) / "smaps_rollup")
+                total += kilobytes(sizes, "Pss")
+                anonymous += kilobytes(sizes, "Pss_Anon") + kilobytes(sizes, "Pss_Shmem")
                 high = kilobytes(_read(PROC / str(pid) / "status"), "VmHWM")
                 resident[pid] = max(resident.get(pid, 0), high)
             peak_pss = max(peak_pss, total)
+            peak_anonymous = max(peak_anonymous, anonymous)
             samples += 1
             time.sleep(interval_s)
         seconds = time.perf_counter() - started
         if process.returncode:
             said.seek(0)
             raise SystemExit(f"exit code {process.returncode} of {command}\n{said.read()[-2000:]}")
-    sizes = sorted((1024 * size for size in resident.values()), reverse=True)
-    return Peak(1024 * peak_pss, tuple(sizes), seconds, samples)
+    rss = tuple(sorted((1024 * size for size in resident.values()), reverse=True))
+    return Peak(1024 * peak_pss, 1024 * peak_anonymous, rss, seconds, samples)

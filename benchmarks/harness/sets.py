@@ -68,7 +68,7 @@ def frames(work: Path, limit: int | None = None) -> Pictures:
         write_images(part, folder, labels_csv=False)
 
     folder = _made(work / f"png-{limit or 'all'}", make)
-    return Pictures("png", "28×28 PNG", folder, len(pictures_in(folder)), "frame")
+    return Pictures("png", "PNGs of 28×28", folder, len(pictures_in(folder)), "frame")
 
 
 def photos(source: Path, work: Path, limit: int | None = None) -> Pictures:

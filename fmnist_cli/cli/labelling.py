@@ -61,7 +61,11 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         with libraries_quiet():
             print_inventory(source)
         return 0
-    outputs = Outputs.of(wanted, settings.top_k, inputs.folders)
+    if wanted.sort_into and wanted.how != "copy" and (archive := inputs.first_archive()):
+        raise UsageError(
+            f"--{wanted.how} needs files, but {archive} holds its pictures inside; use --copy"
+        )
+    outputs = Outputs.of(wanted, settings, inputs.folders)
     summary = check_target(Path(wanted.summary)) if wanted.summary else None
     file = open_model(run.model, run.models_dir)
     session = Session(file, provider=run.provider)
@@ -128,7 +132,7 @@ def _rehearsal(outputs: Outputs, folder: Path, options: dict[str, Any]) -> Plan:
     def sinks() -> list[Any]:
         return [TreeSink(tree, outputs.wanted.how, dry_run=True, report=_tell)]
 
-    return Plan(folder / "rows", open_line_format("jsonl", outputs.top_k), sinks, options)
+    return Plan(folder / "rows", open_line_format("jsonl", outputs.top_k), [sinks], options)
 
 
 def _tell(line: str) -> None:
@@ -160,8 +164,8 @@ def _report(
         sys.stderr.write("nothing left to do: the output is complete\n")
     elif not quiet:
         tally.print_summary(session.card, skipped, outputs.told())
-    for problem in outputs.problems():
-        sys.stderr.write(f"{problem}\n")
+    if outputs.problems():
+        sys.stderr.write(f"{outputs.problems()}\n")
     return EXIT_REJECTED if tally.rejected or outputs.problems() else 0
 
 

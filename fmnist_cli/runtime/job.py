@@ -68,22 +68,22 @@ class Plan:
     Attributes:
         target: the first of them; it names the journal and the record.
         lines: the format of the journal.
-        sinks: makes the outputs that are fed from the journal; None when the journal
-            itself is the output.
+        stages: make the outputs that are fed from the journal, one group of them after the
+            other; empty when the journal itself is the output.
         options: everything that decides what the rows are.
         earlier: the format to read the rows of an earlier run back, for retrying.
     """
 
     target: Path
     lines: LineFormat
-    sinks: Callable[[], list[Sink]] | None
+    stages: Sequence[Callable[[], list[Sink]]]
     options: dict[str, Any]
     earlier: Callable[[Path], Iterator[Row]] | None = None
 
     @property
     def journal(self) -> Path:
         """Where rows are kept until all are written."""
-        middle = "" if self.sinks is None else ".rows"
+        middle = ".rows" if self.stages else ""
         return self.target.with_name(f"{self.target.name}{middle}.partial")
 
 
@@ -196,22 +196,27 @@ class Job:
             )
 
     def _outputs(self, plan: Plan, journal: Journal) -> None:
-        if plan.sinks is None:
+        if not plan.stages:
             journal.publish()
             return
-        with ExitStack() as stack:
-            sinks = [stack.enter_context(sink) for sink in plan.sinks()]
-            rows = plan.lines.read(journal.path)
-            if any(sink.wants_items for sink in sinks):
-                pairs = _paired(rows, iter(self.source))
-                while both := list(islice(pairs, _FEED)):
-                    for sink in sinks:
-                        sink.write([row for row, _ in both], [item for _, item in both])
-            else:
-                while chunk := list(islice(rows, _FEED)):
-                    for sink in sinks:
-                        sink.write(chunk, ())
+        for stage in plan.stages[journal.record.stages :]:
+            with ExitStack() as stack:
+                sinks = [stack.enter_context(sink) for sink in stage()]
+                self._feed(sinks, plan.lines.read(journal.path))
+            journal.record.stages += 1
+            journal.checkpoint(self.tally.counts())
         journal.remove()
+
+    def _feed(self, sinks: Sequence[Sink], rows: Iterator[Row]) -> None:
+        if any(sink.wants_items for sink in sinks):
+            pairs = _paired(rows, iter(self.source))
+            while both := list(islice(pairs, _FEED)):
+                for sink in sinks:
+                    sink.write([row for row, _ in both], [item for _, item in both])
+        else:
+            while chunk := list(islice(rows, _FEED)):
+                for sink in sinks:
+                    sink.write(chunk, ())
 
 
 def _open_journal(

@@ -35,6 +35,7 @@ class Record:
         options: everything that decides what the rows are.
         retry: whether this run does the rejected inputs of an earlier one again.
         finished: whether all rows are in the journal.
+        stages: how many groups of outputs have been made from the journal.
         inputs: number of inputs whose rows are in the journal.
         digest: BLAKE2b of their names and signatures.
         size: bytes of the journal.
@@ -45,6 +46,7 @@ class Record:
     options: dict[str, Any]
     retry: bool = False
     finished: bool = False
+    stages: int = 0
     inputs: int = 0
     digest: str = ""
     size: int = 0
@@ -154,7 +156,8 @@ class Journal:
             left -= len(block)
         if left or checksum != record.checksum:
             raise DataError(
-                f"{self.path} was changed or damaged since the run was interrupted; run without --resume"
+                f"{self.path} was changed or damaged since the run was interrupted;"
+                " run without --resume"
             )
         stream.seek(record.size)
         stream.truncate()

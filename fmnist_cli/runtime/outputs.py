@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fmnist_cli.contract import ModelCard
 from fmnist_cli.errors import UsageError
+from fmnist_cli.runtime.classifier import Settings
 from fmnist_cli.runtime.job import Plan
 from fmnist_cli.runtime.output import is_stream
 from fmnist_cli.runtime.rows import Row
@@ -60,26 +61,31 @@ class Outputs:
     """
 
     wanted: Wanted
-    top_k: int
+    settings: Settings
     stream: tuple[Path | None, str] | None = None
     files: dict[Path, str] = field(default_factory=dict)
     tree: Path | None = None
     page: Path | None = None
-    _tree: TreeSink | None = None
+    _placed: TreeSink | None = None
+
+    @property
+    def top_k(self) -> int:
+        """Candidates per row."""
+        return self.settings.top_k
 
     @classmethod
-    def of(cls, wanted: Wanted, top_k: int, roots: Sequence[Path]) -> Outputs:
+    def of(cls, wanted: Wanted, settings: Settings, roots: Sequence[Path]) -> Outputs:
         """Check what is asked for.
 
         Args:
             wanted: what is asked for.
-            top_k: candidates per row.
+            settings: how rows are made.
             roots: folders that are read, which a sorted tree must stay out of.
 
         Raises:
             UsageError: an output is impossible, named twice, or of an unknown format.
         """
-        outputs = cls(wanted, top_k)
+        outputs = cls(wanted, settings)
         if wanted.errors_only and (wanted.gallery or wanted.sort_into):
             raise UsageError("--errors-only leaves nothing for --gallery and --sort-into to show")
         for name in dict.fromkeys(wanted.outputs or ("-",)):
@@ -128,14 +134,13 @@ class Outputs:
         if len(targets) == 1 and self.files and format_ != "parquet":
             lines = open_line_format(format_, self.top_k)
             earlier = None if self.wanted.errors_only else _reader(format_, self.top_k)
-            return Plan(target, lines, None, options, earlier)
-        return Plan(
-            target,
-            open_line_format("jsonl", self.top_k),
-            lambda: self._sinks(card, resuming),
-            options,
-            None if self.wanted.errors_only else _reader(self.files.get(target), self.top_k),
-        )
+            return Plan(target, lines, (), options, earlier)
+        stages = [lambda: [*self._line_sinks(), *self._pages(card)]]
+        if self.tree is not None:
+            # Last, and by itself: it may move the files that the others show.
+            stages.append(lambda: [self._sorted(resuming)])
+        earlier = None if self.wanted.errors_only else _reader(self.files.get(target), self.top_k)
+        return Plan(target, open_line_format("jsonl", self.top_k), stages, options, earlier)
 
     def told(self) -> str:
         """Words about where the rows are."""
@@ -146,35 +151,45 @@ class Outputs:
             parts.append(f"pictures sorted into {self.tree}")
         return ", ".join(parts)
 
-    def problems(self) -> list[str]:
+    def problems(self) -> str:
         """Words about pictures that could not be put where they were to go."""
-        if self._tree is None or not self._tree.failed:
-            return []
-        examples = [f"  {path}: {reason}" for path, reason in self._tree.problems]
-        return [f"{self._tree.failed:,} pictures could not be sorted into {self.tree}", *examples]
+        return self._placed.summary() if self._placed and self._placed.failed else ""
 
     def _parquet(self, path: Path) -> Sink:
         from fmnist_cli.runtime.sinks.parquet import ParquetSink
 
         return ParquetSink(path, self.top_k)
 
-    def _sinks(self, card: ModelCard, resuming: bool) -> list[Sink]:
-        sinks: list[Sink] = []
-        for path, format_ in self.files.items():
-            if format_ == "parquet":
-                sinks.append(self._parquet(path))
-            else:
-                sinks.append(LineSink(path, open_line_format(format_, self.top_k)))
-        if self.page is not None:
-            from fmnist_cli.runtime.sinks.gallery import GallerySink
+    def _line_sinks(self) -> list[Sink]:
+        return [
+            self._parquet(path)
+            if format_ == "parquet"
+            else LineSink(path, open_line_format(format_, self.top_k))
+            for path, format_ in self.files.items()
+        ]
 
-            sinks.append(GallerySink(self.page, card))
-        if self.tree is not None:
-            from fmnist_cli.runtime.sinks.tree import TreeSink
+    def _pages(self, card: ModelCard) -> list[Sink]:
+        if self.page is None:
+            return []
+        from fmnist_cli.runtime.sinks.gallery import GallerySink
 
-            self._tree = TreeSink(self.tree, self.wanted.how, resuming=resuming)
-            sinks.append(self._tree)
-        return sinks
+        limits = self.settings
+        return [
+            GallerySink(self.page, card, max_pixels=limits.max_pixels, max_bytes=limits.max_bytes)
+        ]
+
+    def _sorted(self, resuming: bool) -> Sink:
+        from fmnist_cli.runtime.sinks.tree import TreeSink
+
+        if self.tree is None:
+            raise UsageError("sorting needs --sort-into")
+        self._placed = TreeSink(
+            self.tree,
+            self.wanted.how,
+            resuming=resuming or self._placed is not None,
+            max_bytes=self.settings.max_bytes,
+        )
+        return self._placed
 
 
 def _reader(format_: str | None, top_k: int) -> Callable[[Path], Iterator[Row]] | None:

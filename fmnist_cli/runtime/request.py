@@ -77,6 +77,13 @@ class Inputs:
         """The folders among the inputs."""
         return [path for path in map(Path, self.names) if path.is_dir()]
 
+    def first_archive(self) -> str | None:
+        """The first input that is a file of many pictures, if one is."""
+        from fmnist_cli.runtime.sources.containers import CONTAINERS, kind_of_container
+
+        files = (name for name in self.names if Path(name).is_file())
+        return next((name for name in files if kind_of_container(Path(name))[0] in CONTAINERS), None)
+
     def __str__(self) -> str:
         """The inputs as typed."""
         listed = [] if self.from_file is None else [f"--from-file {self.from_file}"]

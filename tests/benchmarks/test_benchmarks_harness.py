@@ -159,6 +159,7 @@ def test_memory_counts_children_and_shared_pages_once() -> None:
     )
     peak = watch([sys.executable, "-c", script], interval_s=0.01)
     assert megabytes + 20 < peak.pss_bytes / (1 << 20) < 2 * megabytes
+    assert megabytes + 20 < peak.anonymous_bytes / (1 << 20) < peak.pss_bytes / (1 << 20)
     assert len(peak.rss_bytes) == 2
     assert peak.samples > 2
 

@@ -69,7 +69,7 @@ def job(
     def classify(items: Sequence[Item]) -> list[Row]:
         return [item.row if isinstance(item, KnownItem) else reader([item])[0] for item in items]
 
-    plan = Plan(target, JSONL, None, options or {"model": "cnn"}, JSONL.read)
+    plan = Plan(target, JSONL, (), options or {"model": "cnn"}, JSONL.read)
     settings = {"plan": plan, "batch_size": 4, "workers": 1, **more}
     return Job(source=source, classify=classify, tally=Tally(["Bag"]), **settings)
 
@@ -293,7 +293,11 @@ class Broken(LineSink):
 def several(target: Path, make: Callable[[Path], LineSink]) -> Plan:
     other = target.with_suffix(".csv")
     return Plan(
-        target, JSONL, lambda: [LineSink(target, JSONL), make(other)], {"model": "cnn"}, JSONL.read
+        target,
+        JSONL,
+        [lambda: [LineSink(target, JSONL)], lambda: [make(other)]],
+        {"model": "cnn"},
+        JSONL.read,
     )
 
 
@@ -304,11 +308,15 @@ def test_several_outputs_and_an_interruption_while_they_are_made(
     plan = several(target, lambda path: Broken(path, CSV))
     with pytest.raises(KeyboardInterrupt):
         job(shelf(), Reader(), target, plan=plan).run()
-    assert not target.exists()
+    assert target.read_bytes() == whole
+    assert not target.with_suffix(".csv").exists()
+    target.write_text("not made twice")
     Broken.fails = False
     reader = Reader()
     job(shelf(), reader, target, plan=plan).run(resume=True)
     assert reader.seen == []  # the rows were there already
+    assert target.read_text() == "not made twice"
+    target.write_bytes(whole)
     assert target.read_bytes() == whole
     assert list(CSV.read(target.with_suffix(".csv"))) == list(JSONL.read(target))
     assert sorted(path.name for path in target.parent.iterdir()) == [

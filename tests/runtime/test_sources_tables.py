@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +161,30 @@ def test_cut_off_gzip_data_of_an_idx_file_has_a_row(tmp_path: Path) -> None:
     *_, last = open_source(path)
     with pytest.raises(ImageError, match=r"of 9 images: .*end-of-stream"):
         last.read()
+
+
+WITHOUT = """
+import sys
+from pathlib import Path
+sys.modules["pyarrow"] = None
+from fmnist_cli.errors import MissingExtraError
+from fmnist_cli.runtime.sources import open_sources
+assert [item.path for item in open_sources([sys.argv[1] + "/folder"])] == ["a.png"]
+heavy = {"wcmatch", "tarfile", "zipfile", "tempfile", "numpy", "cv2", "PIL"} & set(sys.modules)
+assert not heavy, heavy
+try:
+    open_sources([sys.argv[1] + "/table"])
+except MissingExtraError as error:
+    print(error)
+"""
+
+
+def test_what_is_not_needed_is_not_loaded_and_what_lacks_is_told(tmp_path: Path) -> None:
+    table(tmp_path / "table", {"image": [PNG]})
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.png").write_bytes(PNG)
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert "'pyarrow'" in done.stdout
+    assert "[parquet]" in done.stdout

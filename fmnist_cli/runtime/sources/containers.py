@@ -29,7 +29,7 @@ def open_container(path: Path, prefix: str, selection: Selection) -> Source | No
         UsageError: it holds something else than pictures, or cannot be read here.
         DataError: it is damaged.
     """
-    kind, compression = _container(path)
+    kind, compression = kind_of_container(path)
     if kind not in CONTAINERS:
         return None
     module, name = CONTAINERS[kind]
@@ -42,7 +42,7 @@ def open_container(path: Path, prefix: str, selection: Selection) -> Source | No
     return source(path, prefix, selection)
 
 
-def _container(path: Path) -> tuple[str, str | None]:
+def kind_of_container(path: Path) -> tuple[str, str | None]:
     """The kind of a file, or of what is compressed in it, and the compression."""
     try:
         head = read_head(str(path), SNIFF)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fmnist_cli.errors import ImageError
 from fmnist_cli.runtime.kinds import SNIFF, SUFFIXES, is_archive, looks_like_image
@@ -27,8 +27,7 @@ _FOLDER, _BROKEN, _OTHER = "\0d", "\0b", "\0o"
 Opener = Callable[[str, str], Iterable[Item] | None]
 
 
-@dataclass(slots=True)
-class _Folder:
+class _Folder(NamedTuple):
     identity: tuple[int, int]  # device and inode
     prefix: str  # of the paths within
     location: str  # ends in a separator

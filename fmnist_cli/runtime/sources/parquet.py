@@ -49,9 +49,7 @@ class ParquetSource:
         except ImportError:
             raise MissingExtraError("pyarrow", "parquet") from None
         try:
-            return pyarrow.parquet.ParquetFile(
-                self._path, pre_buffer=False, buffer_size=_BUFFER
-            )
+            return pyarrow.parquet.ParquetFile(self._path, pre_buffer=False, buffer_size=_BUFFER)
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"{self._path}: not a whole Parquet file ({error})") from error
 
