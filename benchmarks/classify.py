@@ -12,7 +12,7 @@ the start of the process and imports on both sides; the second is the steady rat
     steady    the same within a process that has imported everything
     torch     torchvision transforms, DataLoader, eager PyTorch with the weights of the ONNX file
     pillow    Pillow and ONNX Runtime in one thread
-    roofline  a pass that only decodes and one that only infers, in one thread
+    roofline  a pass that only decodes and one that only infers, on all cores
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from fmnist_cli.errors import UsageError
 from fmnist_cli.machine import available_cores
 from fmnist_cli.prepare import MODES
 from fmnist_cli.prepare.picture import Picture
-from fmnist_cli.runtime.classifier import Classifier, Settings
+from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
 from fmnist_cli.runtime.decode.pixels import has_equal_channels, over_white
 from fmnist_cli.runtime.pool import ordered_map
 from fmnist_cli.runtime.rows import Prediction, Rejected, Row
@@ -141,7 +141,7 @@ def classify(
     if not isinstance(model, Model):
         model = load(model, models_dir=models_dir, threads=1)
     settings = Settings(mode=prepare, top_k=top_k, threshold=threshold)
-    work = Classifier(model, model.class_names, settings)
+    work = Classifier(model, model.class_names, settings, batch_size or BATCH)
     return _rows(work, _items(inputs), workers or available_cores(), batch_size)
 
 

@@ -44,7 +44,12 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     "modules",
     [
         ("fmnist_cli.runtime.*", "fmnist_cli.prepare.*", "fmnist_cli.api", "fmnist_cli.cli.*"),
-        ("fmnist_cli.evaluate.*", "fmnist_cli.contract", "fmnist_cli.manifest", "fmnist_cli.data.*"),
+        (
+            "fmnist_cli.evaluate.*",
+            "fmnist_cli.contract",
+            "fmnist_cli.manifest",
+            "fmnist_cli.data.*",
+        ),
         ("fmnist_cli.models.registry",),
     ],
     ids=lambda modules: modules[0],

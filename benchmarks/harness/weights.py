@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from peers.network import build
+from peers.network import build, normalizations
 from torch import nn
 
 from fmnist_cli.contract import Pixels
@@ -46,12 +46,22 @@ def classifier_of(graph: onnx.GraphProto, model: str) -> PixelClassifier:
     _, (std,), (temperature,) = operands("Div")  # the first divides by 255
     _fill(classifier.std, std)
     _fill(classifier.temperature, temperature)
-    for kind, operation in ((nn.Conv2d, "Conv"), (nn.Linear, "Gemm")):
-        layers = [module for module in classifier.modules() if isinstance(module, kind)]
-        for layer, (weight, bias) in zip(layers, operands(operation), strict=True):
-            _fill(layer.weight, weight)
-            assert layer.bias is not None  # noqa: S101
-            _fill(layer.bias, bias)
+    convolutions = [layer for layer in classifier.modules() if isinstance(layer, nn.Conv2d)]
+    behind = normalizations(classifier)
+    for layer, (weight, bias) in zip(convolutions, operands("Conv"), strict=True):
+        # Exporting folds the normalisation into the convolution before it. What was folded
+        # stays there, and the normalisation adds the bias: the same function, and the same
+        # work as in the network that was trained.
+        _fill(layer.weight, weight)
+        normalization = behind[layer]
+        assert normalization.running_var is not None  # noqa: S101
+        normalization.running_var.fill_(1 - normalization.eps)
+        normalization.weight.fill_(1)
+        _fill(normalization.bias, bias)
+    (linear,) = [layer for layer in classifier.modules() if isinstance(layer, nn.Linear)]
+    ((weight, bias),) = operands("Gemm")
+    _fill(linear.weight, weight)
+    _fill(linear.bias, bias)
     return classifier
 
 

@@ -17,7 +17,7 @@ from fmnist_cli import __version__
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import available_cores
-from fmnist_cli.runtime.classifier import Classifier, Settings
+from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
 from fmnist_cli.runtime.job import Job, Plan
 from fmnist_cli.runtime.output import open_stream
 from fmnist_cli.runtime.outputs import Outputs, Wanted
@@ -76,10 +76,14 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             plan = _rehearsal(outputs, Path(stack.enter_context(TemporaryDirectory())), options)
         if plan is None and (run.resume or run.retry_failed):
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
+        names = session.card.class_names
+        classifier = Classifier(session, names, settings, run.batch_size or BATCH)
         job = Job(
             source=source,
-            classify=Classifier(session, session.card.class_names, settings),
-            tally=Tally(session.card.class_names),
+            classify=classifier,
+            many=inputs.many(),
+            warm=classifier.warm,
+            tally=Tally(names),
             plan=plan,
             errors_only=wanted.errors_only,
             max_errors=run.max_errors,

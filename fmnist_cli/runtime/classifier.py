@@ -23,6 +23,12 @@ Infer = Callable[[Pixels], Probabilities]  # uint8 [N, 28, 28] → float32 [N, c
 # code of a kernel and none through the scalar code for the remainder, which rounds its own
 # way: the row of a picture does not depend on what else is in the batch.
 ALIGNMENT = 8
+BATCH = 64  # pictures per inference call; for no model do more gain anything
+
+
+def _aligned(count: int) -> int:
+    """`count`, filled up to a multiple of `ALIGNMENT`."""
+    return -(-count // ALIGNMENT) * ALIGNMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +88,44 @@ class Classifier:
         infer: uint8 [N, 28, 28] → float32 [N, classes].
         class_names: label of each column.
         settings: how pictures become rows.
+        batch_size: pictures per inference call.
     """
 
-    def __init__(self, infer: Infer, class_names: Sequence[str], settings: Settings) -> None:
+    def __init__(
+        self,
+        infer: Infer,
+        class_names: Sequence[str],
+        settings: Settings,
+        batch_size: int = BATCH,
+    ) -> None:
+        self._batch_size = batch_size
         self._infer = infer
         self._class_names = class_names
         self._settings = settings
         self._reduction = reduction(settings.mode)
         self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
 
-    def _buffer(self, count: int) -> Pixels:
-        """uint8 [at least `count`, 28, 28], a multiple of `ALIGNMENT` long."""
-        buffer: Pixels | None = getattr(self._buffers, "frames", None)
-        if buffer is None or len(buffer) < count:
-            length = -(-count // ALIGNMENT) * ALIGNMENT
-            buffer = self._buffers.frames = np.zeros((length, SIDE, SIDE), np.uint8)
-        return buffer
+    def warm(self) -> None:
+        """Let the model allocate what it needs, before there is anything to classify."""
+        self._infer(np.zeros((ALIGNMENT, SIDE, SIDE), np.uint8))
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """One row per item, in order."""
-        settings = self._settings
+        settings, reduction = self._settings, self._reduction
         rows: list[Row | None] = [None] * len(items)
         frames = self._buffer(len(items))
         good: list[tuple[int, str]] = []  # position among the items, preparation
+        # All are decoded before any is classified: each of the two throws what the other
+        # needs out of the cache.
         for position, item in enumerate(items):
             if isinstance(item, KnownItem):
                 rows[position] = item.row
                 continue
             try:
                 content = item.read(settings.max_bytes)
-                picture = (
-                    decode(content, max_pixels=settings.max_pixels, reduction=self._reduction)
-                    if isinstance(content, bytes)
-                    else content
-                )
-                frames[len(good)], prepared = prepare(picture, settings.mode)
+                if isinstance(content, bytes):
+                    content = decode(content, max_pixels=settings.max_pixels, reduction=reduction)
+                frames[len(good)], prepared = prepare(content, settings.mode)
             except ImageError as error:
                 rows[position] = Rejected(item.path, str(error))
             except (MemoryError, cv2.error) as error:
@@ -126,24 +135,34 @@ class Classifier:
             else:
                 good.append((position, prepared))
         if good:
-            for (position, prepared), (ids, values) in zip(
-                good, self._ranked(frames, len(good)), strict=True
-            ):
-                rows[position] = self._row(items[position].path, ids, values, prepared)
+            ids, values = self._ranked(frames, len(good))
+            for (position, prepared), best, most in zip(good, ids, values, strict=True):
+                rows[position] = self._row(items[position].path, best, most, prepared)
         return [row for row in rows if row is not None]
 
-    def _ranked(self, frames: Pixels, count: int) -> list[tuple[list[int], list[float]]]:
+    def _buffer(self, count: int) -> Pixels:
+        """uint8 [at least `count`, 28, 28], a multiple of `ALIGNMENT` long."""
+        buffer: Pixels | None = getattr(self._buffers, "frames", None)
+        if buffer is None or len(buffer) < count:
+            buffer = self._buffers.frames = np.zeros((_aligned(count), SIDE, SIDE), np.uint8)
+        return buffer
+
+    def _ranked(self, frames: Pixels, count: int) -> tuple[list[list[int]], list[list[float]]]:
         """For each of the first `count` frames the best classes and their probabilities."""
-        filled = -(-count // ALIGNMENT) * ALIGNMENT
-        frames[count:filled] = 0
-        probabilities = self._infer(frames[:filled])[:count]
+        frames[count : _aligned(count)] = 0
+        step = _aligned(self._batch_size)
+        batches = [
+            self._infer(frames[start : min(start + step, _aligned(count))])
+            for start in range(0, count, step)
+        ]
+        probabilities = np.concatenate(batches)[:count]
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : self._settings.top_k]
         best = np.take_along_axis(probabilities, order, axis=1).astype(np.float64).round(6)
-        return list(zip(order.tolist(), best.tolist(), strict=True))
+        return order.tolist(), best.tolist()
 
     def _row(self, path: str, ids: list[int], values: list[float], prepared: str) -> Prediction:
         names = self._class_names
-        top = tuple([Candidate(names[i], p) for i, p in zip(ids, values, strict=True)])
+        top = tuple(map(Candidate, [names[i] for i in ids], values))
         if values[0] < self._settings.threshold:
             return Prediction(path, None, UNKNOWN, values[0], top, prepared)
         return Prediction(path, ids[0], names[ids[0]], values[0], top, prepared)

@@ -45,8 +45,10 @@ class Encode:
 
     def __call__(self, items: Sequence[Item]) -> Batch:
         """One batch for some items."""
+        rows = self.classify(items)
+        # Afterwards: files that were read know their signature.
         signatures = b"".join(map(signature_line, items)) if self.signed else b""
-        return self._batch(self.classify(items), signatures)
+        return self._batch(rows, signatures)
 
     def lost(self, item: Item, end: str) -> Batch:
         """The batch for an item that ended its process."""
@@ -99,7 +101,7 @@ class Job:
         plan: the outputs in files.
         errors_only: write the rows of rejected inputs only.
         max_errors: stop when more inputs than this are rejected.
-        workers, batch_size, engine: see `fmnist_cli.runtime.pool.ordered_map`.
+        workers, batch_size, engine, many, warm: see `fmnist_cli.runtime.pool.ordered_map`.
     """
 
     source: Source
@@ -112,6 +114,8 @@ class Job:
     workers: int = 1
     batch_size: int | None = None
     engine: Engine = "threads"
+    many: bool = False
+    warm: Callable[[], object] | None = None
 
     def run(
         self,
@@ -169,6 +173,8 @@ class Job:
             workers=self.workers,
             batch_size=self.batch_size,
             engine=self.engine,
+            many=self.many,
+            warm=self.warm,
         )
         if self.stream:
             self.stream[0].write(self.stream[1].header().encode())

@@ -24,7 +24,7 @@ from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.files import write_text
 from fmnist_cli.runtime.sources.base import Item
 
-CHECKPOINT_SECONDS = 0.25  # at most this much work is done twice
+CHECKPOINT_SECONDS = 0.5  # at most this much work is done twice
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ class Journal:
         journal._save()  # before the rows that an older record may speak of are gone
         stream.truncate(0)
         journal.write(header, 0, b"")
-        journal.checkpoint({})
+        journal._next = time.monotonic() + CHECKPOINT_SECONDS
         return journal
 
     @classmethod

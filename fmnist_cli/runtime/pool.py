@@ -21,8 +21,9 @@ R = TypeVar("R")
 Engine = Literal["processes", "threads"]
 
 FIRST = 16  # items in the first chunk: the first rows should not wait for a full one
-LARGEST = 256
-CHUNK_SECONDS = 0.015  # enough work to hide the hand-over, little to wait for at the end
+SMALLEST = 16  # of the chunks at the end
+LARGEST = 512
+CHUNK_SECONDS = 0.03  # a change of chunks costs cache; it should be rare
 CHUNK_BYTES = 8 * 1024 * 1024  # content that travels with the items of one chunk
 
 
@@ -34,25 +35,49 @@ def default_engine() -> Engine:
 class Chunker:
     """Cuts a stream of items into chunks of about `CHUNK_SECONDS` of work.
 
-    So fast models get large batches and large pictures small ones without anybody choosing.
-    With a fixed `size` every chunk has that many items. Content that travels is bounded too.
+    So fast models get large chunks and large pictures small ones without anybody choosing.
+    The last chunks are ever smaller, so that all workers end at the same time. With a fixed
+    `size` every chunk has that many items. Content that travels is bounded in any case.
     """
 
-    def __init__(self, items: Iterable[Item], size: int | None = None) -> None:
+    def __init__(self, items: Iterable[Item], size: int | None = None, workers: int = 1) -> None:
         self._items = iter(items)
         self._fixed = size is not None
         self._size = size or FIRST
+        self._workers = workers
+        self._next: deque[Item] = deque()  # enough to see the end coming
+        self._held = 0
+        self._ended = False
 
     def take(self) -> list[Item]:
         """The next chunk; empty at the end."""
+        self._look_ahead()
+        size = self._size
+        if self._ended and not self._fixed:
+            share = -(-len(self._next) // (2 * self._workers))
+            size = min(size, max(share, SMALLEST))
         chunk: list[Item] = []
         held = 0
-        for item in self._items:
-            chunk.append(item)
+        while self._next and len(chunk) < size and held < CHUNK_BYTES:
+            item = self._next.popleft()
             held += item.held
-            if len(chunk) >= self._size or held >= CHUNK_BYTES:
-                break
+            chunk.append(item)
+        self._held -= held
         return chunk
+
+    def _look_ahead(self) -> None:
+        wanted = self._size if self._fixed else 2 * self._workers * self._size
+        missing = wanted - len(self._next)
+        if self._ended or missing <= 0 or self._held >= CHUNK_BYTES:
+            return
+        patience = time.monotonic() + CHUNK_SECONDS  # of a list that somebody is still writing
+        for item in self._items:
+            self._next.append(item)
+            self._held += item.held
+            missing -= 1
+            if missing <= 0 or self._held >= CHUNK_BYTES or time.monotonic() > patience:
+                return
+        self._ended = True
 
     def learn(self, count: int, seconds: float) -> None:
         """Take note of how long a chunk of `count` items took."""
@@ -69,6 +94,8 @@ def ordered_map(
     workers: int,
     batch_size: int | None = None,
     engine: Engine = "threads",
+    many: bool = False,
+    warm: Callable[[], object] | None = None,
 ) -> Generator[R, None, None]:
     """`work` over chunks of `items`, results in the order of the items.
 
@@ -81,14 +108,19 @@ def ordered_map(
         workers: processes or threads.
         batch_size: items per chunk; None to let their cost decide.
         engine: what the workers are.
+        many: whether more than a chunk is expected, so that processes may start, and get
+            warm, while the first items are looked for.
+        warm: what a process does first.
     """
-    chunker = Chunker(items, batch_size)
-    first = chunker.take()
-    if not first:
+    chunker = Chunker(items, batch_size, workers)
+    if engine == "processes" and many and workers > 1:
+        yield from _in_processes(work, chunker.take, chunker, lost, workers, warm)
         return
-    second = chunker.take()
+    first = chunker.take()
+    second = chunker.take() if first else []
     if not second:
-        yield work(first)
+        if first:
+            yield work(first)
         return
     ready = deque([first, second])
 
@@ -96,12 +128,23 @@ def ordered_map(
         return ready.popleft() if ready else chunker.take()
 
     if engine == "processes":
-        # Not needed, and not possible everywhere, before this point.
-        from fmnist_cli.runtime.processes import in_processes
-
-        yield from in_processes(work, take, chunker.learn, lost, workers)
+        yield from _in_processes(work, take, chunker, lost, workers, warm)
     else:
         yield from _in_threads(work, take, chunker.learn, workers)
+
+
+def _in_processes(
+    work: Callable[[list[Item]], R],
+    take: Callable[[], list[Item]],
+    chunker: Chunker,
+    lost: Callable[[Item, str], R],
+    workers: int,
+    warm: Callable[[], object] | None,
+) -> Generator[R, None, None]:
+    # Not needed, and not possible everywhere, before this point.
+    from fmnist_cli.runtime.processes import in_processes
+
+    yield from in_processes(work, take, chunker.learn, lost, workers, warm)
 
 
 def _in_threads(

@@ -7,6 +7,7 @@ done again one by one in a new process, so that only the guilty one is lost, and
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import queue
 import signal
@@ -47,8 +48,13 @@ class _Worker(Generic[R]):
     slots: deque[_Slot[R]] = field(default_factory=deque)
 
 
-def _serve(connection: Connection, work: Callable[[list[Item]], Any]) -> None:
+def _serve(
+    connection: Connection,
+    work: Callable[[list[Item]], Any],
+    warm: Callable[[], object] | None,
+) -> None:
     """Life of a worker: chunks in, (result, seconds, error) out, until the other end closes."""
+    gc.set_threshold(50_000)  # rows hold no cycles; the few in errors can wait
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     chunks: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
 
@@ -61,6 +67,8 @@ def _serve(connection: Connection, work: Callable[[list[Item]], Any]) -> None:
         chunks.put(None)
 
     threading.Thread(target=receive, daemon=True).start()
+    if warm is not None:
+        warm()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
         while (chunk := chunks.get()) is not None:
             started = time.perf_counter()
@@ -90,9 +98,18 @@ def _end(process: BaseProcess) -> str:
 class _Crew(Generic[R]):
     """The workers, and which slots they have."""
 
-    def __init__(self, work: Callable[[list[Item]], R], size: int) -> None:
+    def __init__(
+        self,
+        work: Callable[[list[Item]], R],
+        size: int,
+        warm: Callable[[], object] | None,
+    ) -> None:
         self._context = multiprocessing.get_context("fork")
+        # Collecting would write to what is there already, and so end the sharing of its memory.
+        gc.collect()
+        gc.freeze()
         self._work = work
+        self._warm = warm
         self._deaths = 0
         self.workers: dict[Connection, _Worker[R]] = {}
         for _ in range(size):
@@ -106,7 +123,7 @@ class _Crew(Generic[R]):
             # Copies of the parent's ends, which would keep pipes open after its death.
             for connection in others:
                 connection.close()
-            _serve(theirs, self._work)
+            _serve(theirs, self._work, self._warm)
 
         process = self._context.Process(target=target, daemon=True)
         with warnings.catch_warnings():
@@ -137,11 +154,17 @@ class _Crew(Generic[R]):
 
     def dismiss(self) -> None:
         """End all workers at once; they hold nothing that would be lost."""
-        for worker in self.workers.values():
+        workers = list(self.workers.values())
+
+        def bury() -> None:
+            for worker in workers:
+                worker.process.join()
+
+        for worker in workers:
             worker.process.kill()
-        for worker in self.workers.values():
-            worker.process.join()
             worker.connection.close()
+        # Taking a process down takes milliseconds, which nobody needs to wait for.
+        threading.Thread(target=bury).start()
 
 
 def in_processes(
@@ -150,11 +173,12 @@ def in_processes(
     learn: Callable[[int, float], None],
     lost: Callable[[Item, str], R],
     workers: int,
+    warm: Callable[[], object] | None = None,
 ) -> Generator[R, None, None]:
     """See `fmnist_cli.runtime.pool.ordered_map`."""
     slots: deque[_Slot[R]] = deque()  # in order, not yet handed on
     again: deque[_Slot[R]] = deque()  # taken back from workers that died
-    crew: _Crew[R] = _Crew(work, workers)
+    crew: _Crew[R] = _Crew(work, workers, warm)
 
     def feed() -> None:
         for turn in range(AHEAD):  # everybody has one chunk before anybody has two

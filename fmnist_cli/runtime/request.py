@@ -77,12 +77,18 @@ class Inputs:
         """The folders among the inputs."""
         return [path for path in map(Path, self.names) if path.is_dir()]
 
+    def many(self) -> bool:
+        """Whether more pictures than inputs are to be expected."""
+        return self.limit is None and not all(Path(name).is_file() for name in self.names)
+
     def first_archive(self) -> str | None:
         """The first input that is a file of many pictures, if one is."""
         from fmnist_cli.runtime.sources.containers import CONTAINERS, kind_of_container
 
         files = (name for name in self.names if Path(name).is_file())
-        return next((name for name in files if kind_of_container(Path(name))[0] in CONTAINERS), None)
+        return next(
+            (name for name in files if kind_of_container(Path(name))[0] in CONTAINERS), None
+        )
 
     def __str__(self) -> str:
         """The inputs as typed."""

@@ -67,7 +67,9 @@ def _runs(seconds: list[float], **more: float) -> list[Run]:
 
 
 def test_figures_of_a_case() -> None:
-    decode_and_infer = json.dumps({"decode_seconds": 1.0, "inference_seconds": 0.5})
+    passes = {"decode_seconds": 1.0, "inference_seconds": 0.5}
+    alone = {f"{name}_alone": seconds / 2 for name, seconds in passes.items()}
+    decode_and_infer = json.dumps(passes | alone)
     runs = {
         "whole": [Run(2.0), Run(2.0)],
         "steady": _runs([1.0, 1.0]),
@@ -81,6 +83,7 @@ def test_figures_of_a_case() -> None:
     assert result["roofline"]["inference_us"]["median"] == 5_000
     assert result["roofline"]["limit_images_per_s"]["median"] == pytest.approx(133.33)
     assert result["roofline"]["reached"]["median"] == 0.75
+    assert result["roofline"]["reached_alone"]["median"] == 0.375
     assert result["torch"]["times_steady"]["values"] == [5, 7]
     assert result["torch"]["times_whole"]["values"] == [2.75, 3.75]
     assert result["pillow"]["times_steady"]["median"] == 3

@@ -142,7 +142,7 @@ def test_an_error_of_ours_comes_through_as_it_is(engine: Engine) -> None:
     def work(chunk: list[Item]) -> list[str]:
         raise ModelError("not finite")
 
-    with pytest.raises(ModelError, match="^not finite$"):
+    with pytest.raises(ModelError, match=r"^not finite$"):
         run(work, items(40), engine=engine)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fmnist_cli.errors import ImageError
@@ -14,6 +14,7 @@ from fmnist_cli.runtime.sources.reading import (
     MAX_BYTES,
     read_file,
     read_head,
+    read_with_status,
     too_large,
     unreadable,
 )
@@ -89,11 +90,22 @@ class Source(Protocol):
         """The items, in order."""
 
 
-class FileItem(NamedTuple):
-    """A file on disk. A tuple, because millions of them go through the pool's pipes."""
+@dataclass(slots=True)
+class FileItem:
+    """A file on disk.
+
+    Attributes:
+        path: stable name.
+        location: the file.
+    """
 
     path: str
     location: str
+    _status: os.stat_result | None = field(default=None, compare=False, repr=False)
+
+    def __reduce__(self) -> tuple[type[FileItem], tuple[str, str]]:
+        """Short, because millions of items go through the pipes of the pool."""
+        return FileItem, (self.path, self.location)
 
     @property
     def held(self) -> int:
@@ -102,16 +114,17 @@ class FileItem(NamedTuple):
 
     def read(self, max_bytes: int = MAX_BYTES) -> bytes:
         """The bytes of the file."""
-        return read_file(self.location, max_bytes)
+        data, self._status = read_with_status(self.location, max_bytes)
+        return data
 
     def head(self) -> bytes:
         """The first bytes of the file."""
         return read_head(self.location, HEAD)
 
     def signature(self) -> str:
-        """Size and time of change; the reason where they cannot be had."""
+        """Size and time of change, of what was read if it was; the reason if there are none."""
         try:
-            status = os.stat(self.location)  # noqa: PTH116
+            status = self._status or os.stat(self.location)  # noqa: PTH116
         except (OSError, ValueError) as error:
             return str(unreadable(error))
         return f"{status.st_size} {status.st_mtime_ns}"

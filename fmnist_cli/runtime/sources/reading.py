@@ -34,18 +34,29 @@ def read_file(location: str, max_bytes: int = MAX_BYTES) -> bytes:
     Raises:
         ImageError: with the operating system's reason, or for more than `max_bytes`.
     """
+    return read_with_status(location, max_bytes)[0]
+
+
+def read_with_status(location: str, max_bytes: int) -> tuple[bytes, os.stat_result]:
+    """The bytes of a file, and what the system says of the very file they came from.
+
+    Raises:
+        ImageError: with the operating system's reason, or for more than `max_bytes`.
+    """
     # System calls by hand: half the time of a file object, and this is done for every picture.
     try:
         file = os.open(location, _READ)
         try:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
-                return _read_stream(file, max_bytes)
+                return _read_stream(file, max_bytes), status
             if status.st_size > max_bytes:
                 raise too_large(status.st_size, max_bytes)
             data = os.read(file, status.st_size + 1)
             # The usual end. A file that is being written, or above 2 GB, comes in pieces.
-            return data if len(data) == status.st_size else _read_stream(file, max_bytes, data)
+            if len(data) != status.st_size:
+                data = _read_stream(file, max_bytes, data)
+            return data, status
         finally:
             os.close(file)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
