@@ -39,9 +39,11 @@ $(BIN)/python:
 # The serving package alone: no torch, no scikit-learn.
 $(VENV)/.serving: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable .
+	@$(BIN)/python -m compileall -q fmnist_cli # where writing bytecode is switched off, too
 	@touch $@
 
 # Everything: training, tests and linters (several GB, mostly PyTorch).
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
+	@$(BIN)/python -m compileall -q fmnist_cli
 	@touch $@ $(VENV)/.serving

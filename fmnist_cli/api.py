@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import SIDE, ModelCard, Pixels, Probabilities
+from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import UsageError
-from fmnist_cli.machine import available_cores
 from fmnist_cli.prepare import MODES
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -40,8 +39,17 @@ Labels = npt.NDArray[np.int64]  # [N]
 Probabilities = npt.NDArray[np.float32]  # [N, classes]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCard:
+# Fields of a card that are no text, in a graph's metadata as JSON.
+_CARD_KINDS: dict[str, Any] = {
+    "class_names": list,
+    "seed": int,
+    "test_accuracy": (int, float),
+    "temperature": (int, float),
+    "tolerance": (int, float),
+}
+
+
+class ModelCard(NamedTuple):
     """The metadata inside an exported graph; every value is a string in the file.
 
     Attributes:
@@ -72,7 +80,7 @@ class ModelCard:
         """String values for ONNX ``metadata_props``; the inverse of `from_metadata`."""
         return {
             key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in asdict(self).items()
+            for key, value in self._asdict().items()
         }
 
     @classmethod
@@ -83,13 +91,12 @@ class ModelCard:
             KeyError: a field is missing.
             ValueError, TypeError: a field does not parse or is of another type.
         """
-        kinds: dict[Any, Any] = {"str": str, "int": int, "float": (int, float)}
         values: dict[str, Any] = {}
-        for field in fields(cls):
-            text = metadata[field.name]
-            value = text if field.type == "str" else json.loads(text)
-            if not isinstance(value, kinds.get(field.type, list)):
-                raise TypeError(f"{field.name} is {text!r}")
-            values[field.name] = value
+        for name in cls._fields:
+            text = metadata[name]
+            value = json.loads(text) if name in _CARD_KINDS else text
+            if not isinstance(value, _CARD_KINDS.get(name, str)):
+                raise TypeError(f"{name} is {text!r}")
+            values[name] = value
         values["class_names"] = tuple(map(str, values["class_names"]))
         return cls(**values)

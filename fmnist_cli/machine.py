@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
+
+from fmnist_cli.cores import available_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,6 @@ class Machine:
     def current(cls, device: str = "cpu") -> Machine:
         """The machine this runs on; `device` says where the work was done."""
         return cls(_processor(), available_cores(), device, platform.system())
-
-
-def available_cores() -> int:
-    """Cores this process may use: its affinity, not the machine's size."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

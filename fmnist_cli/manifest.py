@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fmnist_cli.errors import ModelError
 
@@ -14,8 +13,7 @@ MANIFEST_FILE = "manifest.json"
 FORMAT = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One exported model.
 
     Attributes:
@@ -39,15 +37,14 @@ class Entry:
     training: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """All models of a folder, by name."""
 
     models: Mapping[str, Entry]
 
     def to_json(self) -> str:
         """The manifest as indented JSON, models in name order as given."""
-        models = {name: asdict(entry) for name, entry in self.models.items()}
+        models = {name: entry._asdict() for name, entry in self.models.items()}
         return json.dumps({"format": FORMAT, "models": models}, indent=2) + "\n"
 
     @classmethod

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from fmnist_cli.contract import Pixels
+from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import ImageError
-from fmnist_cli.machine import available_cores
 from fmnist_cli.prepare import prepare, reduction
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.session import Session

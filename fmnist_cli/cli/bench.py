@@ -138,8 +138,9 @@ def bench(
 
     from fmnist_cli import __version__
     from fmnist_cli.bench.run import Candidate, Plan, noisy_models, run, unique_names
+    from fmnist_cli.cores import available_cores
     from fmnist_cli.files import write_text
-    from fmnist_cli.machine import Machine, available_cores
+    from fmnist_cli.machine import Machine
     from fmnist_cli.manifest import Manifest
     from fmnist_cli.runtime.session import Session
     from fmnist_cli.runtime.store import find_models_dir, open_model

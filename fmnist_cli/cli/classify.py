@@ -1,7 +1,9 @@
 """`fmnist classify INPUT…`: label pictures with an exported model."""
 
-from __future__ import annotations
+# Annotations are values here, not text: Typer would have to compile each at every start.
 
+import gc
+import os
 from typing import Annotated
 
 import typer
@@ -122,6 +124,9 @@ def classify(
 
     Exit code 0: all labelled; 3: some inputs rejected, each with its reason in its row.
     """
+    # Starting threads for linear algebra, of which there is none here, takes time.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    gc.disable()  # while modules are loaded, which make no garbage
     from fmnist_cli.cli.labelling import Run, label
     from fmnist_cli.prepare import MODES
     from fmnist_cli.runtime.classifier import Settings
@@ -130,6 +135,7 @@ def classify(
     from fmnist_cli.runtime.request import Inputs
     from fmnist_cli.runtime.sources.base import MAX_BYTES
 
+    gc.enable()
     if sum((copy, link, move)) > 1 or ((copy or link or move) and sort_into is None):
         raise UsageError("--copy, --link and --move say how --sort-into works; give one of them")
     bytes_ = parse_size(max_bytes, "--max-bytes", MAX_BYTES)

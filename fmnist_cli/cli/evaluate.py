@@ -56,10 +56,10 @@ def evaluate(
 
     from fmnist_cli import __version__
     from fmnist_cli.contract import CLASS_NAMES
+    from fmnist_cli.cores import available_cores
     from fmnist_cli.data.dataset import load_split
     from fmnist_cli.evaluate.metrics import evaluate as measure
     from fmnist_cli.files import write_text
-    from fmnist_cli.machine import available_cores
     from fmnist_cli.manifest import Manifest
     from fmnist_cli.runtime.session import Session
     from fmnist_cli.runtime.store import find_models_dir, open_model

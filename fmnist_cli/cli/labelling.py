@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import onnxruntime
 
 from fmnist_cli import __version__
+from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
-from fmnist_cli.files import write_text
-from fmnist_cli.machine import available_cores
 from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
 from fmnist_cli.runtime.job import Job, Plan
 from fmnist_cli.runtime.output import open_stream
@@ -26,14 +23,12 @@ from fmnist_cli.runtime.quiet import libraries_quiet
 from fmnist_cli.runtime.request import Inputs
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.sinks import open_line_format
-from fmnist_cli.runtime.sinks.whole import check_target
 from fmnist_cli.runtime.sources.base import Source
 from fmnist_cli.runtime.store import ModelFile, open_model
 from fmnist_cli.runtime.tally import Tally, progress
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(NamedTuple):
     """How a run is done; nothing here changes a row, except the model."""
 
     model: str = "resnet"
@@ -66,13 +61,19 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             f"--{wanted.how} needs files, but {archive} holds its pictures inside; use --copy"
         )
     outputs = Outputs.of(wanted, settings, inputs.folders)
-    summary = check_target(Path(wanted.summary)) if wanted.summary else None
+    summary = None
+    if wanted.summary:
+        from fmnist_cli.runtime.sinks.whole import check_target
+
+        summary = check_target(Path(wanted.summary))
     file = open_model(run.model, run.models_dir)
     session = Session(file, provider=run.provider)
     options = _options(inputs, settings, wanted, run, file)
     with ExitStack() as stack:
         plan = outputs.plan(session.card, options, resuming=run.resume or run.retry_failed)
         if run.dry_run:
+            from tempfile import TemporaryDirectory
+
             plan = _rehearsal(outputs, Path(stack.enter_context(TemporaryDirectory())), options)
         if plan is None and (run.resume or run.retry_failed):
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
@@ -116,9 +117,9 @@ def _options(
         "model": file.name,
         "model file": file.sha256,
         "provider": run.provider,
-        **asdict(settings),
-        **asdict(inputs),
-        **asdict(wanted),
+        **settings._asdict(),
+        **inputs._asdict(),
+        **wanted._asdict(),
         "fmnist": __version__,
         "onnxruntime": onnxruntime.__version__,
         "opencv": cv2.__version__,
@@ -162,6 +163,8 @@ def _report(
             " Pictures are told by suffix or content; hidden files are left alone"
         )
     if summary is not None:
+        from fmnist_cli.files import write_text
+
         counts = {"options": options, **tally.counts(), "skipped": skipped, **tally.timing()}
         write_text(summary, json.dumps(counts, indent=1) + "\n")
     if not fresh:

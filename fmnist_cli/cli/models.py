@@ -16,8 +16,6 @@ def models(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the exported models and how each came to be."""
-    from dataclasses import asdict
-
     from fmnist_cli.manifest import Manifest
     from fmnist_cli.models.registry import REGISTRY
     from fmnist_cli.runtime.store import find_models_dir
@@ -25,7 +23,7 @@ def models(
     folder = find_models_dir(models_dir)
     manifest = Manifest.read(folder)
     if json_:
-        document = {name: asdict(entry) for name, entry in manifest.models.items()}
+        document = {name: entry._asdict() for name, entry in manifest.models.items()}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
         return
     from rich import box

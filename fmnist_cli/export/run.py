@@ -12,13 +12,13 @@ import onnx
 
 from fmnist_cli import __version__
 from fmnist_cli.contract import CLASS_NAMES, ModelCard
+from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.export.graph import count_parameters, serialize
 from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file, write_text
-from fmnist_cli.machine import available_cores
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.runtime.session import Session
@@ -98,7 +98,7 @@ def export(
         )
 
     # The card holds the accuracy of the graph it sits in, so the graph runs once without it.
-    draft = ModelFile(spec.name, path, serialize(graph, card(0.0)), None)
+    draft = ModelFile.of(spec.name, path, serialize(graph, card(0.0)))
     session = Session(draft, threads=available_cores())
     verification = verify(
         spec.name,

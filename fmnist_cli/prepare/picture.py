@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -11,8 +11,7 @@ import numpy.typing as npt
 Frame = npt.NDArray[np.uint8]  # [28, 28], 0 = background
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class Picture(NamedTuple):
     """A decoded picture: upright, without transparency, in 8-bit grey.
 
     Attributes:

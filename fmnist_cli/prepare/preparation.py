@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fmnist_cli.contract import SIDE
 from fmnist_cli.prepare.picture import Frame, Picture
@@ -12,8 +12,7 @@ from fmnist_cli.prepare.picture import Frame, Picture
 ENOUGH = 2 * SIDE
 
 
-@dataclass(frozen=True, slots=True)
-class Preparation:
+class Preparation(NamedTuple):
     """One way from a picture to a frame.
 
     Attributes:

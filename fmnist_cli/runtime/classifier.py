@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,10 +19,9 @@ from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
 Infer = Callable[[Pixels], Probabilities]  # uint8 [N, 28, 28] → float32 [N, classes]
 
-# Batches are filled up to a multiple of this, so that every value goes through the vector
-# code of a kernel and none through the scalar code for the remainder, which rounds its own
-# way: the row of a picture does not depend on what else is in the batch.
-ALIGNMENT = 8
+# Batches are filled up to a multiple of this: kernels have code of its own for a last single
+# row, which rounds its own way, and a row must not depend on what else is in its batch.
+ALIGNMENT = 2
 BATCH = 64  # pictures per inference call; for no model do more gain anything
 
 
@@ -31,8 +30,7 @@ def _aligned(count: int) -> int:
     return -(-count // ALIGNMENT) * ALIGNMENT
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """How pictures become rows.
 
     Attributes:
@@ -50,8 +48,7 @@ class Settings:
     max_bytes: int = MAX_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class KnownItem:
+class KnownItem(NamedTuple):
     """An item whose row is there already; it is passed through."""
 
     item: Item

@@ -12,16 +12,18 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.runtime.classifier import KnownItem
-from fmnist_cli.runtime.journal import Journal, Record, record_path, signature_line
 from fmnist_cli.runtime.pool import Engine, ordered_map
 from fmnist_cli.runtime.rows import Prediction, Rejected, Row
 from fmnist_cli.runtime.sinks.base import LineFormat, Sink
-from fmnist_cli.runtime.sources.base import Item, Source, UnreadableItem
+from fmnist_cli.runtime.sources.base import Item, Source, UnreadableItem, signature_line
 from fmnist_cli.runtime.tally import EXAMPLES, Counts, Tally
+
+if TYPE_CHECKING:
+    from fmnist_cli.runtime.journal import Journal
 
 _FEED = 256  # rows given to sinks at a time
 
@@ -34,14 +36,20 @@ class Batch(NamedTuple):
     signatures: bytes
 
 
-@dataclass(frozen=True, slots=True)
 class Encode:
     """Work of a worker: items → rows → text in each of `formats`."""
 
-    classify: Callable[[Sequence[Item]], list[Row]]
-    formats: tuple[LineFormat, ...]
-    errors_only: bool = False
-    signed: bool = False
+    def __init__(
+        self,
+        classify: Callable[[Sequence[Item]], list[Row]],
+        formats: Sequence[LineFormat],
+        errors_only: bool = False,
+        signed: bool = False,
+    ) -> None:
+        self.classify = classify
+        self.formats = formats
+        self.errors_only = errors_only
+        self.signed = signed
 
     def __call__(self, items: Sequence[Item]) -> Batch:
         """One batch for some items."""
@@ -63,8 +71,7 @@ class Encode:
         return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), signatures)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """The outputs of a run into files.
 
     Attributes:
@@ -89,7 +96,7 @@ class Plan:
         return self.target.with_name(f"{self.target.name}{middle}.partial")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(eq=False, repr=False, kw_only=True)
 class Job:
     """A run, ready to start.
 
@@ -135,6 +142,8 @@ class Job:
             return True
         opened = _open_journal(self.plan, self.source, resume=resume, retry=retry)
         if opened is None:
+            from fmnist_cli.runtime.journal import Record
+
             record = Record.read(self.plan.target)
             self.tally.restore(record.counts if record else {})
             return False
@@ -165,7 +174,7 @@ class Job:
             formats.append(self.stream[1])
         if journal and self.plan:
             formats.append(self.plan.lines)
-        work = Encode(self.classify, tuple(formats), self.errors_only, signed=journal is not None)
+        work = Encode(self.classify, formats, self.errors_only, signed=journal is not None)
         batches = ordered_map(
             work,
             items,
@@ -229,6 +238,8 @@ def _open_journal(
     plan: Plan, source: Source, *, resume: bool, retry: bool
 ) -> tuple[Journal, Iterator[Item]] | None:
     """The journal and the items still to do; None when everything is done."""
+    # Runs without an output in a file have no need of it.
+    from fmnist_cli.runtime.journal import Journal, Record, record_path
 
     def begin(*, retry: bool) -> tuple[Journal, Iterator[Item]]:
         items = iter(_Retry(source, plan)) if retry else iter(source)
@@ -264,12 +275,12 @@ def _open_journal(
     return begin(retry=retry)
 
 
-@dataclass(frozen=True, slots=True)
 class _Retry:
     """The items of a source, with the rows that an earlier run has for them."""
 
-    source: Source
-    plan: Plan
+    def __init__(self, source: Source, plan: Plan) -> None:
+        self.source = source
+        self.plan = plan
 
     def __iter__(self) -> Iterator[Item]:
         if self.plan.earlier is None:

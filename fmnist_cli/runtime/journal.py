@@ -22,12 +22,12 @@ from typing import Any, BinaryIO
 
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.files import write_text
-from fmnist_cli.runtime.sources.base import Item
+from fmnist_cli.runtime.sources.base import Item, signature_line
 
 CHECKPOINT_SECONDS = 0.5  # at most this much work is done twice
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Record:
     """What ``OUT.run.json`` holds.
 
@@ -88,11 +88,6 @@ class Record:
 def record_path(target: Path) -> Path:
     """The record of an output."""
     return target.with_name(f"{target.name}.run.json")
-
-
-def signature_line(item: Item) -> bytes:
-    """What must not change of an input between interruption and resumption."""
-    return f"{item.path}\0{item.signature()}\n".encode("utf-8", "surrogateescape")
 
 
 class Journal:

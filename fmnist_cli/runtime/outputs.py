@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fmnist_cli.contract import ModelCard
 from fmnist_cli.errors import UsageError
@@ -15,8 +15,6 @@ from fmnist_cli.runtime.job import Plan
 from fmnist_cli.runtime.output import is_stream
 from fmnist_cli.runtime.rows import Row
 from fmnist_cli.runtime.sinks import FORMATS, Sink, format_of, open_line_format
-from fmnist_cli.runtime.sinks.lines import LineSink
-from fmnist_cli.runtime.sinks.whole import check_target
 
 if TYPE_CHECKING:
     from fmnist_cli.runtime.sinks.tree import TreeSink
@@ -25,8 +23,7 @@ PARQUET = ".parquet"
 FORMAT_NAMES = (*FORMATS, "parquet")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The outputs that the command line names.
 
     Attributes:
@@ -48,7 +45,7 @@ class Wanted:
     summary: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Outputs:
     """The outputs of a run.
 
@@ -96,13 +93,13 @@ class Outputs:
                 format_ = wanted.format or _implied(name if target else "", target is None)
                 outputs.stream = (target, _known(format_, tuple(FORMATS)))
                 continue
-            path = check_target(Path(name))
+            path = _checked(name)
             if path in outputs.files:
                 raise UsageError(f"--output {name!r} is given twice")
             implied = _implied(name, terminal=False) if _suffix(name) else wanted.format
             outputs.files[path] = _known(implied or "jsonl", FORMAT_NAMES)
         if wanted.gallery is not None:
-            outputs.page = check_target(Path(wanted.gallery))
+            outputs.page = _checked(wanted.gallery)
         if wanted.sort_into is not None:
             outputs.tree = Path(wanted.sort_into).resolve()
             for root in roots:
@@ -161,6 +158,8 @@ class Outputs:
         return ParquetSink(path, self.top_k)
 
     def _line_sinks(self) -> list[Sink]:
+        from fmnist_cli.runtime.sinks.lines import LineSink
+
         return [
             self._parquet(path)
             if format_ == "parquet"
@@ -190,6 +189,12 @@ class Outputs:
             max_bytes=self.settings.max_bytes,
         )
         return self._placed
+
+
+def _checked(name: str) -> Path:
+    from fmnist_cli.runtime.sinks.whole import check_target
+
+    return check_target(Path(name))
 
 
 def _reader(format_: str | None, top_k: int) -> Callable[[Path], Iterator[Row]] | None:

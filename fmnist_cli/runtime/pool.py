@@ -12,10 +12,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from fmnist_cli.runtime.sources.base import Item
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 R = TypeVar("R")
 Engine = Literal["processes", "threads"]
@@ -153,6 +155,8 @@ def _in_threads(
     learn: Callable[[int, float], None],
     workers: int,
 ) -> Generator[R, None, None]:
+    from concurrent.futures import ThreadPoolExecutor
+
     def timed(chunk: list[Item]) -> tuple[R, int, float]:
         started = time.perf_counter()
         return work(chunk), len(chunk), time.perf_counter() - started

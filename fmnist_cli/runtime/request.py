@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fmnist_cli.errors import UsageError
 from fmnist_cli.runtime.sources import open_sources
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Selection, Source, everything
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The inputs of a run, as named on the command line.
 
     Attributes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
@@ -34,8 +34,7 @@ def find_models_dir(models_dir: Path | None = None) -> Path:
     return local if (local / MANIFEST_FILE).is_file() else shipped_dir()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ModelFile:
+class ModelFile(NamedTuple):
     """An ONNX file, read once so that what was checked is what is run.
 
     Attributes:
@@ -43,17 +42,19 @@ class ModelFile:
         path: where it was read from.
         content: the bytes.
         entry: its manifest entry; None for a file given by path.
+        sha256: SHA-256 of the content, in hexadecimal.
     """
 
     name: str
     path: Path
     content: bytes
     entry: Entry | None
+    sha256: str
 
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of the content, in hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()
+    @classmethod
+    def of(cls, name: str, path: Path, content: bytes, entry: Entry | None = None) -> ModelFile:
+        """A file of this content."""
+        return cls(name, path, content, entry, hashlib.sha256(content).hexdigest())
 
 
 def _read(path: Path) -> bytes:
@@ -72,7 +73,7 @@ def open_model(model: str, models_dir: Path | None = None) -> ModelFile:
     """
     if model.endswith(".onnx"):
         path = Path(model)
-        return ModelFile(path.stem, path, _read(path), None)
+        return ModelFile.of(path.stem, path, _read(path))
     folder = find_models_dir(models_dir)
     manifest = Manifest.read(folder)
     entry = manifest.models.get(model)
@@ -83,7 +84,7 @@ def open_model(model: str, models_dir: Path | None = None) -> ModelFile:
             " Give one of these or the path of an .onnx file"
         )
     path = folder / entry.file
-    file = ModelFile(model, path, _read(path), entry)
+    file = ModelFile.of(model, path, _read(path), entry)
     if file.sha256 != entry.sha256:
         raise ModelError(
             f"{path} is not the file that {folder / MANIFEST_FILE} describes (SHA-256 differs);"

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from fmnist_cli.contract import ModelCard
 from fmnist_cli.runtime.rows import UNKNOWN, Rejected
-from fmnist_cli.runtime.sinks.text import printable
 
 EXAMPLES = 5  # rejected inputs named in the summary; all of them are in the rows
 _PATIENCE = 0.7  # seconds until a bar is worth its import
@@ -89,6 +88,8 @@ class Tally:
         """
         # Not rich: its import takes as long as labelling hundreds of pictures.
         import typer
+
+        from fmnist_cli.runtime.sinks.text import printable
 
         colored = sys.stderr.isatty()
 

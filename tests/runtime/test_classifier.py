@@ -137,10 +137,12 @@ def test_a_batch_is_filled_up_with_black() -> None:
     white = Picture(np.full((28, 28), 255, np.uint8), colorless=True)
     classifier(items(*[white] * 11))
     classifier(items(white, white))
-    assert [len(pixels) for pixels in seen] == [2 * ALIGNMENT, ALIGNMENT]
+    classifier(items(white))
+    assert ALIGNMENT == 2
     assert [pixels[:, 0, 0].tolist() for pixels in seen] == [
-        [255] * 11 + [0] * 5,
-        [255] * 2 + [0] * 6,
+        [255] * 11 + [0],
+        [255] * 2,
+        [255, 0],
     ]
 
 

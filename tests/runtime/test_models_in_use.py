@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +206,6 @@ def test_a_model_without_its_card_is_refused(tmp_path: Path, damage: str) -> Non
 
 
 def test_a_card_that_names_other_classes_than_the_graph_has_is_refused(tmp_path: Path) -> None:
-    card = ModelCard(**{**asdict(card_of("cnn")), "class_names": ("cat", "dog")})
+    card = ModelCard(**{**card_of("cnn")._asdict(), "class_names": ("cat", "dog")})
     with pytest.raises(ModelError, match="has 10 outputs, but its model card names 2 classes"):
         as_file(tmp_path, tiny_model(card.to_metadata()))

@@ -10,14 +10,12 @@ from __future__ import annotations
 from fmnist_cli.errors import ImageError
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.decode.header import Header, Reduction, factor_for
-from fmnist_cli.runtime.decode.jpeg import START as JPEG_START
-from fmnist_cli.runtime.decode.jpeg import jpeg_header
 from fmnist_cli.runtime.decode.plain import decode_plain
 from fmnist_cli.runtime.decode.png import SIGNATURE as PNG_SIGNATURE
 from fmnist_cli.runtime.decode.png import png_header
-from fmnist_cli.runtime.decode.webp import webp_header
 from fmnist_cli.runtime.kinds import looks_like_image
 
+JPEG_START = b"\xff\xd8\xff"
 MAX_PIXELS = 120_000_000  # the largest phone photos fit; decompression bombs do not
 
 __all__ = ["MAX_PIXELS", "Reduction", "decode", "looks_like_image", "read_header", "whole"]
@@ -37,9 +35,14 @@ def read_header(data: bytes, max_pixels: int) -> Header | None:
     """
     if data.startswith(PNG_SIGNATURE):
         return png_header(data, max_pixels)
+    # A run over one kind of files does without the readers of the others.
     if data.startswith(JPEG_START):
+        from fmnist_cli.runtime.decode.jpeg import jpeg_header
+
         return jpeg_header(data, max_pixels)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        from fmnist_cli.runtime.decode.webp import webp_header
+
         return webp_header(data, max_pixels)
     return None
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.decode.header import Header
-from fmnist_cli.runtime.decode.orientation import upright
 from fmnist_cli.runtime.decode.pixels import has_equal_channels, over_white
 
 # Threads are the business of whoever decodes many pictures.
@@ -38,6 +37,8 @@ def decode_plain(data: bytes, header: Header, factor: int) -> Picture | None:
         return None
     pixels = np.asarray(decoded, np.uint8)
     if header.is_jpeg:
+        from fmnist_cli.runtime.decode.orientation import upright
+
         stored = header.width, header.height
         grey_only = header.channels == 1
         return upright(pixels, header.orientation or 1, colorless=grey_only, stored=stored)

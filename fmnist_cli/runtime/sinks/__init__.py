@@ -6,15 +6,14 @@ Formats and the other sinks (`parquet`, `tree`, `gallery`) are imported when the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fmnist_cli.runtime.sinks.base import LineFormat, Sink
 
 __all__ = ["FORMATS", "Format", "LineFormat", "Sink", "format_of", "open_line_format"]
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """A format of lines: how to make it, given K of top-K, and the suffix that implies it."""
 
     make: Callable[[int], LineFormat]

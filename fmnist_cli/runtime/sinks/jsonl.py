@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,6 @@ def _row(values: Any) -> Row:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class JsonlFormat:
     """Rows as JSON Lines."""
 

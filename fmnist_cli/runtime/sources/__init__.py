@@ -11,8 +11,6 @@ from pathlib import Path
 
 from fmnist_cli.errors import UsageError
 from fmnist_cli.runtime.sources.base import Item, Selection, Source
-from fmnist_cli.runtime.sources.file import FileSource
-from fmnist_cli.runtime.sources.folder import FolderSource
 
 __all__ = ["Item", "Selection", "Source", "open_source", "open_sources"]
 
@@ -33,7 +31,11 @@ def open_source(path: Path, prefix: str = "", selection: Selection | None = None
     """
     selection = selection or Selection()
     if path.is_dir():
+        from fmnist_cli.runtime.sources.folder import FolderSource
+
         return FolderSource(path, prefix, selection)
+    from fmnist_cli.runtime.sources.file import FileSource
+
     if path.is_file():  # looking into a pipe would take something out of it
         from fmnist_cli.runtime.sources.containers import open_container
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fmnist_cli.errors import ImageError
@@ -34,6 +33,7 @@ __all__ = [
     "everything",
     "read_file",
     "read_head",
+    "signature_line",
     "too_large",
 ]
 
@@ -90,7 +90,6 @@ class Source(Protocol):
         """The items, in order."""
 
 
-@dataclass(slots=True)
 class FileItem:
     """A file on disk.
 
@@ -99,9 +98,26 @@ class FileItem:
         location: the file.
     """
 
-    path: str
-    location: str
-    _status: os.stat_result | None = field(default=None, compare=False, repr=False)
+    __slots__ = ("_status", "location", "path")
+
+    def __init__(self, path: str, location: str) -> None:
+        self.path = path
+        self.location = location
+        self._status: os.stat_result | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same file under the same name."""
+        if not isinstance(other, FileItem):
+            return NotImplemented
+        return (self.path, self.location) == (other.path, other.location)
+
+    def __hash__(self) -> int:
+        """As for `==`."""
+        return hash((self.path, self.location))
+
+    def __repr__(self) -> str:
+        """Name and file."""
+        return f"FileItem({self.path!r}, {self.location!r})"
 
     def __reduce__(self) -> tuple[type[FileItem], tuple[str, str]]:
         """Short, because millions of items go through the pipes of the pool."""
@@ -216,14 +232,18 @@ class UnreadableItem(NamedTuple):
         return
 
 
+def signature_line(item: Item) -> bytes:
+    """What must not change of an input between interruption and resumption."""
+    return f"{item.path}\0{item.signature()}\n".encode("utf-8", "surrogateescape")
+
+
 def everything(path: str) -> bool:
     """Want every path."""
     del path
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What to take from a source.
 
     Attributes:
