@@ -8,8 +8,6 @@ import os
 import sys
 from importlib import import_module
 
-gc.disable()  # until a command runs: loading modules makes no garbage, but many objects
-
 import typer
 
 from fmnist_cli import __version__

@@ -6,59 +6,21 @@ from pathlib import Path
 import pytest
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.runtime.output import open_output, partial_path
+from fmnist_cli.runtime.classifier import Settings
+from fmnist_cli.runtime.output import is_stream, open_stream
+from fmnist_cli.runtime.outputs import Outputs, Wanted
 
 
-def test_the_target_is_untouched_until_all_is_written(tmp_path: Path) -> None:
-    target = tmp_path / "rows.jsonl"
-    target.write_text("of last time")
-    with open_output(target) as stream:
-        stream.write("é\n")
-        assert target.read_text() == "of last time"
-        assert partial_path(target).exists()
-    assert target.read_bytes() == "é\n".encode()
-    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
-
-
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
-def test_an_interruption_keeps_the_rows_so_far_beside_the_target(
-    tmp_path: Path, interruption: type[BaseException]
-) -> None:
-    target = tmp_path / "rows.jsonl"
-    target.write_text("of last time")
-
-    def work() -> None:
-        with open_output(target) as stream:
-            stream.write("one\n")
-            raise interruption
-
-    with pytest.raises(interruption):
-        work()
-    assert target.read_text() == "of last time"
-    assert partial_path(target).read_text() == "one\n"
-    with open_output(target) as stream:
-        stream.write("new\n")
-    assert target.read_text() == "new\n"
-    assert not partial_path(target).exists()
+def outputs(*names: str | Path, **wanted: str) -> Outputs:
+    return Outputs.of(Wanted(outputs=tuple(map(str, names)), **wanted), Settings(), [])  # type: ignore[arg-type]
 
 
 def test_standard_output_is_utf_8_with_plain_newlines(
     capfdbinary: pytest.CaptureFixture[bytes],
 ) -> None:
-    with open_output(None) as stream:
-        stream.write("é\n")
+    with open_stream(None) as stream:
+        stream.write("é\n".encode())
     assert capfdbinary.readouterr().out == "é\n".encode()
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is a folder"), open_output(tmp_path):
-        pass
-    missing = tmp_path / "nowhere" / "rows.csv"
-    with (
-        pytest.raises(UsageError, match=r"cannot write .*nowhere.*No such file"),
-        open_output(missing),
-    ):
-        pass
 
 
 def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
@@ -67,21 +29,61 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
         os.mkfifo(pipe)
     except (AttributeError, OSError):
         pytest.skip("this system has no named pipes")
+    assert is_stream(pipe)
+    assert outputs(pipe).stream == (pipe, "jsonl")
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
-        with open_output(pipe) as stream:
-            stream.write("row\n")
+        with open_stream(pipe) as stream:
+            stream.write(b"row\n")
         assert os.read(reader, 100) == b"row\n"
     finally:
         os.close(reader)
     assert pipe.is_fifo()
-    assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
-    link = tmp_path / "link.jsonl"
-    link.symlink_to("target.jsonl")
-    with open_output(link) as stream:
-        stream.write("row\n")
-    assert link.is_symlink()
-    assert (tmp_path / "target.jsonl").read_text() == "row\n"
+def test_behind_a_link_lies_the_file_that_is_meant(tmp_path: Path) -> None:
+    link = tmp_path / "link.csv"
+    link.symlink_to("target.csv")
+    assert outputs(link).files == {tmp_path.resolve() / "target.csv": "csv"}
+
+
+@pytest.mark.parametrize(
+    ("name", "format_", "expected"),
+    [
+        ("rows.jsonl", None, "jsonl"),
+        ("rows.CSV", None, "csv"),
+        ("rows.txt", None, "text"),
+        ("rows.parquet", "csv", "parquet"),
+        ("rows", None, "jsonl"),
+        ("rows", "csv", "csv"),
+    ],
+)
+def test_the_suffix_decides_before_the_option(
+    tmp_path: Path, name: str, format_: str | None, expected: str
+) -> None:
+    found = outputs(tmp_path / name, **({"format": format_} if format_ else {}))
+    assert list(found.files.values()) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ([""], "is a folder"),
+        (["nowhere/rows.csv"], "no folder"),
+        (["rows.xlsx"], "of no known format"),
+        (["a.csv", "./a.csv"], "given twice"),
+    ],
+)
+def test_impossible_outputs(tmp_path: Path, names: list[str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        outputs(*(f"{tmp_path}/{name}" for name in names))
+
+
+def test_only_one_output_can_be_a_stream(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    try:
+        os.mkfifo(pipe)
+    except (AttributeError, OSError):
+        pytest.skip("this system has no named pipes")
+    with pytest.raises(UsageError, match="only one output can be standard output"):
+        outputs("-", pipe)

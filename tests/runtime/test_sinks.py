@@ -176,7 +176,6 @@ def test_unknown_has_no_class() -> None:
 def test_formats_travel_to_workers(name: str) -> None:
     format_ = open_line_format(name, 2)
     copy = pickle.loads(pickle.dumps(format_))  # noqa: S301
-    assert copy == format_
     assert copy.lines([good(), bad()]) == format_.lines([good(), bad()])
 
 
