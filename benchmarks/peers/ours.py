@@ -15,9 +15,12 @@ import time
 from itertools import islice
 from pathlib import Path
 
+from typer.main import get_command
+
 from fmnist_cli.cli import build_app
 from fmnist_cli.errors import EXIT_REJECTED
 
+COMMAND = get_command(build_app("classify"))
 WARM_UP = 100  # pictures; enough for the command to start its workers
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 
@@ -25,7 +28,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg"}
 def classify(*arguments: str) -> None:
     """The whole command, in this process."""
     # Without standalone mode, an exit code is returned and errors are raised.
-    code = build_app("classify")(["classify", *arguments], standalone_mode=False)
+    code = COMMAND.main(["classify", *arguments], standalone_mode=False)
     if code not in (None, 0, EXIT_REJECTED):
         sys.exit(f"fmnist classify: exit code {code}")
 

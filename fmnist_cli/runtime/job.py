@@ -64,8 +64,8 @@ class Encode:
         return self._batch([row], signature_line(item) if self.signed else b"")
 
     def _batch(self, rows: Sequence[Row], signatures: bytes) -> Batch:
-        labels = Counter(row.label for row in rows if isinstance(row, Prediction))
-        rejected = [row for row in rows if isinstance(row, Rejected)]
+        rejected = [row for row in rows if type(row) is Rejected]
+        labels = Counter([row.label for row in rows if type(row) is Prediction])
         counts = Counts(len(rows), dict(labels), len(rejected), rejected[:EXAMPLES])
         written = rejected if self.errors_only else rows
         return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), signatures)

@@ -99,6 +99,7 @@ class FileItem:
     """
 
     __slots__ = ("_status", "location", "path")
+    held = 0  # the worker reads the file
 
     def __init__(self, path: str, location: str) -> None:
         self.path = path
@@ -122,11 +123,6 @@ class FileItem:
     def __reduce__(self) -> tuple[type[FileItem], tuple[str, str]]:
         """Short, because millions of items go through the pipes of the pool."""
         return FileItem, (self.path, self.location)
-
-    @property
-    def held(self) -> int:
-        """Nothing: the worker reads the file."""
-        return 0
 
     def read(self, max_bytes: int = MAX_BYTES) -> bytes:
         """The bytes of the file."""
