@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from typer.main import get_command
+
+from fmnist_cli.cli import build_app
 from fmnist_cli.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,3 +59,11 @@ def test_the_shipped_files_are_those_of_the_manifest() -> None:
         assert hashlib.sha256(content).hexdigest() == entry.sha256
         total += len(content)
     assert total <= 60_000_000
+
+
+def test_every_option_of_classify_is_documented() -> None:
+    command = get_command(build_app("classify")).commands["classify"]  # type: ignore[attr-defined]
+    text = (ROOT / "docs" / "classify.md").read_text(encoding="utf-8")
+    options = [name for parameter in command.params for name in parameter.opts if name[0] == "-"]
+    assert len(options) > 30
+    assert not [name for name in options if name not in text and name != "--help"]
