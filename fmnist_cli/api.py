@@ -138,6 +138,13 @@ def classify(
     """
     if prepare not in MODES:
         raise UsageError(f"prepare={prepare!r} is unknown; choose from {', '.join(MODES)}")
+    for name, value in (("top_k", top_k), ("workers", workers), ("batch_size", batch_size)):
+        if value is not None and value < 1:
+            raise UsageError(f"{name}={value} is too small; give 1 or more")
+    if not 0 <= threshold <= 1:
+        raise UsageError(f"threshold={threshold} is no probability; give one from 0 to 1")
+    if isinstance(inputs, bytes) or (isinstance(inputs, str) and not inputs):
+        raise UsageError("inputs are paths and arrays; give at least one")
     if not isinstance(model, Model):
         model = load(model, models_dir=models_dir, threads=1)
     settings = Settings(mode=prepare, top_k=top_k, threshold=threshold)
@@ -174,6 +181,8 @@ def _items(inputs: Input | Iterable[Input]) -> Iterator[Item]:
         several = [inputs]
     for position, single in enumerate(several):
         if isinstance(single, (str, os.PathLike)):
+            if not os.fspath(single):
+                raise UsageError(f"input {position} is an empty path")
             path = Path(single)
             if path.exists():
                 prefix = f"{path.as_posix().rstrip('/')}/"

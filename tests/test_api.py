@@ -6,6 +6,7 @@ import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -123,6 +124,23 @@ def test_a_threshold_makes_unknown(model: fmnist_cli.Model) -> None:
 def test_a_wrong_preparation_is_refused_at_once(model: fmnist_cli.Model) -> None:
     with pytest.raises(UsageError, match="prepare='sideways' is unknown"):
         fmnist_cli.classify(frame(0), model, prepare="sideways")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"workers": 0}, {"batch_size": -1}, {"top_k": 0}, {"threshold": 7.0}],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_wrong_numbers_are_refused(model: fmnist_cli.Model, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        fmnist_cli.classify(frame(0), model, **wrong)
+
+
+def test_no_path_is_not_the_current_folder(model: fmnist_cli.Model) -> None:
+    with pytest.raises(UsageError, match="at least one"):
+        fmnist_cli.classify("", model)
+    with pytest.raises(UsageError, match="empty path"):
+        list(fmnist_cli.classify([""], model))
 
 
 def test_the_package_itself_stays_light() -> None:

@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
+from torchvision.datasets.folder import default_loader
 
 from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.models.network import PixelClassifier
@@ -41,8 +41,8 @@ class PictureFolder(Dataset[tuple[torch.Tensor, str]]):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, str]:
         path = self.paths[index]
-        with Image.open(path) as image:
-            return self.transform(image.convert("L")), path.relative_to(self.root).as_posix()
+        image = default_loader(str(path))  # as ImageFolder does: Pillow, RGB
+        return self.transform(image), path.relative_to(self.root).as_posix()
 
 
 def load(model: str, weights: Path) -> PixelClassifier:
@@ -59,6 +59,7 @@ def label(
     mean, std = float(classifier.mean), float(classifier.std)
     transform = transforms.Compose(
         [
+            transforms.Grayscale(),
             transforms.Resize((28, 28)),
             transforms.ToTensor(),
             transforms.Normalize((mean,), (std,)),

@@ -3,6 +3,7 @@
 # Annotations are values here, not text: Typer would have to compile each at every start.
 
 import gc
+import math
 import os
 from typing import Annotated
 
@@ -136,6 +137,8 @@ def classify(
     from fmnist_cli.runtime.sources.base import MAX_BYTES
 
     gc.enable()
+    if math.isnan(threshold):
+        raise UsageError("--threshold nan is no number; give one from 0 to 1")
     if sum((copy, link, move)) > 1 or ((copy or link or move) and sort_into is None):
         raise UsageError("--copy, --link and --move say how --sort-into works; give one of them")
     bytes_ = parse_size(max_bytes, "--max-bytes", MAX_BYTES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,13 +61,14 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         raise UsageError(
             f"--{wanted.how} needs files, but {archive} holds its pictures inside; use --copy"
         )
+    if (wanted.sort_into or wanted.gallery) and not inputs.repeatable:
+        raise UsageError(
+            "--gallery and --sort-into go through the inputs twice, which a stream does not"
+            " allow; write the list to a file and give it with --from-file"
+        )
     outputs = Outputs.of(wanted, settings, inputs.folders)
-    summary = None
-    if wanted.summary:
-        from fmnist_cli.runtime.sinks.whole import check_target
-
-        summary = check_target(Path(wanted.summary))
     file = open_model(run.model, run.models_dir)
+    outputs.check([*inputs.files, file.path])
     session = Session(file, provider=run.provider)
     options = _options(inputs, settings, wanted, run, file)
     with ExitStack() as stack:
@@ -98,7 +100,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             stream = stack.enter_context(open_stream(outputs.stream[0]))
             job.stream = (stream, open_line_format(outputs.stream[1], settings.top_k))
         counting = stack.enter_context(
-            progress(shown=not run.quiet, count=lambda: sum(1 for _ in inputs.open()))
+            progress(not run.quiet, partial(_count, inputs) if inputs.repeatable else None)
         )
         try:
             fresh = job.run(resume=run.resume, retry=run.retry_failed, advance=counting)
@@ -106,7 +108,11 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             kept = "; go on with --resume" if plan and job.tally.total else ""
             sys.stderr.write(f"\ninterrupted after {job.tally.total:,} pictures{kept}\n")
             return EXIT_INTERRUPTED
-    return _report(job, fresh, inputs, outputs, session, summary, options, quiet=run.quiet)
+    return _report(job, fresh, inputs, outputs, session, options, quiet=run.quiet)
+
+
+def _count(inputs: Inputs) -> int:
+    return sum(1 for _ in inputs.open())
 
 
 def _options(
@@ -150,7 +156,6 @@ def _report(
     inputs: Inputs,
     outputs: Outputs,
     session: Session,
-    summary: Path | None,
     options: dict[str, Any],
     *,
     quiet: bool,
@@ -158,15 +163,17 @@ def _report(
     tally = job.tally
     skipped = _skipped(job.source)
     if not tally.total:
+        if not inputs.folders and not inputs.files:
+            raise FmnistError(f"there is nothing to classify in {inputs}: the list is empty")
         raise FmnistError(
             f"no pictures found in {inputs}{f' ({skipped})' if skipped else ''}."
             " Pictures are told by suffix or content; hidden files are left alone"
         )
-    if summary is not None:
+    if outputs.summary is not None:
         from fmnist_cli.files import write_text
 
         counts = {"options": options, **tally.counts(), "skipped": skipped, **tally.timing()}
-        write_text(summary, json.dumps(counts, indent=1) + "\n")
+        write_text(outputs.summary, json.dumps(counts, indent=1) + "\n")
     if not fresh:
         sys.stderr.write("nothing left to do: the output is complete\n")
     elif not quiet:

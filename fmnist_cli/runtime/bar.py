@@ -28,10 +28,10 @@ class Bar:
     """A bar on standard error, drawn until `stop`.
 
     Args:
-        count: finds the total; called in a thread of its own.
+        count: finds the total; called in a thread of its own. None when nobody knows.
     """
 
-    def __init__(self, count: Callable[[], int]) -> None:
+    def __init__(self, count: Callable[[], int] | None) -> None:
         self._progress = Progress(
             BarColumn(),
             MofNCompleteColumn(),
@@ -41,11 +41,11 @@ class Bar:
         )
         self._task = self._progress.add_task("", total=None)
         self._progress.start()
+        if count is not None:
+            threading.Thread(target=self._find_total, args=(count,), daemon=True).start()
 
-        def find_total() -> None:
-            self._progress.update(self._task, total=count())
-
-        threading.Thread(target=find_total, daemon=True).start()
+    def _find_total(self, count: Callable[[], int]) -> None:
+        self._progress.update(self._task, total=count())
 
     def update(self, done: int) -> None:
         """Show that this many are done."""

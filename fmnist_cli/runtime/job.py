@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,9 +23,10 @@ from fmnist_cli.runtime.sources.base import Item, Source, UnreadableItem, signat
 from fmnist_cli.runtime.tally import EXAMPLES, Counts, Tally
 
 if TYPE_CHECKING:
-    from fmnist_cli.runtime.journal import Journal
+    from fmnist_cli.runtime.journal import Journal, Record
 
 _FEED = 256  # rows given to sinks at a time
+_LOOK_AHEAD = 50_000  # items that may have come between two rows since they were written
 
 
 class Batch(NamedTuple):
@@ -81,6 +82,7 @@ class Plan(NamedTuple):
             other; empty when the journal itself is the output.
         options: everything that decides what the rows are.
         earlier: the format to read the rows of an earlier run back, for retrying.
+        targets: all outputs, `target` first.
     """
 
     target: Path
@@ -88,6 +90,7 @@ class Plan(NamedTuple):
     stages: Sequence[Callable[[], list[Sink]]]
     options: dict[str, Any]
     earlier: Callable[[Path], Iterator[Row]] | None = None
+    targets: tuple[Path, ...] = ()
 
     @property
     def journal(self) -> Path:
@@ -155,13 +158,15 @@ class Job:
                 items = journal.skip(items)
                 try:
                     self._rows(items, journal, advance)
-                except BaseException:
-                    journal.checkpoint(self.tally.counts())
+                except BaseException as error:
+                    if not (isinstance(error, DataError) and journal.give_up()):
+                        with suppress(FmnistError):  # it may be the disk that is full
+                            journal.checkpoint(self.tally.counts())
                     raise
                 if not self.tally.total:
                     journal.discard()
                     return True
-                journal.record.retry = False
+                journal.record.retry, journal.record.before = False, None
                 journal.finish(self.tally.counts())
             self._outputs(self.plan, journal)
         return True
@@ -186,12 +191,11 @@ class Job:
             warm=self.warm,
         )
         if self.stream:
-            self.stream[0].write(self.stream[1].header().encode())
+            self._stream(self.stream[1].header().encode())
         with closing(batches):
             for batch in batches:
                 if self.stream:
-                    self.stream[0].write(batch.texts[0])
-                    self.stream[0].flush()
+                    self._stream(batch.texts[0])
                 if journal:
                     journal.write(batch.texts[-1], batch.counts.total, batch.signatures)
                 self.tally.add(batch.counts)
@@ -199,6 +203,18 @@ class Job:
                     journal.checkpoint(self.tally.counts())
                 advance(batch.counts.total)
                 self._stop_at_too_many_errors()
+
+    def _stream(self, text: bytes) -> None:
+        if self.stream is None:
+            return
+        try:
+            self.stream[0].write(text)
+            self.stream[0].flush()
+        except BrokenPipeError:  # a reader that has seen enough
+            raise
+        except OSError as error:
+            name = getattr(self.stream[0], "name", "the output")
+            raise FmnistError(f"cannot write to {name}: {error.strerror or error}") from error
 
     def _stop_at_too_many_errors(self) -> None:
         if self.max_errors is not None and self.tally.rejected > self.max_errors:
@@ -218,6 +234,8 @@ class Job:
             with ExitStack() as stack:
                 sinks = [stack.enter_context(sink) for sink in stage()]
                 self._feed(sinks, plan.lines.read(journal.path))
+            if any(getattr(sink, "failed", 0) for sink in sinks):
+                return  # the rows stay, for another try with --resume
             journal.record.stages += 1
             journal.checkpoint(self.tally.counts())
         journal.remove()
@@ -241,38 +259,60 @@ def _open_journal(
     # Runs without an output in a file have no need of it.
     from fmnist_cli.runtime.journal import Journal, Record, record_path
 
-    def begin(*, retry: bool) -> tuple[Journal, Iterator[Item]]:
+    def begin(
+        *, retry: bool = False, before: dict[str, Any] | None = None
+    ) -> tuple[Journal, Iterator[Item]]:
         items = iter(_Retry(source, plan)) if retry else iter(source)
-        record = Record(plan.options, retry=retry)
+        record = Record(plan.options, retry=retry, before=before)
         header = plan.lines.header().encode()
         return Journal.begin(plan.target, plan.journal, record, header), items
 
     record = Record.read(plan.target) if resume or retry else None
     if record is not None:
         record.check(plan.options)
+        if retry:
+            _check_retry(plan, record)
         if not record.finished:
-            if retry and not (resume and record.retry):
-                raise UsageError(
-                    f"the run into {plan.target} is not finished; first go on with --resume"
-                )
             if not record.inputs:
-                return begin(retry=record.retry)
+                return begin(retry=record.retry, before=record.before)
             items = iter(_Retry(source, plan)) if record.retry else iter(source)
             return Journal.resume(plan.target, plan.journal, record), items
         if plan.journal.exists():  # interrupted while the outputs were made
             return Journal.resume(plan.target, plan.journal, record), iter(())
-        if not retry and plan.target.exists():
+        if not retry:
+            if gone := [target for target in plan.targets if not target.exists()]:
+                raise UsageError(
+                    f"{gone[0]} of the finished run is gone; run without --resume to make it again"
+                )
             return None
-    elif retry:
+        return begin(retry=True, before=record.to_json())
+    if retry:
         raise UsageError(
             f"--retry-failed needs {record_path(plan.target)}, which is kept beside an output"
         )
-    elif resume and plan.target.exists():
+    if resume and plan.target.exists():
         raise UsageError(
             f"{plan.target} is there, but no record of how it was made"
             f" ({record_path(plan.target).name}); run without --resume to replace it"
         )
-    return begin(retry=retry)
+    return begin()
+
+
+def _check_retry(plan: Plan, record: Record) -> None:
+    """Whether the rejected inputs of a run can be done again.
+
+    Raises:
+        UsageError: they cannot, with the reason.
+    """
+    if plan.earlier is None:
+        raise UsageError(
+            f"--retry-failed cannot read the rows of {plan.target} back; it can for JSON Lines,"
+            " CSV and Parquet without --errors-only"
+        )
+    if plan.options.get("sort_into") and plan.options.get("how") == "move":
+        raise UsageError("--retry-failed does not go with --move: the other inputs are gone")
+    if not (record.finished or record.retry) or (record.finished and plan.journal.exists()):
+        raise UsageError(f"the run into {plan.target} is not finished; first go on with --resume")
 
 
 class _Retry:
@@ -284,10 +324,7 @@ class _Retry:
 
     def __iter__(self) -> Iterator[Item]:
         if self.plan.earlier is None:
-            raise UsageError(
-                f"--retry-failed cannot read the rows of {self.plan.target} back;"
-                " it can for JSON Lines, CSV and Parquet without --errors-only"
-            )
+            raise UsageError("--retry-failed needs rows that can be read back")
         rows = self.plan.earlier(self.plan.target)
         items = iter(self.source)
         for number, row in enumerate(rows, start=1):
@@ -309,12 +346,26 @@ class _Retry:
 
 
 def _paired(rows: Iterable[Row], items: Iterator[Item]) -> Iterator[tuple[Row, Item]]:
-    """Each row with its item. Some may be gone: a run that moves files was interrupted."""
-    item: Item | None = None
+    """Each row with its item, by name; both are in the same order.
+
+    Some items may be gone, when a run that moves files was interrupted, and some may have
+    come since; neither keeps the others from their rows.
+    """
+    ahead: dict[str, Item] = {}
+    again: Item | None = None  # the second of a name, for a later row
     for row in rows:
-        item = item or next(items, None)
-        if item is not None and item.path == row.path:
-            yield row, item
-            item = None
-        else:
+        while row.path not in ahead and len(ahead) < _LOOK_AHEAD:
+            item = again or next(items, None)
+            again = None
+            if item is None:
+                break
+            if item.path in ahead:
+                again = item
+                break
+            ahead[item.path] = item
+        if row.path not in ahead:
             yield row, UnreadableItem(row.path, "it is no longer there")
+            continue
+        while (path := next(iter(ahead))) != row.path:
+            del ahead[path]  # it has no row
+        yield row, ahead.pop(path)

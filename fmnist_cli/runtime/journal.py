@@ -14,13 +14,13 @@ import os
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fmnist_cli.errors import DataError, UsageError
+from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.files import write_text
 from fmnist_cli.runtime.sources.base import Item, signature_line
 
@@ -34,6 +34,7 @@ class Record:
     Attributes:
         options: everything that decides what the rows are.
         retry: whether this run does the rejected inputs of an earlier one again.
+        before: the record of that earlier run.
         finished: whether all rows are in the journal.
         stages: how many groups of outputs have been made from the journal.
         inputs: number of inputs whose rows are in the journal.
@@ -45,6 +46,7 @@ class Record:
 
     options: dict[str, Any]
     retry: bool = False
+    before: dict[str, Any] | None = None
     finished: bool = False
     stages: int = 0
     inputs: int = 0
@@ -68,6 +70,10 @@ class Record:
             return None
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} is damaged ({error!r}); run without --resume") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """As values of JSON; the inverse of `read`."""
+        return asdict(self)
 
     def check(self, options: dict[str, Any]) -> None:
         """Refuse to go on with other options.
@@ -113,6 +119,9 @@ class Journal:
             stream = path.open("ab")
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+        if stream.tell() and not record_path(target).exists():
+            stream.close()
+            raise UsageError(f"{path} is there and not of ours; move it away, it would be replaced")
         journal = cls(target, path, record, stream)
         journal._save()  # before the rows that an older record may speak of are gone
         stream.truncate(0)
@@ -182,7 +191,8 @@ class Journal:
 
     def write(self, rows: bytes, count: int, signatures: bytes) -> None:
         """Append the rows of `count` inputs; `signatures` are their signature lines."""
-        self._stream.write(rows)
+        with self._writing():
+            self._stream.write(rows)
         self._digest.update(signatures)
         record = self.record
         record.inputs += count
@@ -195,18 +205,39 @@ class Journal:
 
     def checkpoint(self, counts: dict[str, Any]) -> None:
         """Make the rows so far good for resuming."""
-        self._stream.flush()
         self.record.digest = self._digest.hexdigest()
         self.record.counts = counts
-        self._save()
+        with self._writing():
+            self._stream.flush()
+            self._save()
         self._next = time.monotonic() + CHECKPOINT_SECONDS
 
     def finish(self, counts: dict[str, Any]) -> None:
         """All rows are there: put them on the disk and say so."""
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        with self._writing():
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
         self.record.finished = True
         self.checkpoint(counts)
+
+    def give_up(self) -> bool:
+        """Leave the outcome of the earlier run as it was; whether there was one."""
+        before = self.record.before
+        if before is None:
+            return False
+        self.remove()
+        write_text(record_path(self.target), json.dumps(before, indent=1) + "\n")
+        return True
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FmnistError(
+                f"cannot write {self.path}: {error.strerror or error};"
+                " when that is mended, go on with --resume"
+            ) from error
 
     def publish(self) -> None:
         """Give the journal the name of the output."""
@@ -230,7 +261,7 @@ class Journal:
         self._stream.close()
 
     def _save(self) -> None:
-        write_text(record_path(self.target), json.dumps(asdict(self.record), indent=1) + "\n")
+        write_text(record_path(self.target), json.dumps(self.record.to_json(), indent=1) + "\n")
 
 
 def _lock(stream: BinaryIO, target: Path) -> None:

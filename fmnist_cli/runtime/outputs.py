@@ -53,7 +53,7 @@ class Outputs:
         stream: target and format of the rows that are written as they come; the target
             None is standard output.
         files: format of each output file.
-        tree, page: sorted tree and contact sheet.
+        tree, page, summary: sorted tree, contact sheet, counts and settings.
         wanted: what was asked for.
     """
 
@@ -63,6 +63,7 @@ class Outputs:
     files: dict[Path, str] = field(default_factory=dict)
     tree: Path | None = None
     page: Path | None = None
+    summary: Path | None = None
     _placed: TreeSink | None = None
 
     @property
@@ -100,6 +101,8 @@ class Outputs:
             outputs.files[path] = _known(implied or "jsonl", FORMAT_NAMES)
         if wanted.gallery is not None:
             outputs.page = _checked(wanted.gallery)
+        if wanted.summary is not None:
+            outputs.summary = _checked(wanted.summary)
         if wanted.sort_into is not None:
             outputs.tree = Path(wanted.sort_into).resolve()
             for root in roots:
@@ -131,13 +134,36 @@ class Outputs:
         if len(targets) == 1 and self.files and format_ != "parquet":
             lines = open_line_format(format_, self.top_k)
             earlier = None if self.wanted.errors_only else _reader(format_, self.top_k)
-            return Plan(target, lines, (), options, earlier)
+            return Plan(target, lines, (), options, earlier, (target,))
         stages = [lambda: [*self._line_sinks(), *self._pages(card)]]
         if self.tree is not None:
             # Last, and by itself: it may move the files that the others show.
             stages.append(lambda: [self._sorted(resuming)])
         earlier = None if self.wanted.errors_only else _reader(self.files.get(target), self.top_k)
-        return Plan(target, open_line_format("jsonl", self.top_k), stages, options, earlier)
+        journal = open_line_format("jsonl", self.top_k)
+        return Plan(target, journal, stages, options, earlier, tuple(targets))
+
+    def check(self, inputs: Sequence[Path]) -> None:
+        """Refuse to write over what is read, or twice into the same file.
+
+        Raises:
+            UsageError: names the file.
+        """
+        read = {path.resolve() for path in inputs}
+        taken: dict[Path, Path] = {}
+        targets = self._targets()
+        for target in targets:
+            for suffix in ("", ".partial", ".rows.partial", ".run.json"):
+                path = target.with_name(f"{target.name}{suffix}")
+                if path in read:
+                    raise UsageError(f"{path} is read in this run and would be overwritten")
+                if taken.setdefault(path, target) != target or (
+                    not suffix and targets.count(target) > 1
+                ):
+                    raise UsageError(f"two outputs of this run would be written to {path}")
+
+    def _targets(self) -> list[Path]:
+        return [*self.files, *filter(None, (self.page, self.tree, self.summary))]
 
     def told(self) -> str:
         """Words about where the rows are."""

@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 AHEAD = 2  # chunks a worker has at a time: one in work, one waiting
 WINDOW = 4  # chunks per worker that are taken up, but not yet handed on in their order
-DEATHS = 20  # of processes; more than that is no matter of single pictures
+DEATHS = 20  # of processes; more than that, and than a part of all items, is no matter of pictures
 
 
 @dataclass(slots=True, eq=False)
@@ -111,6 +111,7 @@ class _Crew(Generic[R]):
         self._work = work
         self._warm = warm
         self._deaths = 0
+        self.finished = 0  # items
         self.workers: dict[Connection, _Worker[R]] = {}
         for _ in range(size):
             self._start()
@@ -144,7 +145,7 @@ class _Crew(Generic[R]):
         worker.process.join()
         end = _end(worker.process)
         self._deaths += 1
-        if self._deaths > DEATHS:
+        if self._deaths > DEATHS + self.finished // 10:
             raise FmnistError(
                 f"worker processes keep dying ({end}), perhaps for lack of memory;"
                 " try fewer --workers or a smaller --batch-size"
@@ -231,6 +232,7 @@ def in_processes(
                     raise error
                 slot = worker.slots.popleft()
                 slot.result, slot.done = result, True
+                crew.finished += len(slot.chunk)
                 learn(len(slot.chunk), seconds)
     finally:
         crew.dismiss()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -73,8 +74,24 @@ class Inputs(NamedTuple):
 
     @property
     def folders(self) -> list[Path]:
-        """The folders among the inputs."""
-        return [path for path in map(Path, self.names) if path.is_dir()]
+        """The folders that are read: those among the inputs, and where patterns start."""
+        roots = (re.split(r"[^/]*[*?\[{]", name)[0] or "." for name in self.names)
+        return [path for path in map(Path, roots) if path.is_dir()]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are read, of pictures and of paths."""
+        named = map(Path, (*self.names, *([self.from_file] if self.from_file else [])))
+        return [path for path in named if path.is_file()]
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the inputs can be gone through a second time; a stream cannot."""
+        named = (*self.names, *([self.from_file] if self.from_file else []))
+        paths = [Path(name) for name in named if name != "-"]
+        return len(paths) == len(named) and all(
+            path.is_file() or path.is_dir() or not path.exists() for path in paths
+        )
 
     def many(self) -> bool:
         """Whether more pictures than inputs are to be expected."""

@@ -125,10 +125,11 @@ class Tally:
 
 
 @contextmanager
-def progress(shown: bool, count: Callable[[], int]) -> Iterator[Callable[[int], object]]:
+def progress(shown: bool, count: Callable[[], int] | None) -> Iterator[Callable[[int], object]]:
     """A live bar on a terminal once a run takes long; yields the function that advances it.
 
-    `count` finds the total beside the work, so that the first row does not wait for it.
+    `count` finds the total beside the work, so that the first row does not wait for it; None
+    where looking for it would take the inputs away.
     """
     if not (shown and sys.stderr.isatty()):
         yield lambda _count: None

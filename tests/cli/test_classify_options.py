@@ -7,6 +7,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,88 @@ def test_an_input_named_again_within_another_gets_its_own_rows(
 ) -> None:
     done = classify(folder / "sub", folder / "a.png", folder / "sub")
     assert paths(done) == [f"{folder}/sub/a.png", f"{folder}/a.png"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("PICTURES/a.png", "--gallery", "PICTURES/a.png"),
+        ("PICTURES/a.png", "--summary", "PICTURES/a.png"),
+        ("LIST", "-o", "LIST"),
+        ("--from-file", "LIST", "-o", "LIST"),
+        ("PICTURES/rows.jsonl.partial", "-o", "PICTURES/rows.jsonl"),
+        ("PICTURES", "-o", "rows.jsonl", "--summary", "rows.jsonl"),
+        ("PICTURES", "-o", "rows.jsonl", "--gallery", "rows.jsonl"),
+        ("PICTURES", "-o", "rows.jsonl", "--summary", "rows.jsonl.run.json"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_written_over_what_is_read_or_written(
+    classify: Classify, folder: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "list").write_text(f"{folder}/a.png\n")
+    (folder / "rows.jsonl.partial").write_bytes(encoded(frame(1)))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    names = {"PICTURES": str(folder), "LIST": str(tmp_path / "list")}
+    names["rows.jsonl"] = str(tmp_path / "rows.jsonl")
+    given = list(arguments)
+    for short, long in names.items():
+        given = [
+            long + word.removeprefix(short) if word.startswith(short) else word for word in given
+        ]
+    done = classify(*given)
+    assert done.code == 2
+    assert "overwritten" in done.stderr or "two outputs" in done.stderr
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def piped(text: str, home: Path, *arguments: str | Path) -> Any:
+    return subprocess.run(
+        command("classify", *arguments),
+        input=text,
+        capture_output=True,
+        encoding="utf-8",
+        env=environment(home),
+        check=False,
+    )
+
+
+def test_a_stream_cannot_be_gone_through_twice(
+    folder: Path, tmp_path: Path, exported_dir: Path
+) -> None:
+    model = ("-m", "cnn", "--models-dir", exported_dir)
+    page = tmp_path / "page.html"
+    done = piped(f"{folder}/a.png\n", tmp_path, "-", *model, "--gallery", page)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--from-file" in done.stderr
+    done = piped("", tmp_path, "-", *model)
+    assert done.returncode == 1
+    assert "the list is empty" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a terminal of its own")
+def test_a_list_on_a_pipe_loses_nothing_to_the_progress_bar(
+    folder: Path, tmp_path: Path, exported_dir: Path
+) -> None:
+    import pty
+
+    line = f"print({str(folder / 'a.png')!r}, flush=True); time.sleep(0.03)"
+    script = f"import time\nfor _ in range(60): {line}"
+    terminal, standard_error = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as paths:
+        arguments = ("-", "-m", "cnn", "--models-dir", exported_dir, "--format", "jsonl")
+        done = subprocess.Popen(
+            command("classify", *arguments),
+            stdin=paths.stdout,
+            stdout=subprocess.PIPE,
+            stderr=standard_error,
+            env=environment(tmp_path),
+        )
+        rows, _ = done.communicate(timeout=60)
+    os.close(standard_error)
+    os.close(terminal)
+    assert rows.count(b"\n") == 60
+
+
+def test_a_threshold_that_is_no_number_is_refused(classify: Classify, folder: Path) -> None:
+    assert classify(folder, "--threshold", "nan").code == 2

@@ -263,12 +263,94 @@ def test_an_interrupted_retry_keeps_the_old_output_and_goes_on(target: Path) -> 
 
 
 @pytest.mark.parametrize("change", ["removed", "added", "renamed"])
-def test_a_retry_over_other_inputs_is_refused(target: Path, change: str) -> None:
+def test_a_retry_over_other_inputs_is_refused_and_changes_nothing(
+    target: Path, change: str
+) -> None:
     job(shelf(), Reader(), target).run()
-    before = target.read_bytes()
-    with pytest.raises(DataError, match="Run without --retry-failed"):
-        job(altered(change), Reader(), target).run(retry=True)
-    assert target.read_bytes() == before
+    before = {path: path.read_bytes() for path in target.parent.iterdir()}
+    for _ in range(2):
+        with pytest.raises(DataError, match="Run without --retry-failed"):
+            job(altered(change), Reader(), target).run(retry=True)
+        assert {path: path.read_bytes() for path in target.parent.iterdir()} == before
+    assert not job(shelf(), Reader(), target).run(resume=True)
+
+
+def test_a_retry_of_what_cannot_be_read_back_is_refused(target: Path) -> None:
+    plan = Plan(target, open_line_format("text", 1), (), {})
+    job(shelf(), Reader(), target, plan=plan).run()
+    with pytest.raises(UsageError, match="cannot read the rows"):
+        job(shelf(), Reader(), target, plan=plan).run(retry=True)
+    assert not job(shelf(), Reader(), target, plan=plan).run(resume=True)
+
+
+def test_a_retry_goes_not_with_moving(target: Path) -> None:
+    plan = Plan(target, JSONL, (), {"sort_into": "x", "how": "move"}, JSONL.read)
+    job(shelf(), Reader(), target, plan=plan).run()
+    with pytest.raises(UsageError, match="does not go with --move"):
+        job(shelf(), Reader(), target, plan=plan).run(retry=True)
+
+
+def test_a_file_that_is_not_ours_is_not_replaced(target: Path) -> None:
+    partial = target.with_name("rows.jsonl.partial")
+    partial.write_text("precious")
+    with pytest.raises(UsageError, match="is there and not of ours"):
+        job(shelf(), Reader(), target).run()
+    assert partial.read_text() == "precious"
+
+
+def test_an_output_that_is_gone_is_named(target: Path) -> None:
+    other = target.with_suffix(".csv")
+    stages = [lambda: [LineSink(target, JSONL), LineSink(other, CSV)]]
+    plan = Plan(target, JSONL, stages, {}, JSONL.read, (target, other))
+    job(shelf(), Reader(), target, plan=plan).run()
+    assert not job(shelf(), Reader(), target, plan=plan).run(resume=True)
+    other.unlink()
+    with pytest.raises(UsageError, match=r"rows\.csv of the finished run is gone"):
+        job(shelf(), Reader(), target, plan=plan).run(resume=True)
+
+
+class Showing(LineSink):
+    """A sink that wants items, and fails to show some."""
+
+    wants_items = True
+
+    def __init__(self, path: Path, refused: Sequence[str] = ()) -> None:
+        super().__init__(path, JSONL)
+        self.refused = refused
+        self.failed = 0
+        self.shown: list[tuple[str, str]] = []
+
+    def write(self, rows: Sequence[Row], items: Sequence[Item]) -> None:
+        super().write(rows, items)
+        for row, item in zip(rows, items, strict=True):
+            self.failed += row.path in self.refused
+            self.shown.append((row.path, item.signature()))
+
+
+@pytest.mark.parametrize("change", ["added", "removed"])
+def test_every_row_finds_its_item_although_others_came_or_went(target: Path, change: str) -> None:
+    source = shelf()
+    expected = [(item.path, item.signature()) for item in source]
+    sink = Showing(target)
+
+    def stage() -> list[Any]:
+        source.contents = altered(change).contents  # after all rows are there
+        return [sink]
+
+    job(source, Reader(), target, plan=Plan(target, JSONL, [stage], {})).run()
+    if change == "removed":
+        expected[5] = ("005.png", "it is no longer there")
+    assert sink.shown == expected
+
+
+def test_what_a_sink_could_not_do_is_tried_again(target: Path) -> None:
+    sinks = [Showing(target, ["007.png"]), Showing(target)]
+    plan = Plan(target, JSONL, [lambda: [sinks.pop(0)]], {})
+    assert job(shelf(), Reader(), target, plan=plan).run()
+    reader = Reader()
+    assert job(shelf(), reader, target, plan=plan).run(resume=True)
+    assert (reader.seen, sinks) == ([], [])
+    assert not job(shelf(), reader, target, plan=plan).run(resume=True)
 
 
 def test_a_retry_needs_a_finished_run(target: Path) -> None:

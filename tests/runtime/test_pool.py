@@ -163,6 +163,18 @@ def test_only_the_item_that_ends_its_process_is_lost(batch_size: int | None) -> 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_many_deadly_items_among_more_good_ones_are_survived() -> None:
+    def work(chunk: list[Item]) -> list[str]:
+        if any(int(item.path[:-4]) % 50 == 49 for item in chunk):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return names(chunk)
+
+    found = run(work, items(1500), batch_size=10, engine="processes")
+    assert sum("lost" in name for name in found) == 30
+    assert len(found) == 1500
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 def test_processes_that_keep_dying_end_the_run() -> None:
     def work(chunk: list[Item]) -> list[str]:
         os._exit(9)
