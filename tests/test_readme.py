@@ -30,6 +30,14 @@ def test_the_results_are_of_the_shipped_files() -> None:
         assert {n: m["sha256"] for n, m in document["models"].items()} == shipped
 
 
+def test_the_comparison_is_of_the_shipped_files() -> None:
+    manifest = Manifest.read(ROOT / "exported")
+    document = json.loads((ROOT / "benchmarks" / "results" / "classify.json").read_text())
+    assert len(document["cases"]) == 4
+    for case in document["cases"].values():
+        assert case["sha256"] == manifest.models[case["model"]].sha256
+
+
 # Test accuracy that the shipped models must reach at least.
 FLOORS = {
     "logreg": 0.843,
