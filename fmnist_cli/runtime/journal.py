@@ -24,7 +24,7 @@ from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.files import write_text
 from fmnist_cli.runtime.sources.base import Item, signature_line
 
-CHECKPOINT_SECONDS = 0.5  # at most this much work is done twice
+CHECKPOINT_SECONDS = 0.25  # at most this much work is done twice
 
 
 @dataclass(eq=False, repr=False)

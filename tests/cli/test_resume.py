@@ -17,7 +17,7 @@ from fmnist_cli.errors import EXIT_REJECTED
 
 KILLS = 20
 MIDDLE = 5  # of them with some rows done and some not
-PICTURES = 1800
+PICTURES = 2400
 
 
 @pytest.fixture(scope="module")
