@@ -16,8 +16,8 @@ from process import command, environment
 from fmnist_cli.errors import EXIT_REJECTED
 
 KILLS = 20
-MIDDLE = 5  # of them with some rows done and some not
-PICTURES = 2400
+MIDDLE = 2  # of them with some rows done and some not
+PICTURES = 1800
 
 
 @pytest.fixture(scope="module")
