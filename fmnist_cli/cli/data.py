@@ -1,4 +1,4 @@
-"""``fmnist data``: fetch the data set, look at it, write it out as pictures."""
+"""``fmnist data``: fetch the data set, look at it, write it out as pictures, audit it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from fmnist_cli.cli.audit import audit
 from fmnist_cli.cli.options import DataDir
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 SplitName = Literal["test", "validation", "train"]
 
-app = typer.Typer(help="Fetch the data set, look at it, write it out as pictures.")
+app = typer.Typer(help="Fetch the data set, look at it, write it out as pictures, audit it.")
+app.command()(audit)
 
 
 @app.command()

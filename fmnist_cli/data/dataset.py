@@ -49,11 +49,14 @@ class LabelledImages:
     Attributes:
         pixels: uint8 ``[N, 28, 28]``, read-only.
         labels: int64 ``[N]``, 0 to 9, read-only.
+        positions: intp ``[N]``, where each image is in the official file, from 0; None where
+            the images are from no file.
 
     """
 
     pixels: Pixels
     labels: Labels
+    positions: npt.NDArray[np.intp] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -87,11 +90,11 @@ def load_split(
             f"{len(labels):,} labels; the files do not belong together. "
             "Delete both and run: fmnist data download"
         )
-    if split != "test":
-        train, validation = split_indices(labels, seed)
-        chosen = train if split == "train" else validation
-        pixels, labels = _frozen(pixels[chosen]), _frozen(labels[chosen])
-    return LabelledImages(pixels, labels)
+    if split == "test":
+        return LabelledImages(pixels, labels, _frozen(np.arange(len(labels))))
+    train, validation = split_indices(labels, seed)
+    chosen = train if split == "train" else validation
+    return LabelledImages(_frozen(pixels[chosen]), _frozen(labels[chosen]), _frozen(chosen))
 
 
 def split_indices(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,34 @@ class GraphBuilder:
         copy.output[:] = names
         self._nodes.append(copy)
         return names
+
+    def include(
+        self, model: onnx.ModelProto, prefix: str, inputs: Mapping[str, str]
+    ) -> dict[str, str]:
+        """All nodes and constants of another graph, their names behind a prefix.
+
+        Args:
+            model: whose graph has no nested graphs.
+            prefix: that makes its names unique here.
+            inputs: this graph's value for each of its inputs.
+
+        Returns:
+            This graph's name for each of its outputs.
+        """
+        names = {"": "", **inputs}
+        for tensor in model.graph.initializer:
+            copy = onnx.TensorProto()
+            copy.CopyFrom(tensor)
+            names[tensor.name] = copy.name = prefix + tensor.name
+            self._constants.append(copy)
+        for node in model.graph.node:
+            renamed = onnx.NodeProto()
+            renamed.CopyFrom(node)
+            renamed.input[:] = [names[name] for name in node.input]
+            names |= {name: prefix + name for name in node.output if name}
+            renamed.output[:] = [names[name] for name in node.output]
+            self._nodes.append(renamed)
+        return {output.name: names[output.name] for output in model.graph.output}
 
     def build(self, probabilities: str, classes: int) -> onnx.ModelProto:
         """The model whose output is the value `probabilities`, under the contract."""

@@ -23,8 +23,9 @@ from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile
+from fmnist_cli.training.frameworks import load_native
+from fmnist_cli.training.native import NativeModel, SklearnModel, StackModel, TorchModel
 from fmnist_cli.training.record import TrainingRecord
-from fmnist_cli.training.run import NativeModel, SklearnModel, TorchModel, load_native
 
 VERIFIED_IMAGES = 2000
 
@@ -39,6 +40,10 @@ def convert(native: NativeModel) -> onnx.ModelProto:
         from fmnist_cli.export.sklearn_export import convert_sklearn_pipeline
 
         return convert_sklearn_pipeline(native.pipeline)
+    if isinstance(native, StackModel):
+        from fmnist_cli.export.stack_export import convert_stack
+
+        return convert_stack([convert(member) for member in native.members], native.pool)
     raise TypeError(f"no exporter for {type(native).__name__}")
 
 
@@ -108,6 +113,12 @@ def export(
         spec.atol,
     )
     metrics = {name: _measure(session, images) for name, images in splits.items()}
+    if spec.framework == "stack":
+        # It was fitted on the validation images, so only cross-validation says how good it is.
+        metrics["validation"] |= {
+            "accuracy": round(record.validation_accuracy, 6),
+            "loss": round(record.validation_loss, 6),
+        }
     content = serialize(graph, card(metrics["test"]["accuracy"]))
     replace_file(path, lambda partial: partial.write_bytes(content))
     write_text(out / f"{spec.name}.json", record.to_json())

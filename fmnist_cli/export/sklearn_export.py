@@ -20,25 +20,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from fmnist_cli.contract import INPUT_NAME
+from fmnist_cli.export.feature_nodes import hog_features, pca, pixel_features
 from fmnist_cli.export.graph import ML_OPSET, OPSET, GraphBuilder, canonical
-from fmnist_cli.models.features import PixelFeatures
+from fmnist_cli.models.features import HogFeatures, PixelFeatures, TemperedPCA
+from fmnist_cli.models.knn import HalfNeighbors
 from fmnist_cli.models.svm import SHARPNESS, pair_signs
 
 # Takes the graph, the fitted step and the name of its input [N, D]; returns its output's name.
 Converter = Callable[[GraphBuilder, Any, str], str]
-
-
-def _pixel_features(graph: GraphBuilder, step: PixelFeatures, pixels: str) -> str:
-    values = graph.add("Cast", pixels, to=TensorProto.FLOAT)
-    flat = graph.add("Reshape", values, graph.constant([0, -1], np.int64))
-    return flat if step.scale == 1 else graph.add("Mul", flat, graph.constant(step.scale, "f4"))
-
-
-def _pca(graph: GraphBuilder, step: PCA, features: str) -> str:
-    """Projection of the centred features: x·W - mean·W."""
-    weights = step.components_.T.astype(np.float64)
-    offset = -(step.mean_.astype(np.float64) @ weights)
-    return graph.add("Gemm", features, graph.constant(weights, "f4"), graph.constant(offset, "f4"))
 
 
 def _logistic_regression(graph: GraphBuilder, step: LogisticRegression, features: str) -> str:
@@ -60,8 +49,13 @@ def _neighbors(graph: GraphBuilder, step: KNeighborsClassifier, features: str) -
     """Squared distances by one product, the k least of them, votes by inverse distance."""
     known = step._fit_X.astype(np.float64)
     norms = graph.constant((known**2).sum(axis=1), "f4", "norms")
+    if isinstance(step, HalfNeighbors):  # twice a float16 is one, too
+        halves = graph.constant(-2 * known.T, "f2", "known")
+        factors = graph.add("Cast", halves, to=TensorProto.FLOAT)
+    else:
+        factors = graph.constant(-2 * known.T, "f4", "known")
     # |x|² is the same for every neighbour of x: added after the choice, to k values only.
-    partial = graph.add("Gemm", features, graph.constant(-2 * known.T, "f4", "known"), norms)
+    partial = graph.add("Gemm", features, factors, norms)
     k = graph.constant([step.n_neighbors], np.int64)
     nearest, index = graph.add_many("TopK", partial, k, outputs=2, axis=1, largest=0)
     squared = graph.add("Add", nearest, _squared_norm(graph, features))
@@ -143,10 +137,13 @@ def _slim(trees: onnx.NodeProto) -> onnx.NodeProto:
 
 
 CONVERTERS: dict[type, Converter] = {
-    PixelFeatures: _pixel_features,
-    PCA: _pca,
+    PixelFeatures: pixel_features,
+    HogFeatures: hog_features,
+    PCA: pca,
+    TemperedPCA: pca,
     LogisticRegression: _logistic_regression,
     KNeighborsClassifier: _neighbors,
+    HalfNeighbors: _neighbors,
     CalibratedClassifierCV: _calibrated_svc,
     RandomForestClassifier: _forest,
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TorchRecipe:
-    """AdamW with a one-cycle learning rate, EMA weights and augmentation on the fly.
+    """AdamW or Muon, one-cycle learning rate, EMA weights, augmentation on the fly.
 
     Attributes:
         epochs: passes over the training images.
@@ -22,6 +22,14 @@ class TorchRecipe:
         erase: share of images with a random rectangle overwritten, 0 to 1.
         bfloat16: whether matrix products run in bfloat16 where the processor has it.
         samples: training images used, stratified; None for all.
+        muon: whether filters move by orthogonalised momentum instead of AdamW.
+        mirror_average: whether the finished network judges the mirror image, too, and
+            averages the logits; doubles the cost of inference. The learning curves are
+            without it.
+        teacher: model whose run lies beside this one and is distilled; None for labels alone.
+        teacher_share: share of the loss that comes from the teacher, 0 to 1.
+        teacher_temperature: above 1 softens the teacher's probabilities.
+        params: keyword arguments of the model's ``build``.
     """
 
     epochs: int
@@ -35,6 +43,17 @@ class TorchRecipe:
     erase: float = 0.0
     bfloat16: bool = False
     samples: int | None = None
+    muon: bool = False
+    mirror_average: bool = False
+    teacher: str | None = None
+    teacher_share: float = 0.5
+    teacher_temperature: float = 1.0
+    params: Mapping[str, float | int | str] = field(default_factory=dict)
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Models whose runs must be finished first."""
+        return () if self.teacher is None else (self.teacher,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +67,30 @@ class SklearnRecipe:
 
     params: Mapping[str, float | int | str] = field(default_factory=dict)
     samples: int | None = None
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Models whose runs must be finished first: none."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class StackRecipe:
+    """Finished models joined into one.
+
+    Attributes:
+        members: registry names, whose runs lie beside this one.
+        regularization: weight of the squared distance from plain averaging.
+    """
+
+    members: tuple[str, ...]
+    regularization: float = 1e-3
+    samples: None = None
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Models whose runs must be finished first."""
+        return self.members
+
+
+Recipe = TorchRecipe | SklearnRecipe | StackRecipe

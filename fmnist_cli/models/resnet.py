@@ -8,9 +8,15 @@ from torchvision.models.resnet import BasicBlock
 from fmnist_cli.models.recipes import TorchRecipe
 
 RECIPES = {
-    "quick": TorchRecipe(epochs=1, batch_size=64, translate=0, ema_decay=0.98, bfloat16=True),
-    "standard": TorchRecipe(epochs=12, erase=0.25, bfloat16=True),
-    "best": TorchRecipe(epochs=45, erase=0.5, bfloat16=True),
+    "quick": TorchRecipe(
+        epochs=1, batch_size=64, translate=0, ema_decay=0.98, bfloat16=True, muon=True
+    ),
+    "standard": TorchRecipe(
+        epochs=12, learning_rate=8e-3, erase=0.25, bfloat16=True, muon=True, mirror_average=True
+    ),
+    "best": TorchRecipe(
+        epochs=60, learning_rate=8e-3, erase=0.5, bfloat16=True, muon=True, mirror_average=True
+    ),
 }
 
 

@@ -1,50 +1,64 @@
-"""Augmentation of whole batches by indexing: no per-image Python, uint8 in and out."""
+"""Augmentation of whole batches by indexing: no per-image Python, uint8 in and out.
+
+Shifts and mirroring are drawn as a `View`, one of finitely many, before they are applied, so
+that what a teacher says of each view can be looked up (`fmnist_cli.training.distill`).
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fmnist_cli.models.recipes import TorchRecipe
 
+class View(NamedTuple):
+    """How each image of a batch is seen; all int64 [N].
 
-def augment(pixels: Tensor, recipe: TorchRecipe, generator: torch.Generator) -> Tensor:
-    """Shifted, mirrored and partly erased copies, as the recipe asks.
-
-    Args:
-        pixels: uint8 [N, 28, 28].
-        recipe: how much of each.
-        generator: source of all randomness, on the CPU.
-
-    Returns:
-        uint8 [N, 28, 28] on the same device.
+    Attributes:
+        mirrored: 1 where left and right are swapped, after the shift.
+        top: first row of the window in the padded picture, 0 to 2·reach.
+        left: first column of the window, 0 to 2·reach.
     """
-    pixels = _shift_and_flip(pixels, recipe.translate, recipe.flip, generator)
-    if recipe.erase > 0:
-        pixels = _erase(pixels, recipe.erase, generator)
-    return pixels
+
+    mirrored: Tensor
+    top: Tensor
+    left: Tensor
 
 
-def _shift_and_flip(pixels: Tensor, reach: int, flip: bool, generator: torch.Generator) -> Tensor:
-    """One gather does both: every output row and column names its source."""
-    if reach == 0 and not flip:
-        return pixels
+def draw_view(count: int, reach: int, flip: bool, generator: torch.Generator) -> View:
+    """Random views: any shift by up to `reach` pixels, half of them mirrored with `flip`."""
+    top, left = torch.randint(0, 2 * reach + 1, (2, count), generator=generator)
+    mirrored = torch.randint(0, 2 if flip else 1, (count,), generator=generator)
+    return View(mirrored, top, left)
+
+
+def see(pixels: Tensor, view: View, reach: int) -> Tensor:
+    """The images as seen: uint8 [N, 28, 28] → the same shape, black where nothing is known.
+
+    One gather shifts and mirrors: every output row and column names its source.
+    """
     count, side = len(pixels), pixels.shape[-1]
-    offsets = torch.randint(0, 2 * reach + 1, (2, count, 1), generator=generator)
-    rows = offsets[0] + torch.arange(side)  # [N, 28], into the padded picture
-    columns = offsets[1] + torch.arange(side)
-    if flip:
-        mirrored = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored, columns.flip(1), columns)
+    steps = torch.arange(side)
+    columns = torch.where(view.mirrored[:, None] == 1, steps.flip(0), steps) + view.left[:, None]
+    rows = view.top[:, None] + steps  # [N, 28], into the padded picture
     padded = functional.pad(pixels, (reach, reach, reach, reach))
     device = pixels.device
     index = torch.arange(count, device=device)[:, None, None]
     return padded[index, rows.to(device)[:, :, None], columns.to(device)[:, None, :]]
 
 
-def _erase(pixels: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Random erasing (Zhong et al. 2017): a rectangle of 4–14 pixels a side, one grey level."""
+def erase(pixels: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Random erasing (Zhong et al. 2017): a rectangle of 4–14 pixels a side, one grey level.
+
+    Args:
+        pixels: uint8 [N, 28, 28].
+        share: of the images that are treated so, 0 to 1.
+        generator: source of all randomness, on the CPU.
+    """
+    if share == 0:
+        return pixels
     count, side = len(pixels), pixels.shape[-1]
     size = torch.randint(4, side // 2 + 1, (2, count, 1), generator=generator)
     start = (torch.rand(2, count, 1, generator=generator) * (side - size + 1)).long()

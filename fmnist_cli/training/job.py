@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import hashlib
+import json
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from fmnist_cli.data.dataset import (
     find_data_dir,
     load_split,
 )
-from fmnist_cli.errors import TrainingError
-from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
+from fmnist_cli.data.exclude import without
+from fmnist_cli.errors import TrainingError, UsageError
+from fmnist_cli.models.recipes import Recipe, TorchRecipe
 from fmnist_cli.models.registry import ModelSpec
+from fmnist_cli.training.parents import Parent
+from fmnist_cli.training.record import RECORD_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +51,96 @@ class TrainingData:
         train, validation = load_split("train", folder), load_split("validation", folder)
         return cls(train, validation, data_checksum(folder))
 
+    def without(self, excluded: Set[int]) -> TrainingData:
+        """The same data without some training images, named by position in the official file.
+
+        The checksum says so: a run on fewer images is another run.
+
+        Raises:
+            DataError: too few images would be left.
+        """
+        train = without(self.train, excluded)
+        names = ",".join(map(str, sorted(excluded)))
+        key = hashlib.sha256(names.encode()).hexdigest()[:8]
+        left_out = f"{len(self.train) - len(train)} images left out ({key})"
+        return replace(self, train=train, checksum=f"{self.checksum}, {left_out}")
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One model to train: which, how hard, and from which seed."""
+    """One model to train: which, how hard, and from which seed.
+
+    Attributes:
+        teachers: folders of finished runs to distil, instead of the recipe's teacher.
+    """
 
     spec: ModelSpec
     preset: str
-    recipe: TorchRecipe | SklearnRecipe
+    recipe: Recipe
     seed: int
+    teachers: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, spec: ModelSpec, preset: str, seed: int) -> Job:
-        """The job of a model's preset; imports the model's module."""
-        return cls(spec, preset, spec.load().RECIPES[preset], seed)
+    def of(
+        cls,
+        spec: ModelSpec,
+        preset: str,
+        seed: int,
+        *,
+        features: str | None = None,
+        teachers: tuple[Path, ...] = (),
+    ) -> Job:
+        """The job of a model's preset; imports the model's module.
 
-    def identity(self, data: TrainingData) -> dict[str, Any]:
+        Args:
+            features: what a model that can use several kinds of features shall use; None
+                for the best.
+
+        Raises:
+            UsageError: the model has no such features, or cannot be taught.
+        """
+        module = spec.load()
+        recipes = module.RECIPES
+        if features is not None:
+            variants = getattr(module, "VARIANTS", {"pixels": recipes})
+            if features not in variants:
+                raise UsageError(
+                    f"--features {features}: {spec.name} can use {', '.join(variants)} only"
+                )
+            recipes = variants[features]
+        recipe = recipes[preset]
+        if teachers and not isinstance(recipe, TorchRecipe):
+            raise UsageError(f"--teacher: {spec.name} is no network and learns from labels alone")
+        return cls(spec, preset, recipe, seed, teachers)
+
+    def parent_dirs(self, run_dir: Path) -> tuple[Path, ...]:
+        """Folders of the runs that a run in `run_dir` is made from."""
+        return self.teachers or tuple(run_dir.parent / name for name in self.recipe.parents)
+
+    def parents_of(self, run_dir: Path) -> list[Parent]:
+        """The finished runs that a run in `run_dir` is made from.
+
+        Raises:
+            TrainingError: one is not there, or was trained under another preset.
+        """
+        result = []
+        for folder in self.parent_dirs(run_dir):
+            if not (folder / RECORD_FILE).exists():
+                raise self._lacks(folder, "there is no finished run")
+            parent = Parent.of(folder)
+            # A teacher named by the user is what the user wants.
+            if not self.teachers and parent.record.preset != self.preset:
+                raise self._lacks(folder, f"there is a run of preset {parent.record.preset}")
+            result.append(parent)
+        return result
+
+    def _lacks(self, folder: Path, found: str) -> TrainingError:
+        return TrainingError(
+            f"{self.spec.name} is made from {folder.name} under the preset {self.preset}, and"
+            f" {found} in {folder}; run first: fmnist train {folder.name} --preset {self.preset}"
+        )
+
+    def identity(self, data: TrainingData, parents: Sequence[Parent] = ()) -> dict[str, Any]:
         """All that decides the result, as JSON values; what a resumed run must match."""
         return {
             "model": self.spec.name,
@@ -70,7 +149,29 @@ class Job:
             "recipe": asdict(self.recipe),
             "data_checksum": data.checksum,
             "split_seed": data.split_seed,
+            "parents": tuple(parent.identity() for parent in parents),
         }
+
+
+def in_order(jobs: Sequence[Job], runs_dir: Path) -> list[Job]:
+    """The jobs, each after those whose runs it is made from.
+
+    Raises:
+        TrainingError: a job needs a run that is neither finished nor among the jobs.
+    """
+    waiting = {runs_dir / job.spec.name: job for job in jobs}
+    result: list[Job] = []
+    while waiting:
+        for folder, job in waiting.items():
+            if not any(parent in waiting for parent in job.parent_dirs(folder)):
+                break
+        else:
+            raise TrainingError(f"runs in {runs_dir} would be made from each other")
+        made = {runs_dir / earlier.spec.name for earlier in result}
+        if not made.issuperset(job.parent_dirs(folder)):
+            job.parents_of(folder)  # known to be missing now, not after hours
+        result.append(waiting.pop(folder))
+    return result
 
 
 def check_same_run(found: Mapping[str, Any], asked: Mapping[str, Any], run_dir: Path) -> None:
@@ -79,6 +180,7 @@ def check_same_run(found: Mapping[str, Any], asked: Mapping[str, Any], run_dir: 
     Raises:
         TrainingError: it does not; the message names what differs.
     """
+    found, asked = json.loads(json.dumps([found, asked]))  # a tuple equals a list, as in the file
     differing = [
         f"{key} {found.get(key)!r}, not {value!r}"
         for key, value in asked.items()

@@ -55,6 +55,7 @@ class TrainingRecord:
         seconds: wall time of fitting, resumed parts included; without loading and saving.
         machine: where it ran.
         versions: of the libraries that matter.
+        parents: runs this one was made from: teachers distilled, members stacked.
         finished: UTC time, ISO 8601.
     """
 
@@ -75,6 +76,7 @@ class TrainingRecord:
     seconds: float
     machine: Machine
     versions: Mapping[str, str]
+    parents: tuple[Mapping[str, Any], ...] = ()
     finished: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def to_json(self) -> str:
@@ -93,6 +95,7 @@ class TrainingRecord:
             values = json.loads(path.read_text(encoding="utf-8"))
             values["history"] = tuple(Epoch(**epoch) for epoch in values["history"])
             values["machine"] = Machine(**values["machine"])
+            values["parents"] = tuple(values.get("parents", ()))
             return cls(**values)
         except FileNotFoundError:
             raise ModelError(

@@ -1,4 +1,4 @@
-"""From a model's name to a finished run folder; the one place that knows both adapters."""
+"""From a model's name to a finished run folder."""
 
 from __future__ import annotations
 
@@ -8,66 +8,25 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.errors import ModelError, TrainingError
+from fmnist_cli.errors import TrainingError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
-from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.models.registry import ModelSpec
-from fmnist_cli.training import sklearn_fit, torch_fit
-from fmnist_cli.training.checkpoint import (
-    LAST_FILE,
-    PENDING_FILE,
-    PIPELINE_FILE,
-    WEIGHTS_FILE,
-    load_pipeline,
-    load_tensors,
-    save_pipeline,
-    save_tensors,
-)
+from fmnist_cli.training.checkpoint import LAST_FILE, PENDING_FILE
+from fmnist_cli.training.frameworks import ADAPTERS, Order, load_native
 from fmnist_cli.training.job import Job, TrainingData, check_same_run
+from fmnist_cli.training.native import NativeModel
 from fmnist_cli.training.progress import Reporter
-from fmnist_cli.training.record import RECORD_FILE, Epoch, TrainingRecord
+from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
 
-_SKLEARN_PACKAGES = ("scikit-learn", "scikit-learn-intelex")
-
-
-class NativeModel(Protocol):
-    """A fitted model in the framework that made it."""
-
-    def probabilities(self, pixels: Pixels) -> Probabilities:
-        """uint8 [N, 28, 28] → float32 [N, classes]."""
-
-
-class TorchModel:
-    """`NativeModel` of a PyTorch network."""
-
-    def __init__(self, network: PixelClassifier) -> None:
-        self.network = network.eval()
-
-    def probabilities(self, pixels: Pixels) -> Probabilities:
-        """uint8 [N, 28, 28] → float32 [N, classes]."""
-        return torch_fit.predict_probabilities(self.network, pixels)
-
-
-class SklearnModel:
-    """`NativeModel` of a scikit-learn pipeline."""
-
-    def __init__(self, pipeline: Any) -> None:
-        self.pipeline = pipeline
-
-    def probabilities(self, pixels: Pixels) -> Probabilities:
-        """uint8 [N, 28, 28] → float32 [N, classes]."""
-        return sklearn_fit.predict_probabilities(self.pipeline, pixels)
+__all__ = ["NativeModel", "announce", "choose_device", "load_native", "subset", "train"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -110,6 +69,7 @@ def announce(job: Job, data: TrainingData, run_dir: Path) -> None:
 
     What is finished there stands until then, what was half done is dropped.
     """
+    # Its parents may not be finished yet; checkpoints know them.
     write_text(run_dir / PENDING_FILE, json.dumps(job.identity(data)))
     (run_dir / LAST_FILE).unlink(missing_ok=True)
 
@@ -145,90 +105,47 @@ def train(
     Raises:
         TrainingError: what is to be resumed is damaged or of another run.
     """
-    spec, recipe, seed = job.spec, job.recipe, job.seed
-    identity = job.identity(data)
+    spec = job.spec
+    parents = job.parents_of(run_dir)
+    identity = job.identity(data, parents)
     finished = run_dir / RECORD_FILE
     if not resume:
         announce(job, data, run_dir)
     if pending := _pending(run_dir):
-        check_same_run(pending, identity, run_dir)
+        check_same_run(pending, job.identity(data), run_dir)
     elif finished.exists():
         record = TrainingRecord.read(run_dir)
         check_same_run(asdict(record), identity, run_dir)
         reporter.start(spec.name, 1, 1)
         reporter.finish(f"already trained: validation accuracy {record.validation_accuracy:.2%}")
         return record
-    data = replace(data, train=subset(data.train, recipe.samples, seed))
+    data = replace(data, train=subset(data.train, job.recipe.samples, job.seed))
+    fit = ADAPTERS[spec.framework].fit(
+        Order(job, data, run_dir, identity, parents, device, resume, reporter)
+    )
+    # The old result stands until here; from here on the folder must not mix two runs.
+    finished.unlink(missing_ok=True)
+    fit.save(run_dir)
     validation = data.validation
-
-    history: tuple[Epoch, ...]
-    temperature, best_epoch, converged, precision = 1.0, 0, True, "float32"
-    native: NativeModel
-    module = spec.load()
-    if isinstance(recipe, TorchRecipe):
-        torch.manual_seed(seed)
-        fit = torch_fit.fit_torch(
-            module.build(),
-            recipe,
-            data,
-            run_dir,
-            identity=identity,
-            device=device,
-            resume=resume,
-            reporter=reporter,
-        )
-        history, best_epoch, temperature = fit.history, fit.best_epoch, fit.temperature
-        precision = fit.precision
-        # The old result stands until here; from here on the folder must not mix two runs.
-        finished.unlink(missing_ok=True)
-        save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict())
-        native = TorchModel(fit.model)
-    else:
-        fitted = sklearn_fit.fit_sklearn(
-            module.build(seed, **recipe.params), data, name=spec.name, reporter=reporter
-        )
-        history, converged = fitted.history, fitted.converged
-        finished.unlink(missing_ok=True)
-        save_pipeline(run_dir / PIPELINE_FILE, fitted.pipeline)
-        native = SklearnModel(fitted.pipeline)
-
-    probabilities = native.probabilities(validation.pixels)
+    probabilities = fit.validation
+    if probabilities is None:
+        probabilities = fit.native.probabilities(validation.pixels)
     record = TrainingRecord(
         **identity,
         train_images=len(data.train),
-        best_epoch=best_epoch,
-        history=history,
+        best_epoch=fit.best_epoch,
+        history=fit.history,
         validation_accuracy=accuracy(probabilities, validation.labels),
         validation_loss=cross_entropy(probabilities, validation.labels),
-        temperature=temperature,
-        converged=converged,
-        precision=precision,
-        seconds=sum(epoch.seconds for epoch in history),
+        temperature=fit.temperature,
+        converged=fit.converged,
+        precision=fit.precision,
+        seconds=sum(epoch.seconds for epoch in fit.history),
         machine=Machine.current(device.type if spec.framework == "torch" else "cpu"),
-        versions=_versions(
-            "numpy", *(("torch",) if spec.framework == "torch" else _SKLEARN_PACKAGES)
-        ),
+        versions=_versions(*fit.packages),
     )
     write_text(finished, record.to_json())
     for leftover in (LAST_FILE, PENDING_FILE):
         (run_dir / leftover).unlink(missing_ok=True)
     reporter.finish(f"validation accuracy {record.validation_accuracy:.2%}")
     return record
-
-
-def load_native(spec: ModelSpec, run_dir: Path) -> NativeModel:
-    """The fitted model of a finished run.
-
-    Raises:
-        ModelError: the folder's files are missing, damaged or of another architecture.
-    """
-    if spec.framework == "sklearn":
-        return SklearnModel(load_pipeline(run_dir / PIPELINE_FILE, spec.load().TRUSTED))
-    model = PixelClassifier(spec.load().build())
-    try:
-        model.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))
-    except RuntimeError as error:
-        raise ModelError(
-            f"{run_dir / WEIGHTS_FILE} does not fit the network {spec.name}; train it again"
-        ) from error
-    return TorchModel(model)

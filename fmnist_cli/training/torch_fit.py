@@ -20,9 +20,10 @@ from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.training.augment import augment
+from fmnist_cli.training.augment import draw_view, erase, see
 from fmnist_cli.training.checkpoint import LAST_FILE, load_state, save_tensors
 from fmnist_cli.training.job import TrainingData, check_same_run
+from fmnist_cli.training.optimizer import optimizers
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 
@@ -58,18 +59,18 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def predict_probabilities(
-    model: nn.Module, pixels: Pixels, batch_size: int = 1000
+    model: nn.Module, pixels: Pixels, batch_size: int = 1000, *, bfloat16: bool = False
 ) -> Probabilities:
     """Probabilities float32 [N, classes] of a `PixelClassifier`, in evaluation mode."""
     model.eval()
     device = next(model.buffers()).device
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
         # A copy per batch: arrays of the data set are read-only, which torch does not accept.
         batches = [
             model(torch.tensor(pixels[start : start + batch_size], device=device)).cpu()
             for start in range(0, len(pixels), batch_size)
         ]
-    return torch.cat(batches).numpy()
+    return torch.cat(batches).float().numpy()
 
 
 class _Run:
@@ -84,15 +85,7 @@ class _Run:
         self.model.to(device).to(memory_format=torch.channels_last)
         averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
         self.averaged = AveragedModel(self.model, multi_avg_fn=averaging, use_buffers=True)
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        spared = [p for p in self.model.parameters() if p.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": decayed, "weight_decay": recipe.weight_decay},
-                {"params": spared, "weight_decay": 0.0},
-            ],
-            lr=recipe.learning_rate,
-        )
+        self.optimizers = optimizers(self.model, recipe)
         self.best = self._weights()
         self.best_epoch = 0
         self.history: list[Epoch] = []
@@ -113,8 +106,9 @@ class _Run:
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
         tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value for name, value in slots.items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for index, slots in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer{number}.{index}.{k}": v for k, v in slots.items()}
         # Clones, since safetensors refuses tensors that share memory.
         tensors = {name: tensor.clone() for name, tensor in tensors.items()}
         state = {
@@ -134,11 +128,12 @@ class _Run:
         self.model.load_state_dict(part("model"))
         self.averaged.load_state_dict(part("averaged"))
         self.best = part("best")
-        optimizer = self.optimizer.state_dict()
-        for key, value in part("optimizer").items():
-            index, _, name = key.partition(".")
-            optimizer["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(optimizer)
+        for number, optimizer in enumerate(self.optimizers):
+            values = optimizer.state_dict()
+            for key, value in part(f"optimizer{number}").items():
+                index, _, name = key.partition(".")
+                values["state"].setdefault(int(index), {})[name] = value
+            optimizer.load_state_dict(values)
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best_epoch = state["best_epoch"]
 
@@ -168,6 +163,7 @@ def fit_torch(
     device: torch.device,
     resume: bool,
     reporter: Reporter,
+    soft: Tensor | None = None,
 ) -> TorchFit:
     """Fit `network`, checkpointing every epoch in `run_dir`.
 
@@ -180,6 +176,8 @@ def fit_torch(
         network: float32 [N, 1, 28, 28] → logits; initialised by the caller.
         identity: of the run (`Job.identity`), kept in its checkpoints.
         resume: go on from the last checkpoint if there is one.
+        soft: what teachers say of each view of each training image, as from
+            `fmnist_cli.training.distill.soft_labels`; None to learn from labels alone.
 
     Raises:
         TrainingError: the checkpoint to resume from is damaged or of another run.
@@ -198,6 +196,7 @@ def fit_torch(
     torch.backends.cudnn.deterministic = True
     pixels = torch.tensor(train.pixels, device=device)
     labels = torch.tensor(train.labels, device=device)
+    share = 0.0 if soft is None else recipe.teacher_share
     steps = math.ceil(len(pixels) / recipe.batch_size)
     reporter.start(identity["model"], steps * recipe.epochs, steps * len(run.history))
 
@@ -213,18 +212,28 @@ def fit_torch(
         for step in range(steps):
             chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
             rate = recipe.learning_rate * one_cycle((epoch + step / steps) / recipe.epochs)
-            for group in run.optimizer.param_groups:
-                group["lr"] = rate
-            batch = augment(pixels[chosen], recipe, generator)
+            for optimizer in run.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
+            view = draw_view(len(chosen), recipe.translate, recipe.flip, generator)
+            batch = see(pixels[chosen], view, recipe.translate)
+            batch = erase(batch, recipe.erase, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 logits = run.model.logits(batch)
             logits = logits.float()
             loss = functional.cross_entropy(
                 logits, labels[chosen], label_smoothing=recipe.label_smoothing
             )
-            run.optimizer.zero_grad(set_to_none=True)
+            if soft is not None:
+                judged = soft[chosen.cpu(), view.top, view.left].to(device).float()
+                judged = judged ** (1 / recipe.teacher_temperature)
+                judged /= judged.sum(dim=1, keepdim=True)
+                loss = (1 - share) * loss + share * functional.cross_entropy(logits, judged)
+            for optimizer in run.optimizers:
+                optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            run.optimizer.step()
+            for optimizer in run.optimizers:
+                optimizer.step()
             run.averaged.update_parameters(run.model)
             with torch.no_grad():
                 losses += functional.cross_entropy(logits, labels[chosen], reduction="sum")
@@ -245,6 +254,7 @@ def fit_torch(
 
     run.model.load_state_dict(run.best)
     run.model.cpu()
+    run.model.mirror_average = recipe.mirror_average  # only now: validation takes half the time
     temperature = _fit_temperature(run.model, validation)
     run.model.temperature.fill_(temperature)
     return TorchFit(

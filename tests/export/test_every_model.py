@@ -15,7 +15,7 @@ from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.run import export, update_manifest
 from fmnist_cli.export.verify import verify
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
+from fmnist_cli.models.recipes import SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, get_spec
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
@@ -29,6 +29,8 @@ TINY = {
     "svm": SklearnRecipe({"components": 10}),
     "random-forest": SklearnRecipe({"trees": 5, "max_leaf_nodes": 20}),
     "knn": SklearnRecipe({"components": 10}),
+    "resnet": TorchRecipe(epochs=1, batch_size=50, muon=True, mirror_average=True),
+    "hybrid": StackRecipe(("cnn", "mlp", "svm", "knn")),
 }
 SPLITS = {"test": images(100, seed=3), "validation": images(50, seed=2)}
 

@@ -11,14 +11,15 @@ import torch
 from torch import nn
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
+from fmnist_cli.models.recipes import SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
 
 SPECS = list(REGISTRY.values())
 
 
-def test_the_seven_models_are_there() -> None:
-    assert list(REGISTRY) == ["logreg", "svm", "random-forest", "knn", "mlp", "cnn", "resnet"]
+def test_the_eight_models_are_there() -> None:
+    names = "logreg svm random-forest knn mlp cnn resnet hybrid"
+    assert list(REGISTRY) == names.split()
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
@@ -28,8 +29,11 @@ def test_every_preset_builds(spec: ModelSpec) -> None:
     for recipe in module.RECIPES.values():
         if spec.framework == "torch":
             assert isinstance(recipe, TorchRecipe)
-            logits = module.build()(torch.zeros(2, 1, 28, 28))
+            logits = module.build(**recipe.params)(torch.zeros(2, 1, 28, 28))
             assert logits.shape == (2, 10)
+        elif spec.framework == "stack":
+            assert isinstance(recipe, StackRecipe)
+            assert set(recipe.members) < set(REGISTRY) - {spec.name}
         else:
             assert isinstance(recipe, SklearnRecipe)
             assert hasattr(module.build(0, **recipe.params), "fit")

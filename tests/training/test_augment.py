@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.training.augment import augment
+from fmnist_cli.training.augment import draw_view, erase, see
 
 
 def batch(count: int = 64) -> torch.Tensor:
@@ -17,7 +17,9 @@ def batch(count: int = 64) -> torch.Tensor:
 def run(seed: int = 0, **changes: object) -> torch.Tensor:
     plain = {"epochs": 1, "translate": 0, "flip": False, "erase": 0.0}
     recipe = TorchRecipe(**(plain | changes))  # type: ignore[arg-type]
-    return augment(batch(), recipe, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    view = draw_view(len(batch()), recipe.translate, recipe.flip, generator)
+    return erase(see(batch(), view, recipe.translate), recipe.erase, generator)
 
 
 def test_nothing_asked_nothing_changed() -> None:

@@ -1,0 +1,1 @@
+"""Looking for what is wrong with the data set itself: labels that do not fit, images twice over."""

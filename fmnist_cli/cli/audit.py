@@ -1,0 +1,116 @@
+"""`fmnist data audit`: labels that are likely wrong, and images that are there twice."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
+from fmnist_cli.cli.train import Device
+from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
+from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
+
+if TYPE_CHECKING:
+    from fmnist_cli.audit.probabilities import Judgements
+    from fmnist_cli.audit.source import AuditData
+
+
+def audit(
+    model: Annotated[
+        str, typer.Option("--model", "-m", help=f"Who judges: any of {', '.join(REGISTRY)}.")
+    ] = "cnn",
+    preset: Annotated[Preset, typer.Option(help="How long each fold's model is trained.")] = (
+        "standard"
+    ),
+    folds: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Parts of the training file; a model for each.")
+    ] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds and of training.")] = 0,
+    probabilities: Annotated[
+        Path | None,
+        typer.Option(
+            "--probabilities",
+            metavar="FILE",
+            help="Train nothing; judge by this .npz: arrays train and test of a row per image and"
+            " a column per class, by models that did not see the image. Every audit writes one.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
+        "audit"
+    ),
+    top: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="How many the page shows of each.")
+    ] = 300,
+    device: Annotated[Device, typer.Option(help="Device for the PyTorch models.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted audit stopped.")
+    ] = False,
+    data_dir: DataDir = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> None:
+    """List labels that are likely wrong and images that are there twice; prints the folder.
+
+    Every image is judged by a model that was not trained on it. Writes audit.csv and
+    duplicates.csv, audit.html to look at them, audit.json with counts, and probabilities.npz.
+    """
+    require_extra()
+    spec = get_spec(model)
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; name a folder with -o")
+
+    from fmnist_cli.audit.probabilities import Judgements
+    from fmnist_cli.audit.report import Settings, write
+    from fmnist_cli.audit.source import AuditData
+
+    data = AuditData.load(data_dir)
+    out.mkdir(parents=True, exist_ok=True)  # what cannot be written to shows now, not hours later
+    settings = Settings.of(spec, preset, folds, seed, given=probabilities)
+    try:
+        if probabilities is None:
+            judgements = _train(model, preset, folds, seed, data, runs_dir, device, resume)
+        else:
+            judgements = Judgements.read(probabilities, (len(data.train), len(data.test)))
+        findings = write(out, data, judgements, settings, top=top, say=_say)
+    except KeyboardInterrupt:
+        again = "" if probabilities else " The same command with --resume goes on."
+        sys.stderr.write(f"\ninterrupted.{again}\n")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    _say(
+        f"{len(findings.issues):,} labels likely wrong, {len(findings.groups):,} groups of"
+        " duplicates"
+    )
+    typer.echo(str(out))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _train(
+    model: str,
+    preset: Preset,
+    folds: int,
+    seed: int,
+    data: AuditData,
+    runs_dir: Path,
+    device: Device,
+    resume: bool,
+) -> Judgements:
+    """Judgements by models trained for them, in ``RUNS_DIR/audit/fold-1/MODEL`` and so on."""
+    from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
+    from fmnist_cli.training.job import Job
+    from fmnist_cli.training.progress import console_reporter
+    from fmnist_cli.training.run import choose_device
+
+    chosen = choose_device(device)
+    job = Job.of(get_spec(model), preset, seed)
+    parts = make_folds(data, folds, seed, runs_dir / "audit")
+    if not resume:
+        start_anew(job, parts, data)
+    with console_reporter(folds * len(with_parents(job))) as reporter:
+        return judge(job, parts, data, device=chosen, reporter=reporter)

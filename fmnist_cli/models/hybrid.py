@@ -1,0 +1,18 @@
+"""Classical and deep models in one: their opinions weighed by class.
+
+The report's future work. Members are finished runs; what is fitted is small: one weight per
+member and class, and one offset per class, on images that no member was fitted on
+(stacking, Wolpert 1992; the rule is a log-linear opinion pool, Genest & Zidek 1986).
+"""
+
+from __future__ import annotations
+
+from fmnist_cli.models.recipes import StackRecipe
+
+_MEMBERS = ("resnet", "cnn", "mlp", "svm")
+
+RECIPES = {
+    "quick": StackRecipe(_MEMBERS),
+    "standard": StackRecipe(_MEMBERS),
+    "best": StackRecipe(_MEMBERS),
+}

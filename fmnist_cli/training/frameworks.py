@@ -1,0 +1,208 @@
+"""How each framework fits a model and reads it back: the one place that knows them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from fmnist_cli.errors import ModelError
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.recipes import SklearnRecipe, StackRecipe, TorchRecipe
+from fmnist_cli.models.registry import Framework, ModelSpec, get_spec
+from fmnist_cli.training import distill, sklearn_fit, stack_fit, torch_fit
+from fmnist_cli.training.checkpoint import (
+    PIPELINE_FILE,
+    WEIGHTS_FILE,
+    load_pipeline,
+    load_tensors,
+    save_pipeline,
+    save_tensors,
+)
+from fmnist_cli.training.job import Job, TrainingData
+from fmnist_cli.training.native import Fit, NativeModel, SklearnModel, StackModel, TorchModel
+from fmnist_cli.training.parents import Parent
+from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import TrainingRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One fit: what, on which images, where, and how.
+
+    Attributes:
+        job: model, recipe, seed.
+        data: the images, already reduced to what the recipe asks for.
+        run_dir: folder of the run, for checkpoints and to find other runs beside it.
+        identity: what the run's record says of it.
+        parents: finished runs to distil or stack.
+        device: of PyTorch.
+        resume: whether to go on from a checkpoint.
+        reporter: told of progress.
+    """
+
+    job: Job
+    data: TrainingData
+    run_dir: Path
+    identity: dict[str, Any]
+    parents: list[Parent]
+    device: torch.device
+    resume: bool
+    reporter: Reporter
+
+
+class Adapter(Protocol):
+    """A framework."""
+
+    def fit(self, order: Order) -> Fit:
+        """Fit a model."""
+
+    def load(self, spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> NativeModel:
+        """The model that `Fit.save` wrote; `ModelError` if it is damaged."""
+
+
+class _Torch:
+    def fit(self, order: Order) -> Fit:
+        recipe, seed = order.job.recipe, order.job.seed
+        assert isinstance(recipe, TorchRecipe)  # noqa: S101
+        torch.manual_seed(seed)
+        network = order.job.spec.load().build(**recipe.params)
+        soft = None
+        if order.parents:
+
+            def judge_of(teacher: Parent) -> distill.Judge:
+                model = self.load(get_spec(teacher.record.model), teacher.record, teacher.run_dir)
+                model.network.mirror_average = True  # a view and its mirror share soft labels
+                network = model.network.to(order.device).to(memory_format=torch.channels_last)
+                bfloat16 = torch_fit.has_bfloat16(order.device)
+                return partial(torch_fit.predict_probabilities, network, bfloat16=bfloat16)
+
+            soft = distill.soft_labels(
+                order.parents, judge_of, order.data.train.pixels, recipe.translate, order.reporter
+            )
+        fit = torch_fit.fit_torch(
+            network,
+            recipe,
+            order.data,
+            order.run_dir,
+            identity=order.identity,
+            device=order.device,
+            resume=order.resume,
+            reporter=order.reporter,
+            soft=soft,
+        )
+        return Fit(
+            TorchModel(fit.model),
+            lambda run_dir: save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict()),
+            fit.history,
+            ("numpy", "torch"),
+            best_epoch=fit.best_epoch,
+            temperature=fit.temperature,
+            precision=fit.precision,
+        )
+
+    def load(self, spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> TorchModel:
+        params = record.recipe.get("params", {})
+        model = PixelClassifier(
+            spec.load().build(**params),
+            mirror_average=record.recipe.get("mirror_average", False),
+        )
+        try:
+            model.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))
+        except RuntimeError as error:
+            raise ModelError(
+                f"{run_dir / WEIGHTS_FILE} does not fit the network {spec.name}; train it again"
+            ) from error
+        return TorchModel(model)
+
+
+class _Sklearn:
+    def fit(self, order: Order) -> Fit:
+        recipe = order.job.recipe
+        assert isinstance(recipe, SklearnRecipe)  # noqa: S101
+        spec = order.job.spec
+        pipeline = spec.load().build(order.job.seed, **recipe.params)
+        fit = sklearn_fit.fit_sklearn(pipeline, order.data, name=spec.name, reporter=order.reporter)
+        return Fit(
+            SklearnModel(fit.pipeline),
+            lambda run_dir: save_pipeline(run_dir / PIPELINE_FILE, fit.pipeline),
+            fit.history,
+            ("numpy", "scikit-learn", "scikit-learn-intelex"),
+            converged=fit.converged,
+        )
+
+    def load(
+        self,
+        spec: ModelSpec,
+        record: TrainingRecord,  # noqa: ARG002
+        run_dir: Path,
+    ) -> SklearnModel:
+        return SklearnModel(load_pipeline(run_dir / PIPELINE_FILE, spec.load().TRUSTED))
+
+
+class _Stack:
+    def fit(self, order: Order) -> Fit:
+        recipe, validation = order.job.recipe, order.data.validation
+        assert isinstance(recipe, StackRecipe)  # noqa: S101
+        order.reporter.start(order.job.spec.name, None)
+        members: dict[str, NativeModel] = {}
+        for parent in order.parents:
+            name = parent.record.model
+            order.reporter.stage(f"asking {name}")
+            members[name] = load_native(get_spec(name), parent.run_dir)
+        said = {name: m.probabilities(validation.pixels) for name, m in members.items()}
+        pool, held, only = stack_fit.fit_stack(
+            said, validation.labels, regularization=recipe.regularization, seed=order.job.seed
+        )
+
+        def save(run_dir: Path) -> None:
+            tensors = {"weights": pool.weights, "offset": pool.offset}
+            save_tensors(run_dir / WEIGHTS_FILE, {k: torch.tensor(v) for k, v in tensors.items()})
+
+        return Fit(
+            StackModel(list(members.values()), pool),
+            save,
+            (only,),
+            ("numpy", "scipy", "scikit-learn"),
+            precision="float64",
+            validation=held,
+        )
+
+    def load(self, spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> StackModel:
+        members = []
+        for parent in record.parents:
+            name = parent["model"]
+            found = Parent.of(run_dir.parent / name)
+            if found.sha256 != parent["sha256"]:
+                raise ModelError(
+                    f"{spec.name} was fitted on another {name} than the one in {found.run_dir};"
+                    f" run: fmnist train {spec.name}"
+                )
+            members.append(load_native(get_spec(name), found.run_dir))
+        tensors = load_tensors(run_dir / WEIGHTS_FILE)
+        try:
+            pool = stack_fit.Pool(tensors["weights"].numpy(), tensors["offset"].numpy())
+        except KeyError as error:
+            raise ModelError(
+                f"{run_dir / WEIGHTS_FILE} holds no {error}; train {spec.name} again"
+            ) from error
+        return StackModel(members, pool)
+
+
+ADAPTERS: dict[Framework, Adapter] = {
+    "torch": _Torch(),
+    "sklearn": _Sklearn(),
+    "stack": _Stack(),
+}
+
+
+def load_native(spec: ModelSpec, run_dir: Path) -> NativeModel:
+    """The fitted model of a finished run.
+
+    Raises:
+        ModelError: the folder's files are missing, damaged or of another architecture.
+    """
+    return ADAPTERS[spec.framework].load(spec, TrainingRecord.read(run_dir), run_dir)

@@ -1,0 +1,78 @@
+"""Fitted models in the framework that made them, and what a fit hands over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.training import sklearn_fit, torch_fit
+from fmnist_cli.training.record import Epoch
+from fmnist_cli.training.stack_fit import Pool, opinions_of
+
+
+class NativeModel(Protocol):
+    """A fitted model in the framework that made it."""
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+
+
+class TorchModel:
+    """`NativeModel` of a PyTorch network."""
+
+    def __init__(self, network: PixelClassifier) -> None:
+        self.network = network.eval()
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        return torch_fit.predict_probabilities(self.network, pixels)
+
+
+class SklearnModel:
+    """`NativeModel` of a scikit-learn pipeline."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self.pipeline = pipeline
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        return sklearn_fit.predict_probabilities(self.pipeline, pixels)
+
+
+class StackModel:
+    """`NativeModel` that pools the opinions of others."""
+
+    def __init__(self, members: Sequence[NativeModel], pool: Pool) -> None:
+        self.members = tuple(members)
+        self.pool = pool
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        return self.pool.probabilities(opinions_of([m.probabilities(pixels) for m in self.members]))
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted model and how it got there; see `TrainingRecord` for the fields of that name.
+
+    Attributes:
+        native: the model.
+        save: writes what `load_native` reads into a run folder.
+        packages: distributions whose versions decided the result.
+        validation: probabilities for the validation images, where the model must not be
+            asked for them since it was fitted on them; None to ask it.
+    """
+
+    native: NativeModel
+    save: Callable[[Path], None]
+    history: tuple[Epoch, ...]
+    packages: tuple[str, ...]
+    best_epoch: int = 0
+    temperature: float = 1.0
+    converged: bool = True
+    precision: str = "float32"
+    validation: Probabilities | None = None

@@ -1,0 +1,53 @@
+"""Finished runs that another run is made from: teachers to distil, members to stack."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fmnist_cli.errors import ModelError
+from fmnist_cli.training.checkpoint import PIPELINE_FILE, WEIGHTS_FILE
+from fmnist_cli.training.record import TrainingRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A finished run.
+
+    Attributes:
+        run_dir: its folder.
+        record: how it came to be.
+        sha256: of its fitted model.
+    """
+
+    run_dir: Path
+    record: TrainingRecord
+    sha256: str
+
+    @classmethod
+    def of(cls, run_dir: Path) -> Parent:
+        """The run in a folder.
+
+        Raises:
+            ModelError: there is none, or it is damaged.
+        """
+        record = TrainingRecord.read(run_dir)
+        for name in (WEIGHTS_FILE, PIPELINE_FILE):
+            if (run_dir / name).is_file():
+                content = (run_dir / name).read_bytes()
+                return cls(run_dir, record, hashlib.sha256(content).hexdigest())
+        raise ModelError(f"{run_dir} holds no fitted model; train {record.model} again")
+
+    def identity(self) -> dict[str, Any]:
+        """What the record of a run made from this one says of it."""
+        own = self.record
+        return {
+            "model": own.model,
+            "preset": own.preset,
+            "seed": own.seed,
+            "validation_accuracy": own.validation_accuracy,
+            "sha256": self.sha256,
+            "parents": tuple(dict(parent) for parent in own.parents),
+        }

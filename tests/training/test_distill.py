@@ -1,0 +1,118 @@
+"""A student learns from what its teacher said of the very view that it sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from synthetic import data, images
+
+from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.errors import TrainingError, UsageError
+from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import get_spec
+from fmnist_cli.training.augment import draw_view, see
+from fmnist_cli.training.distill import judge_views
+from fmnist_cli.training.job import Job, TrainingData, in_order
+from fmnist_cli.training.progress import SilentReporter
+from fmnist_cli.training.record import TrainingRecord
+from fmnist_cli.training.run import load_native, train
+
+RECIPE = TorchRecipe(epochs=2, batch_size=50, ema_decay=0.5, translate=1)
+
+
+def judge(pixels: Pixels) -> Probabilities:
+    """An opinion that tells every view from every other: where the brightness lies."""
+    values = pixels.astype(np.float64)
+    total = values.sum(axis=(1, 2))
+    down = (values.sum(axis=2) * np.arange(28)).sum(axis=1) / total
+    across = (values.sum(axis=1) * np.arange(28)).sum(axis=1) / total
+    return np.stack([down, abs(across - 13.5)], axis=1).astype(np.float32)
+
+
+def test_the_table_holds_each_view_where_training_looks_it_up() -> None:
+    pixels = images(40).pixels
+    table = judge_views(judge, pixels, 2, SilentReporter())
+    assert table.shape == (40, 5, 5, 2)
+    view = draw_view(40, 2, True, torch.Generator().manual_seed(3))
+    seen = see(torch.tensor(pixels), view, 2).numpy()
+    looked_up = table[torch.arange(40), view.top, view.left]
+    np.testing.assert_allclose(looked_up, judge(seen), atol=0.01)
+    assert len(view.mirrored.unique()) == 2
+
+
+def test_a_table_of_longer_reach_serves_shorter_ones() -> None:
+    pixels = images(20).pixels
+    long, short = (judge_views(judge, pixels, reach, SilentReporter()) for reach in (2, 1))
+    assert torch.equal(long[:, 1:4, 1:4], short)
+
+
+def student(*teachers: Path, teacher: str | None = None) -> Job:
+    changed = TorchRecipe(
+        epochs=2, batch_size=50, ema_decay=0.5, translate=1, teacher=teacher, teacher_share=1.0
+    )
+    return Job(get_spec("cnn"), "quick", changed, 0, teachers)
+
+
+def fit(job: Job, folder: Path, images_of: TrainingData | None = None) -> TrainingRecord:
+    return train(
+        job,
+        images_of or data(),
+        folder,
+        device=torch.device("cpu"),
+        resume=False,
+        reporter=SilentReporter(),
+    )
+
+
+def test_a_run_says_who_taught_it(tmp_path: Path) -> None:
+    teacher = fit(Job(get_spec("mlp"), "quick", RECIPE, 0), tmp_path / "mlp")
+    record = fit(student(teacher="mlp"), tmp_path / "cnn")
+    assert [parent["model"] for parent in record.parents] == ["mlp"]
+    assert record.parents[0]["validation_accuracy"] == teacher.validation_accuracy
+    assert len(record.parents[0]["sha256"]) == 64
+    assert TrainingRecord.read(tmp_path / "cnn").parents[0]["seed"] == 0
+    tables = list((tmp_path / "mlp").glob("soft-labels-*"))
+    assert len(tables) == 1
+    again = fit(student(tmp_path / "mlp"), tmp_path / "cnn")
+    assert list((tmp_path / "mlp").glob("soft-labels-*")) == tables
+    assert again.validation_loss == record.validation_loss
+
+
+def test_a_student_with_a_share_of_one_hears_no_labels(tmp_path: Path) -> None:
+    fit(Job(get_spec("mlp"), "quick", RECIPE, 0), tmp_path / "mlp")
+    right, pixels = data(), data().validation.pixels
+    wrong = replace(right, train=replace(right.train, labels=(right.train.labels + 1) % 10))
+    fit(student(teacher="mlp"), tmp_path / "cnn", right)
+    first = load_native(get_spec("cnn"), tmp_path / "cnn").probabilities(pixels)
+    fit(student(teacher="mlp"), tmp_path / "cnn", wrong)
+    second = load_native(get_spec("cnn"), tmp_path / "cnn").probabilities(pixels)
+    assert np.array_equal(first, second)
+    fit(Job(get_spec("cnn"), "quick", RECIPE, 0), tmp_path / "cnn", wrong)
+    untaught = load_native(get_spec("cnn"), tmp_path / "cnn").probabilities(pixels)
+    assert np.abs(first - untaught).max() > 0.01
+
+
+def test_a_missing_teacher_is_named_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"cnn is made from mlp.*run first: fmnist train mlp"):
+        in_order([student(teacher="mlp")], tmp_path)
+
+
+def test_a_teacher_of_another_preset_is_refused_unless_named(tmp_path: Path) -> None:
+    fit(Job(get_spec("mlp"), "best", RECIPE, 0), tmp_path / "mlp")
+    with pytest.raises(TrainingError, match="a run of preset best"):
+        in_order([student(teacher="mlp")], tmp_path)
+    assert in_order([student(tmp_path / "mlp")], tmp_path)
+
+
+def test_teachers_come_first(tmp_path: Path) -> None:
+    jobs = [student(teacher="mlp"), Job(get_spec("mlp"), "quick", RECIPE, 0)]
+    assert [job.spec.name for job in in_order(jobs, tmp_path)] == ["mlp", "cnn"]
+
+
+def test_only_networks_can_be_taught(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="knn is no network"):
+        Job.of(get_spec("knn"), "quick", 0, teachers=(tmp_path,))

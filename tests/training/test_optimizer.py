@@ -1,0 +1,50 @@
+"""Muon moves every direction of a filter bank alike, whatever its gradient's scale."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.training.optimizer import Muon, optimizers, orthogonalized
+
+
+@pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
+def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    result = orthogonalized(1e3 * matrix)
+    values = (left.T @ result @ right.T).diagonal()
+    assert values.min() > 0.5
+    assert values.max() < 1.5
+    assert torch.linalg.svdvals(result - left @ values.diag() @ right).max() < 0.05
+
+
+def test_a_step_is_as_long_whatever_the_gradient() -> None:
+    def moved(scale: float) -> torch.Tensor:
+        weight = nn.Parameter(torch.zeros(8, 4, 3, 3))
+        weight.grad = scale * torch.randn(8, 4, 3, 3, generator=torch.Generator().manual_seed(2))
+        Muon([weight], lr=0.01, weight_decay=0.0).step()
+        return weight.detach()
+
+    torch.testing.assert_close(moved(1), moved(1000), rtol=1e-3, atol=1e-6)
+    assert moved(1).abs().max() > 0
+
+
+def test_decay_shrinks_weights_and_spares_norms() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    recipe = TorchRecipe(epochs=1, learning_rate=0.1, weight_decay=0.5, muon=True)
+    adam, muon = optimizers(network, recipe)
+    assert [p.ndim for group in muon.param_groups for p in group["params"]] == [4]
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    before = [parameter.detach().clone() for parameter in network.parameters()]
+    for optimizer in (adam, muon):
+        optimizer.step()
+    for old, new in zip(before, network.parameters(), strict=True):
+        torch.testing.assert_close(new.detach(), old * (0.95 if old.ndim > 1 else 1))
+
+
+def test_without_muon_there_is_one_optimizer() -> None:
+    assert len(optimizers(nn.Conv2d(1, 2, 3), TorchRecipe(epochs=1))) == 1
