@@ -11,8 +11,10 @@ from fmnist_cli.models.registry import get_spec
 
 
 def build(model: str) -> PixelClassifier:
-    """The network called `model`, untrained, ready to predict."""
-    return PixelClassifier(get_spec(model).load().build()).eval()
+    """The network called `model`, untrained, ready to predict as its best preset does."""
+    module = get_spec(model).load()
+    average = module.RECIPES["best"].mirror_average
+    return PixelClassifier(module.build(), mirror_average=average).eval()
 
 
 def normalizations(network: nn.Module) -> dict[nn.Conv2d, nn.BatchNorm2d]:

@@ -115,8 +115,7 @@ class Classifier:
         rows: list[Row | None] = [None] * len(items)
         frames = self._buffer(len(items))
         good: list[tuple[int, str]] = []  # position among the items, preparation
-        # All are decoded before any is classified: each of the two throws what the other
-        # needs out of the cache.
+        # All are decoded before any is classified, since inference goes in batches.
         for position, item in enumerate(items):
             if type(item) is KnownItem:
                 rows[position] = item.row
@@ -139,8 +138,8 @@ class Classifier:
             ids, values = self._ranked(frames, len(good))
             for (position, prepared), best, most in zip(good, ids, values, strict=True):
                 path, class_id, confidence = items[position].path, best[0], most[0]
-                # Not Candidate(…) and Prediction(…): these three lines are a tenth of the
-                # time that small pictures take, and would be a fifth.
+                # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
+                # more than the rest of these lines, for every picture.
                 top = tuple([_new(Candidate, (names[i], p)) for i, p in zip(best, most)])  # noqa: B905
                 sure = (class_id, names[class_id]) if confidence >= threshold else (None, UNKNOWN)
                 rows[position] = _new(Prediction, (path, *sure, confidence, top, prepared))

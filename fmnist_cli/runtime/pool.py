@@ -25,7 +25,7 @@ Engine = Literal["processes", "threads"]
 FIRST = 16  # items in the first chunk: the first rows should not wait for a full one
 SMALLEST = 16  # of the chunks at the end
 LARGEST = 512
-CHUNK_SECONDS = 0.03  # a change of chunks costs cache; it should be rare
+CHUNK_SECONDS = 0.03  # handing over a chunk has its price; it should be rare
 CHUNK_BYTES = 8 * 1024 * 1024  # content that travels with the items of one chunk
 
 
