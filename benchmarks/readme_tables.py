@@ -124,6 +124,9 @@ def presets_table() -> str:
     document = _read(RESULTS / "presets.json")
     rows = []
     for preset, purpose in PRESETS.items():
+        if preset not in document:
+            rows.append([f"`{preset}`", purpose, "not measured", "–", "–"])
+            continue
         models = document[preset]["models"]
         rows.append(
             [

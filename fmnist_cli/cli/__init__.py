@@ -87,7 +87,10 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     asked = [word for word in sys.argv[1:2] if word in COMMANDS]
     try:
-        build_app(*asked)()
+        app = build_app(*asked)
+        if asked != ["classify"]:  # which knows itself when to begin
+            gc.enable()
+        app()
     except SystemExit as ending:
         if asked == ["classify"]:
             _leave(ending.code)
@@ -105,5 +108,7 @@ def main() -> None:
         sys.exit(EXIT_INTERRUPTED)
     finally:
         # Nothing is left to do but to end; looking through all modules for garbage once
-        # more takes longer than labelling a picture.
-        gc.freeze()
+        # more takes longer than labelling a picture. What PyTorch brings along would call
+        # this a leak, at length.
+        if "torch" not in sys.modules:
+            gc.freeze()

@@ -26,9 +26,10 @@ class TorchRecipe:
         mirror_average: whether the finished network judges the mirror image, too, and
             averages the logits; doubles the cost of inference. The learning curves are
             without it.
-        teacher: model whose run lies beside this one and is distilled; None for labels alone.
-        teacher_share: share of the loss that comes from the teacher, 0 to 1.
-        teacher_temperature: above 1 softens the teacher's probabilities.
+        teachers: networks whose runs lie beside this one; the mean of what they say is
+            distilled. None to learn from labels alone.
+        teacher_share: share of the loss that comes from the teachers, 0 to 1.
+        teacher_temperature: above 1 softens the teachers' probabilities.
         params: keyword arguments of the model's ``build``.
     """
 
@@ -45,7 +46,7 @@ class TorchRecipe:
     samples: int | None = None
     muon: bool = False
     mirror_average: bool = False
-    teacher: str | None = None
+    teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
     teacher_temperature: float = 1.0
     params: Mapping[str, float | int | str] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class TorchRecipe:
     @property
     def parents(self) -> tuple[str, ...]:
         """Models whose runs must be finished first."""
-        return () if self.teacher is None else (self.teacher,)
+        return self.teachers
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class StackRecipe:
     """
 
     members: tuple[str, ...]
-    regularization: float = 1e-3
+    regularization: float = 1e-2
     samples: None = None
 
     @property

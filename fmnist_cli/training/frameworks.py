@@ -72,12 +72,14 @@ class _Torch:
         network = order.job.spec.load().build(**recipe.params)
         soft = None
         if order.parents:
+            order.reporter.start(order.job.spec.name, None)
 
             def judge_of(teacher: Parent) -> distill.Judge:
                 model = self.load(get_spec(teacher.record.model), teacher.record, teacher.run_dir)
                 model.network.mirror_average = True  # a view and its mirror share soft labels
                 network = model.network.to(order.device).to(memory_format=torch.channels_last)
-                bfloat16 = torch_fit.has_bfloat16(order.device)
+                trained_so = teacher.record.precision == "bfloat16"
+                bfloat16 = trained_so and torch_fit.has_bfloat16(order.device)
                 return partial(torch_fit.predict_probabilities, network, bfloat16=bfloat16)
 
             soft = distill.soft_labels(

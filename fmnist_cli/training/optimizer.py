@@ -61,7 +61,7 @@ def optimizers(model: nn.Module, recipe: TorchRecipe) -> list[torch.optim.Optimi
     """What moves the model's weights; biases and norms are spared weight decay."""
     weights = [p for p in model.parameters() if p.ndim > 1]
     spared = [p for p in model.parameters() if p.ndim <= 1]
-    filters = [p for p in weights if p.ndim == 4] if recipe.muon else []
+    filters = [p for p in weights if p.ndim == 4 and p.shape[1] > 1] if recipe.muon else []
     chosen = {id(p) for p in filters}
     groups: list[dict[str, Any]] = [
         {

@@ -26,7 +26,10 @@ class Reporter(Protocol):
     """Receives the progress of one model's fit."""
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:
-        """A fit begins; `steps` in all, unknown if None; `done` by an earlier run."""
+        """A fit begins; `steps` in all, unknown if None; `done` by an earlier run.
+
+        Called again for the same model when it becomes known how many steps there are.
+        """
 
     def step(self, text: str) -> None:
         """One step is done; `text` holds the current metrics."""
@@ -81,9 +84,10 @@ class PlainReporter:
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:
         """Announce the model."""
-        self._count += 1
-        self._model, self._started = model, time.monotonic()
-        self._say("started" if not done else "resumed")
+        if model != self._model:
+            self._count += 1
+            self._model, self._started = model, time.monotonic()
+            self._say("started" if not done else "resumed")
 
     def step(self, text: str) -> None:
         """Steps are too many for a log."""
@@ -135,7 +139,7 @@ class RichReporter:
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:
         """Open the model's bar; without a step count it pulses."""
-        self._count += 1
+        self._count += model != self._model
         self._model, self._epoch = model, ""
         self._progress.reset(
             self._task,

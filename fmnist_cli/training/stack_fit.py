@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold
 
 from fmnist_cli.contract import Labels, Probabilities
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
@@ -84,8 +84,8 @@ def cross_validated(
 ) -> Probabilities:
     """What pools fitted on nine tenths of the images say of the remaining tenth."""
     result = np.empty(opinions.shape[1:], dtype=np.float32)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed)
-    for fitted, held in folds.split(labels, labels):
+    folds = KFold(min(_FOLDS, len(labels)), shuffle=True, random_state=seed)
+    for fitted, held in folds.split(labels):
         pool = fit_pool(opinions[:, fitted], labels[fitted], regularization)
         result[held] = pool.probabilities(opinions[:, held])
     return result

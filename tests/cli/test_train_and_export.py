@@ -37,6 +37,7 @@ def test_from_nothing_to_labels(data_dir: Path, run_fmnist: RunFmnist, tmp_path:
     assert trained.code == 0, trained.stderr
     for name in REGISTRY:
         assert f"{name}: validation accuracy" in trained.stderr
+    assert "leaked" not in trained.stderr
     done = run_fmnist("export", "--runs-dir", runs, "-o", exported, *data)
     assert done.code == 0, done.stderr
     assert {path.name for path in exported.iterdir()} == (

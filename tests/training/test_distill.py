@@ -50,9 +50,14 @@ def test_a_table_of_longer_reach_serves_shorter_ones() -> None:
     assert torch.equal(long[:, 1:4, 1:4], short)
 
 
-def student(*teachers: Path, teacher: str | None = None) -> Job:
+def student(*teachers: Path, teacher: str = "") -> Job:
     changed = TorchRecipe(
-        epochs=2, batch_size=50, ema_decay=0.5, translate=1, teacher=teacher, teacher_share=1.0
+        epochs=2,
+        batch_size=50,
+        ema_decay=0.5,
+        translate=1,
+        teachers=(teacher,) if teacher else (),
+        teacher_share=1.0,
     )
     return Job(get_spec("cnn"), "quick", changed, 0, teachers)
 
