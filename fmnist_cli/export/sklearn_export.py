@@ -45,10 +45,39 @@ def _normalized(graph: GraphBuilder, weights: str) -> str:
     return graph.add("Div", weights, total)
 
 
+_BLOCK = 256  # known points whose least distance is looked at first
+_FAR = 3e38  # of points that only fill the last block
+
+
+def _least(graph: GraphBuilder, values: str, count: int) -> tuple[str, str]:
+    """The `count` least values of each row and where they are, both [N, count].
+
+    The width of the rows is a multiple of `_BLOCK`. The least values lie in the `count` blocks
+    that have the least minima, so only these are searched: minima are found many at a time,
+    while TopK goes through a row one by one.
+    """
+    k = graph.constant([count], np.int64)
+    last = graph.constant([2], np.int64)
+    blocks = graph.add("Reshape", values, graph.constant([0, -1, _BLOCK], np.int64))
+    minima = graph.add("ReduceMin", blocks, last, keepdims=0)  # [N, blocks]
+    _, chosen = graph.add_many("TopK", minima, k, outputs=2, axis=1, largest=0)  # [N, count]
+    where = graph.add("Unsqueeze", chosen, last)
+    found = graph.add("GatherND", blocks, where, batch_dims=1)  # [N, count, block]
+    flat = graph.add("Reshape", found, graph.constant([0, count * _BLOCK], np.int64))
+    least, place = graph.add_many("TopK", flat, k, outputs=2, axis=1, largest=0)
+    width = graph.constant(_BLOCK, np.int64)
+    block = graph.add("GatherElements", chosen, graph.add("Div", place, width), axis=1)
+    inside = graph.add("Mod", place, width)
+    return least, graph.add("Add", graph.add("Mul", block, width), inside)
+
+
 def _neighbors(graph: GraphBuilder, step: KNeighborsClassifier, features: str) -> str:
     """Squared distances by one product, the k least of them, votes by inverse distance."""
-    known = step._fit_X.astype(np.float64)
-    norms = graph.constant((known**2).sum(axis=1), "f4", "norms")
+    points = step._fit_X.astype(np.float64)
+    spare = max(-len(points) % _BLOCK, step.n_neighbors * _BLOCK - len(points))
+    known = np.pad(points, ((0, spare), (0, 0)))
+    squares = np.pad((points**2).sum(axis=1), (0, spare), constant_values=_FAR)
+    norms = graph.constant(squares, "f4", "norms")
     if isinstance(step, HalfNeighbors):  # twice a float16 is one, too
         halves = graph.constant(-2 * known.T, "f2", "known")
         factors = graph.add("Cast", halves, to=TensorProto.FLOAT)
@@ -56,12 +85,11 @@ def _neighbors(graph: GraphBuilder, step: KNeighborsClassifier, features: str) -
         factors = graph.constant(-2 * known.T, "f4", "known")
     # |x|² is the same for every neighbour of x: added after the choice, to k values only.
     partial = graph.add("Gemm", features, factors, norms)
-    k = graph.constant([step.n_neighbors], np.int64)
-    nearest, index = graph.add_many("TopK", partial, k, outputs=2, axis=1, largest=0)
+    nearest, index = _least(graph, partial, step.n_neighbors)
     squared = graph.add("Add", nearest, _squared_norm(graph, features))
     distance = graph.add("Sqrt", graph.add("Max", squared, graph.constant(1e-12, "f4")))
     weight = graph.add("Reciprocal", distance)
-    labels = graph.add("Gather", graph.constant(step._y, np.int64, "labels"), index)
+    labels = graph.add("Gather", graph.constant(np.pad(step._y, (0, spare)), np.int64), index)
     depth = graph.constant(len(step.classes_), np.int64)
     votes = graph.add("OneHot", labels, depth, graph.constant([0, 1], "f4"))  # [N, k, classes]
     column = graph.add("Unsqueeze", weight, graph.constant([1], np.int64))  # [N, 1, k]

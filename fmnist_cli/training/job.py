@@ -146,7 +146,7 @@ class Job:
             "model": self.spec.name,
             "preset": self.preset,
             "seed": self.seed,
-            "recipe": asdict(self.recipe),
+            "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "data_checksum": data.checksum,
             "split_seed": data.split_seed,
             "parents": tuple(parent.identity() for parent in parents),

@@ -75,6 +75,7 @@ class PlainReporter:
 
     def __init__(self, models: int) -> None:
         self._models, self._count = models, 0
+        self._running = False
         self._model = ""
         self._started = 0.0
 
@@ -84,8 +85,9 @@ class PlainReporter:
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:
         """Announce the model."""
-        if model != self._model:
+        if not self._running:
             self._count += 1
+            self._running = True
             self._model, self._started = model, time.monotonic()
             self._say("started" if not done else "resumed")
 
@@ -103,6 +105,7 @@ class PlainReporter:
 
     def finish(self, text: str) -> None:
         """The outcome and the time it took."""
+        self._running = False
         self._say(f"{text} in {time.monotonic() - self._started:.1f} s")
 
 
@@ -122,6 +125,7 @@ class RichReporter:
             console=console,
         )
         self._task = self._progress.add_task("", text="", visible=False)
+        self._running = False
         self._model = ""
         self._epoch = ""
 
@@ -139,7 +143,8 @@ class RichReporter:
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:
         """Open the model's bar; without a step count it pulses."""
-        self._count += model != self._model
+        self._count += not self._running
+        self._running = True
         self._model, self._epoch = model, ""
         self._progress.reset(
             self._task,
@@ -164,6 +169,7 @@ class RichReporter:
 
     def finish(self, text: str) -> None:
         """Leave one line behind and hide the bar."""
+        self._running = False
         elapsed = self._progress.tasks[0].elapsed or 0.0
         self._progress.update(self._task, visible=False, refresh=True)
         self._console.print(f"{self._model:<13} {text} in {elapsed:.1f} s", highlight=False)

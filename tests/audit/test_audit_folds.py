@@ -127,7 +127,7 @@ def test_a_folder_of_other_folds_is_not_resumed(tmp_path: Path) -> None:
 
 def test_a_pupil_gets_a_teacher_of_its_own_fold(tmp_path: Path) -> None:
     job = network_job()
-    pupil = replace(job, recipe=replace(job.recipe, teacher="resnet"))  # type: ignore[arg-type]
+    pupil = replace(job, recipe=replace(job.recipe, teachers=("resnet",)))  # type: ignore[arg-type]
     assert [made.spec.name for made in with_parents(pupil)] == ["resnet", "cnn"]
     assert [made.preset for made in with_parents(pupil)] == ["quick", "quick"]
     start_anew(pupil, make_folds(DATA, 2, 0, tmp_path), DATA)

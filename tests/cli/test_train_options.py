@@ -80,7 +80,7 @@ def test_a_model_made_from_others_names_what_is_missing(
     data_dir: Path, run_fmnist: RunFmnist, tmp_path: Path
 ) -> None:
     options = ("--runs-dir", tmp_path, "--data-dir", data_dir)
-    done = run_fmnist("train", "cnn", "--preset", "best", *options)
+    done = run_fmnist("train", "hybrid", "--preset", "best", *options)
     assert done.code == 1
     assert "run first: fmnist train resnet --preset best" in done.stderr
-    assert not (tmp_path / "cnn").exists()
+    assert not (tmp_path / "hybrid").exists()

@@ -33,10 +33,12 @@ def test_a_step_is_as_long_whatever_the_gradient() -> None:
 
 
 def test_decay_shrinks_weights_and_spares_norms() -> None:
-    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    mixing, depthwise = nn.Conv2d(2, 4, 3, bias=False), nn.Conv2d(4, 4, 3, groups=4, bias=False)
+    network = nn.Sequential(mixing, nn.BatchNorm2d(4), depthwise, nn.Flatten(), nn.Linear(4, 2))
     recipe = TorchRecipe(epochs=1, learning_rate=0.1, weight_decay=0.5, muon=True)
     adam, muon = optimizers(network, recipe)
-    assert [p.ndim for group in muon.param_groups for p in group["params"]] == [4]
+    # A filter that sees one channel has no directions to make equal.
+    assert [p is mixing.weight for g in muon.param_groups for p in g["params"]] == [True]
     for parameter in network.parameters():
         parameter.grad = torch.zeros_like(parameter)
     before = [parameter.detach().clone() for parameter in network.parameters()]
