@@ -5,15 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
-from importlib.resources import files
 
 from fmnist_cli.audit.findings import Copy, Findings, Group, Issue
 from fmnist_cli.audit.source import AuditData
 from fmnist_cli.contract import CLASS_NAMES, Pixels
-from fmnist_cli.runtime.sinks.gallery.page import text
+from fmnist_cli.runtime.sinks.gallery.page import allowed, asset, text
 
-_GALLERY = "fmnist_cli.runtime.sinks.gallery"
 _PAIRS_LISTED = 12
 
 
@@ -27,14 +24,14 @@ def page(findings: Findings, data: AuditData, judge: str, top: int) -> Iterator[
         top: how many issues, and how many groups of duplicates, are shown.
     """
     # Its looks are those of the contact sheet of `fmnist classify`.
-    style = _asset(_GALLERY, "page.css") + _asset(__package__, "page.css")
-    script = _asset(__package__, "page.js")
+    style = asset("page.css") + asset("page.css", __package__)
+    script = asset("page.js", __package__)
     yield f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-style-src {_allowed(style)}; script-src {_allowed(script)}; base-uri 'none'; form-action 'none'">
+style-src {allowed(style)}; script-src {allowed(script)}; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Labels and duplicates of the data set</title>
 <style>{style}</style>
@@ -52,15 +49,6 @@ style-src {_allowed(style)}; script-src {_allowed(script)}; base-uri 'none'; for
     yield from _issues(findings.issues, findings.issues[:top], pixels)
     yield from _duplicates(findings.groups, findings.groups[:top], pixels)
     yield f"</main>\n<script>{script}</script>\n</body>\n</html>\n"
-
-
-def _asset(package: str, name: str) -> str:
-    return files(package).joinpath(name).read_text(encoding="utf-8")
-
-
-def _allowed(source: str) -> str:
-    """The entry of a content security policy that allows just this text."""
-    return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"
 
 
 def _overview(findings: Findings) -> Iterator[str]:

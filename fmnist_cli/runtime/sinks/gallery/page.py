@@ -18,25 +18,26 @@ def text(value: str) -> str:
     return escape(printable(value), quote=True)
 
 
-def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+def asset(name: str, package: str = __package__) -> str:
+    """A text file that lies beside a module of `package`."""
+    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
-def _allowed(source: str) -> str:
+def allowed(source: str) -> str:
     """The entry of a content security policy that allows just this text."""
     return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"
 
 
 def page(report: Report) -> Iterator[str]:
     """The whole page; it needs nothing but itself."""
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     ids = {label: f"label-{number}" for number, label in enumerate(report.sections)}
     yield f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-style-src {_allowed(style)}; script-src {_allowed(script)}; base-uri 'none'; form-action 'none'">
+style-src {allowed(style)}; script-src {allowed(script)}; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{report.total:,} pictures labelled by {text(report.title)}</title>
 <style>{style}</style>
