@@ -20,7 +20,7 @@ from fmnist_cli.training.checkpoint import load_tensors, save_tensors
 from fmnist_cli.training.parents import Parent
 from fmnist_cli.training.progress import Reporter
 
-MAX_REACH = 4  # longest shift of any recipe
+MAX_REACH = 4  # of the tables that are looked for
 
 Judge = Callable[[Pixels], Probabilities]
 
@@ -64,7 +64,7 @@ def soft_labels(
     checksum = hashlib.sha256(pixels.tobytes()).hexdigest()
     tables = []
     for teacher in teachers:
-        made = {r: _path(teacher, checksum, r) for r in range(reach, MAX_REACH + 1)}
+        made = {r: _path(teacher, checksum, r) for r in range(reach, max(reach, MAX_REACH) + 1)}
         kept = next((r for r, path in made.items() if path.exists()), None)
         if kept is None:
             kept = reach

@@ -19,7 +19,7 @@ from fmnist_cli.data.dataset import (
 from fmnist_cli.data.exclude import without
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.recipes import Recipe, TorchRecipe
-from fmnist_cli.models.registry import ModelSpec
+from fmnist_cli.models.registry import ModelSpec, get_spec
 from fmnist_cli.training.parents import Parent
 from fmnist_cli.training.record import RECORD_FILE
 
@@ -121,16 +121,24 @@ class Job:
         """The finished runs that a run in `run_dir` is made from.
 
         Raises:
-            TrainingError: one is not there, or was trained under another preset.
+            TrainingError: one is not there, was trained under another preset, or is to teach and
+                is no network.
         """
         result = []
         for folder in self.parent_dirs(run_dir):
             if not (folder / RECORD_FILE).exists():
+                if self.teachers:
+                    raise TrainingError(f"--teacher {folder}: there is no finished run")
                 raise self._lacks(folder, "there is no finished run")
             parent = Parent.of(folder)
             # A teacher named by the user is what the user wants.
             if not self.teachers and parent.record.preset != self.preset:
                 raise self._lacks(folder, f"there is a run of preset {parent.record.preset}")
+            taught = isinstance(self.recipe, TorchRecipe)
+            if taught and get_spec(parent.record.model).framework != "torch":
+                raise TrainingError(
+                    f"{folder} holds a run of {parent.record.model}; only networks can teach"
+                )
             result.append(parent)
         return result
 

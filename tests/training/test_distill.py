@@ -12,7 +12,7 @@ from synthetic import data, images
 
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.errors import TrainingError, UsageError
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training.augment import draw_view, see
 from fmnist_cli.training.distill import judge_views
@@ -111,6 +111,14 @@ def test_a_teacher_of_another_preset_is_refused_unless_named(tmp_path: Path) -> 
     with pytest.raises(TrainingError, match="a run of preset best"):
         in_order([student(teacher="mlp")], tmp_path)
     assert in_order([student(tmp_path / "mlp")], tmp_path)
+
+
+def test_what_cannot_teach_is_named_before_any_work(tmp_path: Path) -> None:
+    fit(Job(get_spec("logreg"), "quick", SklearnRecipe({"max_iter": 5}), 0), tmp_path / "logreg")
+    with pytest.raises(TrainingError, match=r"a run of logreg; only networks can teach"):
+        in_order([student(tmp_path / "logreg")], tmp_path)
+    with pytest.raises(TrainingError, match=r"--teacher .*nothing: there is no finished run"):
+        in_order([student(tmp_path / "nothing")], tmp_path)
 
 
 def test_teachers_come_first(tmp_path: Path) -> None:
