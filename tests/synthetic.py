@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.files import FILES
+from fmnist_cli.data.idx import write_idx
 from fmnist_cli.training.job import TrainingData
 
 
@@ -17,6 +21,15 @@ def images(count: int, seed: int = 0) -> LabelledImages:
         top, left = 4 + 11 * (label // 5), 1 + 5 * (label % 5)
         pixels[index, top : top + 9, left : left + 5] += 150
     return LabelledImages(pixels.astype(np.uint8), labels.astype(np.int64))
+
+
+def write_files(folder: Path, train: int, test: int) -> Path:
+    """The four files of the data set in `folder`, with so many of `images`."""
+    parts = (images(train, 1), images(test, 2))
+    for pixels, labels, part in zip(FILES[::2], FILES[1::2], parts, strict=True):
+        write_idx(folder / pixels.name, part.pixels)
+        write_idx(folder / labels.name, part.labels.astype(np.uint8))
+    return folder
 
 
 def data(train: int = 200, validation: int = 100) -> TrainingData:

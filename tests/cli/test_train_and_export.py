@@ -11,23 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from process import RunFmnist, command, environment
-from synthetic import images
+from synthetic import images, write_files
 
-from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
 from fmnist_cli.models.registry import REGISTRY
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The four files, 600 + 100 synthetic images."""
-    folder = tmp_path_factory.mktemp("data")
-    for (pixels, labels), part in zip(
-        ((FILES[0], FILES[1]), (FILES[2], FILES[3])), (images(600, 1), images(100, 2)), strict=True
-    ):
-        write_idx(folder / pixels.name, part.pixels)
-        write_idx(folder / labels.name, part.labels.astype(np.uint8))
-    return folder
+    return write_files(tmp_path_factory.mktemp("data"), 600, 100)
 
 
 def test_from_nothing_to_labels(data_dir: Path, run_fmnist: RunFmnist, tmp_path: Path) -> None:

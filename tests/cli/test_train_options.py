@@ -5,24 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from process import RunFmnist
-from synthetic import images
-
-from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
+from synthetic import write_files
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    for (pixels, labels), part in zip(
-        ((FILES[0], FILES[1]), (FILES[2], FILES[3])), (images(300, 1), images(50, 2)), strict=True
-    ):
-        write_idx(folder / pixels.name, part.pixels)
-        write_idx(folder / labels.name, part.labels.astype(np.uint8))
-    return folder
+    return write_files(tmp_path_factory.mktemp("data"), 300, 50)
 
 
 def record(runs: Path, model: str) -> dict[str, object]:
