@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
-from torch import nn
-
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import get_spec
 
@@ -15,13 +11,3 @@ def build(model: str) -> PixelClassifier:
     module = get_spec(model).load()
     average = module.RECIPES["best"].mirror_average
     return PixelClassifier(module.build(), mirror_average=average).eval()
-
-
-def normalizations(network: nn.Module) -> dict[nn.Conv2d, nn.BatchNorm2d]:
-    """The normalisation behind each convolution."""
-    return {
-        layer: following
-        for parent in network.modules()
-        for layer, following in pairwise(parent.children())
-        if isinstance(layer, nn.Conv2d) and isinstance(following, nn.BatchNorm2d)
-    }

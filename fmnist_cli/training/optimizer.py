@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from fmnist_cli.models.recipes import TorchRecipe
 
@@ -74,3 +75,21 @@ def optimizers(model: nn.Module, recipe: TorchRecipe) -> list[torch.optim.Optimi
     if filters:
         result.append(Muon(filters, recipe.learning_rate, recipe.weight_decay))
     return result
+
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Exponential moving average that forgets its start, as TensorFlow's does by `num_updates`.
+
+    Variances of normalisations start at one. Where the true ones are small, as behind depthwise
+    convolutions, a constant decay would need tens of thousands of steps to leave that behind.
+    """
+
+    def average(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
+        count = float(updates)
+        now = min(decay, (1 + count) / (10 + count))
+        get_ema_multi_avg_fn(now)(averaged, current, updates)  # type: ignore[no-untyped-call]
+
+    return average

@@ -13,7 +13,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
@@ -23,7 +23,7 @@ from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.training.augment import draw_view, erase, see
 from fmnist_cli.training.checkpoint import LAST_FILE, load_state, save_tensors
 from fmnist_cli.training.job import TrainingData, check_same_run
-from fmnist_cli.training.optimizer import optimizers
+from fmnist_cli.training.optimizer import moving_average, optimizers
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 
@@ -83,7 +83,7 @@ class _Run:
         self.model = PixelClassifier(network, float(scaled.mean()), float(scaled.std()))
         # Faster than channels first on the two cores this was tried on.
         self.model.to(device).to(memory_format=torch.channels_last)
-        averaging = get_ema_multi_avg_fn(recipe.ema_decay)  # type: ignore[no-untyped-call]
+        averaging = moving_average(recipe.ema_decay)
         self.averaged = AveragedModel(self.model, multi_avg_fn=averaging, use_buffers=True)
         self.optimizers = optimizers(self.model, recipe)
         self.best = self._weights()

@@ -8,32 +8,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 import torch
 from harness import weights
 from harness.labels import agreement, labels_of
 from harness.rounds import run
-from peers.network import build
 
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import open_model, shipped_dir
+from fmnist_cli.runtime.store import shipped_dir
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
-
-
-@pytest.mark.parametrize("model", ["cnn", "resnet"])
-def test_the_network_in_pytorch_predicts_as_the_exported_graph(model: str) -> None:
-    file = open_model(model)
-    classifier = weights.classifier_of(onnx.load_from_string(file.content).graph, model)
-    assert weights.largest_difference(classifier, Session(file), PIXELS) < 1e-5
-
-
-def test_other_weights_are_refused(tmp_path: Path) -> None:
-    file = open_model("cnn")
-    assert weights.largest_difference(build("cnn"), Session(file), PIXELS) > weights.ATOL
-    with pytest.raises((SystemExit, ValueError)):
-        weights.classifier_of(onnx.load_from_string(file.content).graph, "resnet")
 
 
 @pytest.fixture
@@ -46,26 +29,31 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_all_scripts_give_the_same_labels(folder: Path, tmp_path: Path) -> None:
-    weights.write_weights("cnn", PIXELS, tmp_path / "cnn.pt")
-    python, graph = [sys.executable, "-m"], (shipped_dir() / "cnn.onnx").resolve()
+@pytest.mark.parametrize("model", ["cnn", "resnet"])  # the latter averages over mirror images
+def test_all_scripts_give_the_same_labels(model: str, folder: Path, tmp_path: Path) -> None:
+    assert weights.write_weights(model, PIXELS, tmp_path / "network.pt") < 1e-5
+    python, graph = [sys.executable, "-m"], (shipped_dir() / f"{model}.onnx").resolve()
     outputs = {name: tmp_path / f"{name}.jsonl" for name in ("torch", "pillow", "ours")}
-    network = [tmp_path / "cnn.pt", "cnn"]
+    network = [tmp_path / "network.pt", model]
     commands: list[list[str | Path]] = [
         [*python, "peers.torch_loader", folder, *network, outputs["torch"], "--workers", "0"],
         [*python, "peers.pillow_onnx", folder, graph, outputs["pillow"]],
-        [*python, "peers.roofline", folder, "cnn", "frame"],
+        [*python, "peers.roofline", folder, model, "frame"],
     ]
     reports = [run(command).report for command in commands]
     assert [report["images"] for report in reports] == [len(PIXELS)] * 3
-    options = ["-m", "cnn", "--prepare", "frame", "-q"]
+    options = ["-m", model, "--prepare", "frame", "-q"]
     assert run([*python, "peers.ours", folder, outputs["ours"], *options]).report["seconds"] > 0
     ours = labels_of(outputs["ours"])
     assert len(ours) == len(PIXELS)
     assert agreement(ours, labels_of(outputs["torch"])) == 1
     assert agreement(ours, labels_of(outputs["pillow"])) == 1
-    for line in outputs["torch"].read_text().splitlines():
-        assert 0 < json.loads(line)["confidence"] <= 1
+    rows = [
+        sorted((row["path"], row["confidence"]) for row in map(json.loads, text.splitlines()))
+        for text in (outputs["torch"].read_text(), outputs["ours"].read_text())
+    ]
+    for theirs, own in zip(*rows, strict=True):
+        assert theirs == (own[0], pytest.approx(own[1], abs=1e-4))
 
 
 def test_the_peer_reads_weights_without_pickle(tmp_path: Path) -> None:

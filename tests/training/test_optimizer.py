@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.training.optimizer import Muon, optimizers, orthogonalized
+from fmnist_cli.training.optimizer import Muon, moving_average, optimizers, orthogonalized
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])
@@ -50,3 +50,22 @@ def test_decay_shrinks_weights_and_spares_norms() -> None:
 
 def test_without_muon_there_is_one_optimizer() -> None:
     assert len(optimizers(nn.Conv2d(1, 2, 3), TorchRecipe(epochs=1))) == 1
+
+
+def test_the_moving_average_follows_its_formula_and_forgets_its_start() -> None:
+    decay, values = 0.99, [1.0, 4.0, 2.0, 8.0, *([3.0] * 40)]
+    averaged = [torch.tensor([1000.0])]
+    average, expected = moving_average(decay), 1000.0
+    for count, value in enumerate(values, start=1):
+        average(averaged, [torch.tensor([value])], torch.tensor(count))
+        now = min(decay, (1 + count) / (10 + count))
+        expected = now * expected + (1 - now) * value
+        assert averaged[0].item() == pytest.approx(expected, rel=1e-4)
+    # A constant decay would still hold 0.99 ** 44 = 64 % of it.
+    assert averaged[0].item() < 5
+
+
+def test_the_moving_average_comes_to_its_decay() -> None:
+    averaged = [torch.tensor([1.0])]
+    moving_average(0.9)(averaged, [torch.tensor([0.0])], torch.tensor(100_000))
+    assert averaged[0].item() == pytest.approx(0.9)

@@ -1,0 +1,155 @@
+"""Exported graph → PyTorch network: what needs gradients works from the shipped files alone.
+
+A clone has the exported graphs but no run folders. Grad-CAM, a student's teacher and the PyTorch
+side of a comparison read a network's weights back from its graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+
+from fmnist_cli.contract import SIDE
+from fmnist_cli.errors import ModelError
+from fmnist_cli.manifest import MANIFEST_FILE, Manifest
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.registry import REGISTRY, ModelSpec
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import ModelFile
+
+ATOL = 1e-4  # in a probability; adding up in another order makes about 1e-6
+
+_PRODUCTS = {nn.Conv2d: "Conv", nn.Linear: "Gemm"}
+_NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+def restore(file: ModelFile) -> PixelClassifier:
+    """The PyTorch network of an exported model, ready to predict.
+
+    The recipe comes from the manifest beside the file, or else from the preset in the graph's
+    card. Each normalisation that was folded into the product before it stays there and becomes an
+    addition, so the function and the shapes are those of the trained network.
+
+    Raises:
+        ModelError: the graph is not of a PyTorch network of the registry, or another one.
+    """
+    session = Session(file)
+    card = session.card
+    spec = REGISTRY.get(card.name)
+    if spec is None or spec.framework != "torch":
+        raise ModelError(f"{file.path} was not exported from a PyTorch network of this program")
+    recipe = _recipe(file, spec, card.preset)
+    network = spec.load().build(len(card.class_names), **recipe.get("params", {}))
+    classifier = PixelClassifier(network, mirror_average=recipe.get("mirror_average", False))
+    try:
+        _fill(classifier.eval(), onnx.load_from_string(file.content).graph)
+    except (ValueError, LookupError) as error:
+        raise ModelError(
+            f"{file.path} does not hold the weights of {spec.name}'s network: {error};"
+            f" export it again: fmnist export {spec.name}"
+        ) from error
+    _check(classifier, session, file)
+    return classifier
+
+
+def _recipe(file: ModelFile, spec: ModelSpec, preset: str) -> Mapping[str, Any]:
+    """The hyperparameters of the run behind an exported file."""
+    if file.entry is not None:
+        return dict(file.entry.training["recipe"])
+    if (file.path.parent / MANIFEST_FILE).exists():
+        for entry in Manifest.read(file.path.parent).models.values():
+            if entry.sha256 == file.sha256:
+                return dict(entry.training["recipe"])
+    return asdict(spec.load().RECIPES[preset])
+
+
+def _calls(classifier: PixelClassifier) -> list[tuple[nn.Module, nn.Module | None]]:
+    """Convolutions and linear layers in the order of their calls, with the norm behind each."""
+    called: list[nn.Module] = []
+    hooks = [
+        layer.register_forward_hook(lambda layer, _inputs, _output: called.append(layer))
+        for layer in classifier.network.modules()
+        if not list(layer.children())
+    ]
+    with torch.inference_mode():
+        classifier.logits(torch.zeros(2, SIDE, SIDE, dtype=torch.uint8))
+    for hook in hooks:
+        hook.remove()
+    following = [*called[1:], None]
+    return [
+        (layer, behind if isinstance(behind, _NORMALIZATIONS) else None)
+        for layer, behind in zip(called, following, strict=True)
+        if type(layer) in _PRODUCTS
+    ]
+
+
+@torch.no_grad()
+def _fill(classifier: PixelClassifier, graph: onnx.GraphProto) -> None:
+    constants = {
+        tensor.name: torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
+        for tensor in graph.initializer
+    }
+
+    def operands(operation: str) -> list[list[Tensor]]:
+        nodes = [node for node in graph.node if node.op_type == operation]
+        read = [[constants[i] for i in node.input[1:] if i in constants] for node in nodes]
+        return [found for found in read if found]
+
+    _set(classifier.mean, operands("Sub")[0][0])
+    divisions = operands("Div")  # by 255, by the deviation, …, by the temperature
+    _set(classifier.std, divisions[1][0])
+    _set(classifier.temperature, divisions[-1][0])
+    calls = _calls(classifier)
+    for kind, operation in _PRODUCTS.items():
+        layers = [(layer, behind) for layer, behind in calls if isinstance(layer, kind)]
+        found = operands(operation)
+        if len(found) < len(layers):
+            raise ValueError(f"{len(found)} {operation} nodes for {len(layers)} layers")
+        # Fixed features in front of a network are convolutions, too.
+        for (layer, behind), values in zip(layers, found[len(found) - len(layers) :], strict=True):
+            _set_layer(layer, behind, *values)
+
+
+def _set_layer(
+    layer: nn.Module, behind: nn.Module | None, weight: Tensor, bias: Tensor | None = None
+) -> None:
+    assert isinstance(layer, nn.Conv2d | nn.Linear)  # noqa: S101
+    _set(layer.weight, weight)
+    if behind is None:
+        if (layer.bias is None) != (bias is None):
+            raise ValueError("a bias is missing or left over")
+        if layer.bias is not None and bias is not None:
+            _set(layer.bias, bias)
+        return
+    assert isinstance(behind, _NORMALIZATIONS)  # noqa: S101
+    assert behind.running_var is not None  # noqa: S101
+    if bias is None:
+        raise ValueError("a normalisation was not folded into the product before it")
+    behind.running_var.fill_(1 - behind.eps)
+    behind.weight.fill_(1)
+    _set(behind.bias, bias)
+
+
+def _set(target: Tensor, value: Tensor) -> None:
+    if target.shape != value.shape:
+        raise ValueError(f"the graph has shape {[*value.shape]}, the network {[*target.shape]}")
+    target.copy_(value)
+
+
+def _check(classifier: PixelClassifier, session: Session, file: ModelFile) -> None:
+    """Both must say the same of noise, whose probabilities every weight has a part in."""
+    noise = np.random.default_rng(0).integers(0, 256, (16, SIDE, SIDE), np.uint8)
+    with torch.inference_mode():
+        ours = classifier(torch.from_numpy(noise)).numpy()
+    difference = float(np.abs(ours - session.probabilities(noise)).max())
+    if not difference <= ATOL:
+        raise ModelError(
+            f"{file.path}: its graph and the network {session.card.name} differ by {difference:.1e}"
+        )

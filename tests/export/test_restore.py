@@ -1,0 +1,81 @@
+"""A network read back from its graph computes what the graph computes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tinymodel import tiny_onnx
+
+from fmnist_cli.errors import ModelError
+from fmnist_cli.export.graph import serialize
+from fmnist_cli.export.restore import restore
+from fmnist_cli.export.torch_export import convert_torch
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.registry import REGISTRY
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import ModelFile, open_model, shipped_dir
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
+NETWORKS = [name for name, spec in REGISTRY.items() if spec.framework == "torch"]
+
+
+def largest_difference(classifier: PixelClassifier, file: ModelFile) -> float:
+    with torch.inference_mode():
+        ours = classifier(torch.from_numpy(PIXELS)).numpy()
+    return float(np.abs(ours - Session(file)(PIXELS)).max())
+
+
+@pytest.mark.parametrize("model", NETWORKS)
+@pytest.mark.parametrize("by_path", [False, True])
+def test_shipped_networks_come_back(model: str, by_path: bool) -> None:
+    path = shipped_dir() / f"{model}.onnx"
+    file = open_model(str(path) if by_path else model)
+    assert largest_difference(restore(file), file) < 1e-5
+
+
+def test_what_came_back_exports_to_a_graph_that_says_the_same() -> None:
+    file = open_model("cnn")
+    content = serialize(convert_torch(restore(file)), Session(file).card)
+    again = ModelFile.of("cnn", Path("cnn.onnx"), content)
+    np.testing.assert_allclose(Session(again)(PIXELS), Session(file)(PIXELS), atol=1e-6)
+
+
+def test_gradients_reach_the_first_layer() -> None:
+    classifier = restore(open_model("cnn"))
+    images = classifier.normalize(torch.from_numpy(PIXELS)).requires_grad_()
+    classifier.network(images).sum().backward()
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("model", ["svm", "hybrid"])
+def test_other_kinds_of_models_are_refused(model: str) -> None:
+    with pytest.raises(ModelError, match="not exported from a PyTorch network"):
+        restore(open_model(model))
+
+
+def test_a_graph_with_the_card_of_a_network_is_refused_for_what_it_is() -> None:
+    content, _ = tiny_onnx("cnn")
+    with pytest.raises(ModelError, match=r"does not hold the weights.*fmnist export cnn"):
+        restore(ModelFile.of("cnn", Path("somewhere/cnn.onnx"), content))
+
+
+def test_a_network_of_another_shape_is_refused() -> None:
+    file = open_model("resnet")
+    entry = file.entry
+    assert entry is not None
+    training = {**entry.training, "recipe": {"params": {"width": 8}, "mirror_average": True}}
+    with pytest.raises(ModelError, match="shape"):
+        restore(file._replace(entry=entry._replace(training=training)))
+
+
+def test_a_network_that_computes_something_else_is_refused() -> None:
+    file = open_model("resnet")
+    entry = file.entry
+    assert entry is not None
+    training = {**entry.training, "recipe": {"params": {}, "mirror_average": False}}
+    with pytest.raises(ModelError, match="differ by"):
+        restore(file._replace(entry=entry._replace(training=training)))
