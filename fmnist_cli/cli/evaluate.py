@@ -13,6 +13,7 @@ from fmnist_cli.cli.options import DataDir, JsonFile, Models, ModelsDir
 from fmnist_cli.errors import ModelError
 
 if TYPE_CHECKING:
+    from fmnist_cli.contract import Probabilities
     from fmnist_cli.evaluate.metrics import Evaluation
 
 
@@ -43,6 +44,24 @@ def confusion_text(evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
+def predictions_json(probabilities: Probabilities) -> dict[str, str]:
+    """What was predicted image by image, in the order of the split, small enough to commit.
+
+    ``class_id`` is base64 of uint8 [N]; ``confidence``, the probability of that class, is base64 of
+    little-endian uint16 [N], 65535 standing for 1.
+    """
+    from base64 import b64encode
+
+    import numpy as np
+
+    chosen = probabilities.argmax(axis=1).astype(np.uint8)
+    confidence = np.rint(probabilities.max(axis=1) * 65535).astype("<u2")
+    return {
+        "class_id": b64encode(chosen.tobytes()).decode(),
+        "confidence": b64encode(confidence.tobytes()).decode(),
+    }
+
+
 def evaluate(
     model: Models = None,
     split: Annotated[EvaluatedSplit, typer.Option(help="Labelled images to measure on.")] = "test",
@@ -67,7 +86,7 @@ def evaluate(
     names = model or list(Manifest.read(find_models_dir(models_dir)).models)
     images = load_split(split, data_dir)
     results: dict[str, object] = {}
-    summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8}"]
+    summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
     for name in names:
         file = open_model(name, models_dir)
         session = Session(file, threads=available_cores())
@@ -76,17 +95,23 @@ def evaluate(
                 f"{file.path} knows other classes than Fashion-MNIST, so its accuracy on these"
                 " images means nothing"
             )
-        evaluation = measure(
-            session.probabilities(images.pixels), images.labels, session.card.class_names
-        )
-        results[name] = {"sha256": file.sha256, **asdict(evaluation)}
+        probabilities = session.probabilities(images.pixels)
+        evaluation = measure(probabilities, images.labels, session.card.class_names)
+        results[name] = {
+            "sha256": file.sha256,
+            **asdict(evaluation),
+            "predictions": predictions_json(probabilities),
+        }
         summary.append(
             f"{name:<14} {evaluation.accuracy:>8.4f} {evaluation.loss:>7.4f}"
-            f" {evaluation.macro.f1:>8.4f}"
+            f" {evaluation.macro.f1:>8.4f} {evaluation.calibration_error:>7.4f}"
         )
         if json_ != "-":
-            title = f"{session.card.title} ({name}) on {evaluation.images:,} {split} images"
-            print(f"{title}, loss {evaluation.loss:.4f}\n")  # noqa: T201
+            print(f"{session.card.title} ({name}) on {evaluation.images:,} {split} images")  # noqa: T201
+            print(  # noqa: T201
+                f"loss {evaluation.loss:.4f},"
+                f" calibration error {evaluation.calibration_error:.4f}\n"
+            )
             print(report_text(evaluation), "\n")  # noqa: T201
             print(confusion_text(evaluation), "\n")  # noqa: T201
     if len(names) > 1 and json_ != "-":

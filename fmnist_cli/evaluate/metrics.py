@@ -1,4 +1,4 @@
-"""Accuracy, loss, the per-class report and the confusion matrix, with numpy alone."""
+"""Accuracy, loss, per-class report, confusion matrix and calibration, with numpy alone."""
 
 from __future__ import annotations
 
@@ -23,6 +23,25 @@ class ClassReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """The images whose confidence lies above `lower` and not above `upper`.
+
+    Attributes:
+        lower: 0 to 1.
+        upper: 0 to 1.
+        images: how many.
+        confidence: their mean probability of the predicted class; 0 without images.
+        accuracy: share of them that is right; 0 without images.
+    """
+
+    lower: float
+    upper: float
+    images: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What a classifier did on a labelled split.
 
@@ -34,6 +53,8 @@ class Evaluation:
         macro: unweighted mean over classes.
         weighted: mean over classes weighted by support.
         confusion: counts, rows are true classes, columns predicted ones.
+        calibration_error: expected calibration error over `reliability`, 0 to 1.
+        reliability: confidence against accuracy, in bins of equal width.
     """
 
     images: int
@@ -43,6 +64,8 @@ class Evaluation:
     macro: ClassReport
     weighted: ClassReport
     confusion: tuple[tuple[int, ...], ...]
+    calibration_error: float
+    reliability: tuple[ReliabilityBin, ...]
 
 
 def accuracy(probabilities: Probabilities, labels: Labels) -> float:
@@ -60,6 +83,28 @@ def confusion_matrix(predicted: Labels, labels: Labels, classes: int) -> npt.NDA
     """Counts int64 [classes, classes]: row = true class, column = predicted class."""
     flat = np.bincount(labels * classes + predicted, minlength=classes * classes)
     return flat.reshape(classes, classes)
+
+
+def reliability(
+    probabilities: Probabilities, labels: Labels, bins: int = 15
+) -> tuple[ReliabilityBin, ...]:
+    """How often predictions are right, by how sure they are (Guo et al. 2017: 15 bins)."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    chosen = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    counts = np.bincount(chosen, minlength=bins)
+    sure = np.bincount(chosen, confidence, minlength=bins) / np.maximum(counts, 1)
+    hits = np.bincount(chosen, right, minlength=bins) / np.maximum(counts, 1)
+    return tuple(
+        ReliabilityBin(i / bins, (i + 1) / bins, int(n), float(c), float(a))
+        for i, (n, c, a) in enumerate(zip(counts, sure, hits, strict=True))
+    )
+
+
+def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+    """Mean distance between confidence and accuracy over bins, weighted by images, 0 to 1."""
+    total = sum(b.images for b in bins)
+    return sum(b.images * abs(b.confidence - b.accuracy) for b in bins) / max(total, 1)
 
 
 def evaluate(
@@ -90,6 +135,7 @@ def evaluate(
         p, r, f = (float(np.average(v, weights=weights)) for v in (precision, recall, f1))
         return ClassReport(name, p, r, f, total)
 
+    bins = reliability(probabilities, labels)
     return Evaluation(
         images=total,
         accuracy=float(hits.sum() / total),
@@ -98,4 +144,6 @@ def evaluate(
         macro=mean("macro avg", np.ones(len(class_names))),
         weighted=mean("weighted avg", support.astype(np.float64)),
         confusion=tuple(tuple(int(n) for n in row) for row in matrix),
+        calibration_error=expected_calibration_error(bins),
+        reliability=bins,
     )

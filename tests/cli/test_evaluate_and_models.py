@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +51,14 @@ def test_evaluate_prints_json_and_nothing_else(
     assert file.entry is not None
     assert result["sha256"] == file.entry.sha256
     images = load_split("test", data_dir)
-    expected = accuracy(Session(file).probabilities(images.pixels), images.labels)
-    assert result["accuracy"] == pytest.approx(expected)
+    probabilities = Session(file).probabilities(images.pixels)
+    assert result["accuracy"] == pytest.approx(accuracy(probabilities, images.labels))
+    predicted = np.frombuffer(b64decode(result["predictions"]["class_id"]), np.uint8)
+    assert predicted.tolist() == probabilities.argmax(axis=1).tolist()
+    sure = np.frombuffer(b64decode(result["predictions"]["confidence"]), "<u2") / 65535
+    np.testing.assert_allclose(sure, probabilities.max(axis=1), atol=1e-5)
+    assert result["calibration_error"] >= 0
+    assert sum(b["images"] for b in result["reliability"]) == 50
     assert result["images"] == 50
     assert np.sum(result["confusion"]) == 50
     assert [c["label"] for c in result["per_class"]] == list(CLASS_NAMES)

@@ -5,7 +5,14 @@ import pytest
 from sklearn import metrics as reference
 
 from fmnist_cli.contract import CLASS_NAMES, Labels, Probabilities
-from fmnist_cli.evaluate.metrics import accuracy, confusion_matrix, cross_entropy, evaluate
+from fmnist_cli.evaluate.metrics import (
+    accuracy,
+    confusion_matrix,
+    cross_entropy,
+    evaluate,
+    expected_calibration_error,
+    reliability,
+)
 
 
 def random_answers(seed: int, count: int = 400) -> tuple[Probabilities, Labels]:
@@ -77,3 +84,33 @@ def test_the_parts_agree_with_the_whole() -> None:
 def test_rows_of_the_confusion_are_true_classes() -> None:
     matrix = confusion_matrix(np.array([1, 1, 0]), np.array([0, 0, 2]), 3)
     assert matrix.tolist() == [[0, 2, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_calibration_compares_confidence_with_accuracy_bin_by_bin() -> None:
+    # Four images at 0.95, three of them right, and six at 0.55, three of them right.
+    confidence = np.array([0.95] * 4 + [0.55] * 6)
+    labels = np.array([0, 0, 0, 1, 0, 0, 0, 1, 1, 1])
+    bins = reliability(np.stack([confidence, 1 - confidence], axis=1), labels, bins=10)
+    assert [b.images for b in bins] == [0, 0, 0, 0, 0, 6, 0, 0, 0, 4]
+    assert (bins[5].lower, bins[5].upper) == (0.5, 0.6)
+    assert bins[5].accuracy == pytest.approx(0.5)
+    assert bins[9].accuracy == pytest.approx(0.75)
+    assert bins[9].confidence == pytest.approx(0.95)
+    assert bins[0].confidence == bins[0].accuracy == 0
+    expected = 0.4 * (0.95 - 0.75) + 0.6 * (0.55 - 0.5)
+    assert expected_calibration_error(bins) == pytest.approx(expected)
+
+
+def test_bins_hold_their_upper_end_and_certainty() -> None:
+    probabilities = np.array([[1.0, 0.0], [0.5, 0.5]])
+    bins = reliability(probabilities, np.array([0, 0]), bins=2)
+    assert [b.images for b in bins] == [1, 1]
+
+
+def test_bins_hold_every_image() -> None:
+    probabilities, labels = CASES["random"]
+    result = evaluate(probabilities, labels, CLASS_NAMES)
+    assert sum(b.images for b in result.reliability) == len(labels)
+    right = sum(b.images * b.accuracy for b in result.reliability)
+    assert right / len(labels) == pytest.approx(result.accuracy)
+    assert 0 <= result.calibration_error <= 1
