@@ -29,7 +29,8 @@ def judge_views(judge: Judge, pixels: Pixels, reach: int, reporter: Reporter) ->
     """What a model says of every view of every image.
 
     Args:
-        judge: uint8 [N, 28, 28] → probabilities, the same for an image and its mirror image.
+        judge: uint8 [N, 28, 28] → probabilities; the same for an image and its mirror image, if
+            students see those.
         pixels: uint8 [N, 28, 28].
         reach: largest shift in pixels.
         reporter: told how far it is.
@@ -55,8 +56,12 @@ def soft_labels(
     pixels: Pixels,
     reach: int,
     reporter: Reporter,
+    *,
+    mirrored: bool = True,
 ) -> Tensor:
     """The mean of the teachers' tables (see `judge_views`).
+
+    `mirrored` says whether judges average over mirror images, whose students see those, too.
 
     A table is made once and kept in its teacher's run folder for all its students; one with a
     longer reach serves as well, since its middle is the same.
@@ -64,7 +69,10 @@ def soft_labels(
     checksum = hashlib.sha256(pixels.tobytes()).hexdigest()
     tables = []
     for teacher in teachers:
-        made = {r: _path(teacher, checksum, r) for r in range(reach, max(reach, MAX_REACH) + 1)}
+        made = {
+            r: _path(teacher, checksum, r, mirrored)
+            for r in range(reach, max(reach, MAX_REACH) + 1)
+        }
         kept = next((r for r, path in made.items() if path.exists()), None)
         if kept is None:
             kept = reach
@@ -76,7 +84,8 @@ def soft_labels(
     return torch.stack(tables).mean(dim=0).to(torch.float16)
 
 
-def _path(teacher: Parent, checksum: str, reach: int) -> Path:
+def _path(teacher: Parent, checksum: str, reach: int, mirrored: bool) -> Path:
     """Where a table lies: its name says whose it is, and of which images."""
     key = hashlib.sha256(f"{teacher.sha256} {checksum}".encode()).hexdigest()[:16]
-    return teacher.run_dir / f"soft-labels-{key}-{reach}.safetensors"
+    kind = "" if mirrored else "-upright"
+    return teacher.run_dir / f"soft-labels-{key}-{reach}{kind}.safetensors"

@@ -76,14 +76,20 @@ class _Torch:
 
             def judge_of(teacher: Parent) -> distill.Judge:
                 model = self.load(get_spec(teacher.record.model), teacher.record, teacher.run_dir)
-                model.network.mirror_average = True  # a view and its mirror share soft labels
+                if recipe.flip:  # a view and its mirror share soft labels
+                    model.network.mirror_average = True
                 network = model.network.to(order.device).to(memory_format=torch.channels_last)
                 trained_so = teacher.record.precision == "bfloat16"
                 bfloat16 = trained_so and torch_fit.has_bfloat16(order.device)
                 return partial(torch_fit.predict_probabilities, network, bfloat16=bfloat16)
 
             soft = distill.soft_labels(
-                order.parents, judge_of, order.data.train.pixels, recipe.translate, order.reporter
+                order.parents,
+                judge_of,
+                order.data.train.pixels,
+                recipe.translate,
+                order.reporter,
+                mirrored=recipe.flip,
             )
         fit = torch_fit.fit_torch(
             network,

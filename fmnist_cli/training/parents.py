@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fmnist_cli.errors import ModelError
+from fmnist_cli.errors import ModelError, TrainingError
 from fmnist_cli.training.checkpoint import PIPELINE_FILE, WEIGHTS_FILE
 from fmnist_cli.training.record import TrainingRecord
 
@@ -51,3 +51,23 @@ class Parent:
             "sha256": self.sha256,
             "parents": tuple(dict(parent) for parent in own.parents),
         }
+
+    def check_split(self, data_checksum: str, split_seed: int) -> None:
+        """Whether this run was fitted on none of the validation images of another.
+
+        Args:
+            data_checksum: of the other run's training images.
+            split_seed: of the other run's division.
+
+        Raises:
+            TrainingError: it may have seen some, so their accuracy would mean nothing.
+        """
+        own = self.record
+        # What follows the comma says which training images were left out.
+        data = [checksum.partition(",")[0] for checksum in (own.data_checksum, data_checksum)]
+        if data[0] != data[1] or own.split_seed != split_seed:
+            raise TrainingError(
+                f"{self.run_dir} was trained on other data or another split (seed"
+                f" {own.split_seed}, not {split_seed}), so it may know the validation images;"
+                f" train it again: fmnist train {own.model}"
+            )

@@ -103,10 +103,13 @@ def train(
     run in the folder is replaced only once the new one is finished, too.
 
     Raises:
-        TrainingError: what is to be resumed is damaged or of another run.
+        TrainingError: what is to be resumed is damaged or of another run, or what the model is
+            made from may have seen the validation images.
     """
     spec = job.spec
     parents = job.parents_of(run_dir)
+    for parent in parents:
+        parent.check_split(data.checksum, data.split_seed)
     identity = job.identity(data, parents)
     finished = run_dir / RECORD_FILE
     if not resume:
