@@ -1,5 +1,7 @@
 """Collects every training run into one JSON: what it cost and how good it is.
 
+Runs that are there already stay, since a run folder does not live for ever.
+
 Test images are looked at here and by `fmnist export` only, when all choices have been made.
 
 Run: python benchmarks/accuracy.py RUNS_DIR [RUNS_DIR …]
@@ -62,25 +64,40 @@ def is_shipped(row: dict[str, Any], models: dict[str, Any]) -> bool:
     )
 
 
+def known_runs() -> dict[Any, dict[str, Any]]:
+    """What `TARGET` holds, by what tells runs apart."""
+    if not TARGET.exists():
+        return {}
+    return {key_of(row): row for row in json.loads(TARGET.read_text())["runs"]}
+
+
+def key_of(row: dict[str, Any]) -> Any:
+    """What tells a run from every other."""
+    return row["model"], row["seed"], row["finished"]
+
+
 def main() -> None:
-    """Write `TARGET` from the folders named on the command line."""
+    """Bring `TARGET` up to date from the folders named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs_dirs", nargs="+", type=Path, metavar="RUNS_DIR")
     parser.add_argument("--data-dir", type=Path)
     args = parser.parse_args()
     test = load_split("test", args.data_dir)
     models = json.loads((ROOT / "exported" / "manifest.json").read_text())["models"]
-    rows = []
+    known = known_runs()
     for runs_dir in args.runs_dirs:
         for record in sorted(runs_dir.glob(f"*/{RECORD_FILE}")):
             row = row_of(record.parent, test)
             row["shipped"] = is_shipped(row, models)
-            rows.append(row)
+            known[key_of(row)] = row
             print(
                 f"{row['model']:<14}{row['features']:<7} {row['preset']:<9} seed {row['seed']}"
                 f"  validation {row['validation_accuracy']:.2%}  test {row['test_accuracy']:.2%}"
                 f"  Shirt F1 {row['shirt_f1']:.3f}{'  shipped' if row['shipped'] else ''}"
             )
+    rows = list(known.values())
+    for row in rows:
+        row["shipped"] = is_shipped(row, models)
     order = {name: place for place, name in enumerate(models)}
     rows.sort(
         key=lambda r: (order.get(r["model"], len(order)), r["features"], r["preset"], r["seed"])

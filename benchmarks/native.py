@@ -4,7 +4,10 @@ Both sides run in this process on the same images with the same number of thread
 and a ratio is taken within each round. `knn` and `svm` are compared with scikit-learn's own
 classifiers on the 784 raw pixels, too, which is what the usual script runs.
 
-Run: python benchmarks/native.py [--runs-dir runs] [--rounds 7]
+Networks are read back from their graphs, other models from their run folders; what was measured of
+a file that has no run folder here any more stays as it was.
+
+Run: python benchmarks/native.py [--runs-dir runs] [--rounds 7] [MODEL…]
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from fmnist_cli.bench.latency import split_batches, time_calls
 from fmnist_cli.contract import Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.export.restore import restore
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest
@@ -36,6 +40,7 @@ from fmnist_cli.models.svm import SoftVoteSVC
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training.frameworks import load_native
+from fmnist_cli.training.native import NativeModel, TorchModel
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "benchmarks" / "results" / "native.json"
@@ -87,20 +92,30 @@ def compare(
     return result
 
 
+def native_of(name: str, runs_dir: Path) -> NativeModel:
+    """The model of an exported graph in its framework."""
+    if get_spec(name).framework == "torch":
+        return TorchModel(restore(open_model(name, ROOT / "exported")))
+    return load_native(get_spec(name), runs_dir / name)
+
+
 def main() -> None:
-    """Write `TARGET`."""
+    """Bring `TARGET` up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"))
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="all by default")
     args = parser.parse_args()
     threads = available_cores()
     torch.set_num_threads(threads)
     pixels = load_split("test", args.data_dir).pixels[:TIMED_IMAGES].copy()
     raw = raw_classifiers(load_split("train", args.data_dir))
-    models: dict[str, Any] = {}
-    for name, entry in Manifest.read(ROOT / "exported").models.items():
-        native = load_native(get_spec(name), args.runs_dir / name)
+    entries = Manifest.read(ROOT / "exported").models
+    old = json.loads(TARGET.read_text(encoding="utf-8"))["models"] if TARGET.exists() else {}
+    models: dict[str, Any] = {name: old[name] for name in entries if name in old}
+    for name in args.models or entries:
+        native = native_of(name, args.runs_dir)
         session = Session(open_model(name, ROOT / "exported"), threads=threads)
         contenders: dict[str, Infer] = {
             "native": native.probabilities,
@@ -108,7 +123,13 @@ def main() -> None:
         }
         if name in raw:
             contenders["raw_pixels"] = raw[name]
-        models[name] = {"sha256": entry.sha256, "batches": {}}
+        models[name] = {
+            "sha256": entries[name].sha256,
+            "machine": asdict(Machine.current()),
+            "threads": threads,
+            "rounds": args.rounds,
+            "batches": {},
+        }
         for batch in BATCHES:
             found = compare(contenders, pixels, batch, args.rounds)
             models[name]["batches"][batch] = found
@@ -123,10 +144,7 @@ def main() -> None:
     document = {
         "command": "python benchmarks/native.py",
         "version": __version__,
-        "machine": asdict(Machine.current()),
-        "threads": threads,
-        "rounds": args.rounds,
-        "models": models,
+        "models": {name: models[name] for name in entries if name in models},
     }
     write_text(TARGET, json.dumps(document, indent=2) + "\n")
 

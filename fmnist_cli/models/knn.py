@@ -57,7 +57,7 @@ def build(
     if features == "hog":
         return make_pipeline(
             HogFeatures(),
-            TemperedPCA(components or 128, exponent=0.25),
+            TemperedPCA(components or 64, exponent=0.25),
             HalfNeighbors(neighbors, weights="distance", algorithm="brute"),
         )
     return make_pipeline(
