@@ -1,6 +1,6 @@
 """Fitted scikit-learn pipeline → ONNX graph, one small converter per kind of step.
 
-KNN and SVM are built from matrix products, Gemm + TopK and Gemm + Exp: skl2onnx would turn
+KNN and SVM are built from matrix products, MatMul + TopK and Gemm + Exp: skl2onnx would turn
 KNN into a `Scan`. Trees go through skl2onnx.
 """
 
@@ -77,14 +77,19 @@ def _neighbors(graph: GraphBuilder, step: KNeighborsClassifier, features: str) -
     spare = max(-len(points) % _BLOCK, step.n_neighbors * _BLOCK - len(points))
     known = np.pad(points, ((0, spare), (0, 0)))
     squares = np.pad((points**2).sum(axis=1), (0, spare), constant_values=_FAR)
-    norms = graph.constant(squares, "f4", "norms")
+    norms = graph.constant(squares[None], "f4", "norms")
     if isinstance(step, HalfNeighbors):  # twice a float16 is one, too
         halves = graph.constant(-2 * known.T, "f2", "known")
         factors = graph.add("Cast", halves, to=TensorProto.FLOAT)
     else:
         factors = graph.constant(-2 * known.T, "f4", "known")
+    # The norms are one more row of factors. As the bias of a Gemm they would be written to all of
+    # its output first and read again, which takes as long as the product of so few components.
+    rows = graph.add("Concat", factors, norms, axis=0)
+    ends = graph.constant([0, 0, 0, 1], np.int64)
+    augmented = graph.add("Pad", features, ends, graph.constant(1, "f4"))
     # |x|² is the same for every neighbour of x: added after the choice, to k values only.
-    partial = graph.add("Gemm", features, factors, norms)
+    partial = graph.add("MatMul", augmented, rows)
     nearest, index = _least(graph, partial, step.n_neighbors)
     squared = graph.add("Add", nearest, _squared_norm(graph, features))
     distance = graph.add("Sqrt", graph.add("Max", squared, graph.constant(1e-12, "f4")))
