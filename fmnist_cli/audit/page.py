@@ -181,4 +181,4 @@ def _image(place: Issue | Copy, label: str, pixels: Pixels) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+    return f"{value:.1%}"

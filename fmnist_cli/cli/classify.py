@@ -42,9 +42,15 @@ def classify(
             " else text on a terminal, jsonl.",
         ),
     ] = None,
-    gallery: Annotated[
-        str | None,
-        typer.Option(help="Also a contact sheet: one HTML file, by class and confidence."),
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--report",
+            "--gallery",
+            metavar="FILE",
+            help="Also a page, one HTML file: counts, confidence, and pictures, the least sure"
+            " first.",
+        ),
     ] = None,
     sort_into: Annotated[
         str | None, typer.Option(help="Also sort the pictures into this folder, by label.")
@@ -141,6 +147,8 @@ def classify(
         raise UsageError("--threshold nan is no number; give one from 0 to 1")
     if sum((copy, link, move)) > 1 or ((copy or link or move) and sort_into is None):
         raise UsageError("--copy, --link and --move say how --sort-into works; give one of them")
+    if report and len(report) > 1:
+        raise UsageError("--report, also called --gallery, makes one page; give it once")
     bytes_ = parse_size(max_bytes, "--max-bytes", MAX_BYTES)
     code = label(
         Inputs(
@@ -165,7 +173,7 @@ def classify(
         Wanted(
             outputs=tuple(output or ()),
             format=format_,
-            gallery=gallery,
+            gallery=report[0] if report else None,
             sort_into=sort_into,
             how="move" if move else "link" if link else "copy",
             errors_only=errors_only,

@@ -63,7 +63,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         )
     if (wanted.sort_into or wanted.gallery) and not inputs.repeatable:
         raise UsageError(
-            "--gallery and --sort-into go through the inputs twice, which a stream does not"
+            "--report and --sort-into go through the inputs twice, which a stream does not"
             " allow; write the list to a file and give it with --from-file"
         )
     outputs = Outputs.of(wanted, settings, inputs.folders)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fmnist_cli.runtime.sinks.tree import TreeSink
 
 PARQUET = ".parquet"
+_HTML = (".html", ".htm")
 FORMAT_NAMES = (*FORMATS, "parquet")
 
 
@@ -31,7 +32,7 @@ class Wanted(NamedTuple):
         format: for outputs whose suffix implies none.
         sort_into: root of a sorted tree.
         how: how pictures get into the tree.
-        gallery: file of a contact sheet.
+        gallery: file of a page of pictures (`--report`).
         errors_only: whether only rows of rejected inputs are written.
         summary: file of counts and settings.
     """
@@ -53,7 +54,7 @@ class Outputs:
         stream: target and format of the rows that are written as they come; the target
             None is standard output.
         files: format of each output file.
-        tree, page, summary: sorted tree, contact sheet, counts and settings.
+        tree, page, summary: sorted tree, page of pictures, counts and settings.
         wanted: what was asked for.
     """
 
@@ -85,7 +86,7 @@ class Outputs:
         """
         outputs = cls(wanted, settings)
         if wanted.errors_only and (wanted.gallery or wanted.sort_into):
-            raise UsageError("--errors-only leaves nothing for --gallery and --sort-into to show")
+            raise UsageError("--errors-only leaves nothing for --report and --sort-into to show")
         for name in dict.fromkeys(wanted.outputs or ("-",)):
             target = None if name == "-" else Path(name)
             if target is None or is_stream(target):
@@ -169,7 +170,7 @@ class Outputs:
         """Words about where the rows are."""
         parts = [f"rows in {path}" for path in self.files]
         if self.page:
-            parts.append(f"gallery in {self.page}")
+            parts.append(f"page in {self.page}")
         if self.tree:
             parts.append(f"pictures sorted into {self.tree}")
         return ", ".join(parts)
@@ -244,6 +245,8 @@ def _implied(name: str, terminal: bool) -> str:
         return "parquet"
     implied = format_of(name) if suffix else "jsonl"
     if implied is None:
+        if suffix in _HTML:
+            raise UsageError(f"--output is for rows; for a page of pictures use --report {name!r}")
         known = ", ".join([*(entry.suffix for entry in FORMATS.values()), PARQUET])
         raise UsageError(
             f"--output {name!r}: the suffix {suffix!r} is of no known format; use one of"

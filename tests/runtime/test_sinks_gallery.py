@@ -98,6 +98,34 @@ def test_the_least_sure_come_first_and_the_surest_apart(tmp_path: Path) -> None:
     assert "surest" not in text.split("<main>")[1].split("<script>")[0]
 
 
+def test_the_least_sure_under_any_label_come_before_all(tmp_path: Path) -> None:
+    values = np.random.default_rng(3).permutation(np.linspace(0.2, 0.9, 60)).round(6).tolist()
+    labels = ["Bag", "Shirt", UNKNOWN]
+    rows: list[Row] = [row_of(f"{v}", v, labels[n % 3]) for n, v in enumerate(values)]
+    items: list[Item] = [picture(row.path) for row in rows]
+
+    def least(count: int, **options: int) -> list[str]:
+        text = page_of(tmp_path, rows[:count], items[:count], **options)
+        return shown(text.partition('class="least"')[2].partition('id="pictures"')[0])
+
+    expected = [str(value) for value in sorted(values)]
+    assert least(60) == expected[:28]
+    # Of more than a label keeps it is not known that they are the least sure.
+    assert least(60, per_class=5) == expected[:5]
+    assert least(2) == [str(value) for value in sorted(values[:2])]
+    assert least(1) == []  # as the only label has them
+
+
+def test_a_bin_of_few_is_seen_beside_one_of_many(tmp_path: Path) -> None:
+    rows: list[Row] = [row_of("many", 0.97)] * 5_000 + [row_of("few", 0.42)]
+    text = page_of(tmp_path, rows, [UnreadableItem(row.path, "gone") for row in rows])
+    drawn = re.findall(r"<title>(.*?)</title>.*?height=\"100\"/>.*?height=\"([\d.]+)\"", text)
+    assert [(words, float(height)) for words, height in drawn if float(height)] == [
+        ("40 to 45%: 1 picture", 1.0),
+        ("95 to 100%: 5,000 pictures", 100.0),
+    ]
+
+
 def test_counts_and_histogram(tmp_path: Path) -> None:
     rows: list[Row] = [row_of("a", 0.5), row_of("b", 1.0), row_of("c", 0.2, UNKNOWN)]
     rows += [Rejected("d", "empty file")] * 300
@@ -112,9 +140,9 @@ def test_counts_and_histogram(tmp_path: Path) -> None:
         ("rejected", "300"),
     ]
     assert re.findall(r'<tr><th scope="row">([\d to.%]+)</th><td>(\d+)', text) == [
-        ("20 to 25 %", "1"),
-        ("50 to 55 %", "1"),
-        ("95 to 100 %", "1"),
+        ("20 to 25%", "1"),
+        ("50 to 55%", "1"),
+        ("95 to 100%", "1"),
     ]
     assert text.count("<code>d</code> empty file") == 200
     assert "… and 100 more" in text
@@ -224,7 +252,9 @@ def test_many_pictures_make_no_larger_page(tmp_path: Path) -> None:
 
 
 def test_no_pictures_make_a_page_too(tmp_path: Path) -> None:
-    assert "NaN" not in page_of(tmp_path, [], [])
+    text = page_of(tmp_path, [], [])
+    assert "NaN" not in text
+    assert ">0 pictures</p>" in text
 
 
 def test_after_an_error_there_is_no_page(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A contact sheet in one HTML file: pictures by label, the least sure first.
+"""A page in one HTML file: counts, confidence, and pictures by label, the least sure first.
 
 Memory is bounded: of each label a fixed number of pictures is kept, as thumbnails, which are
 made only for those. The file loads nothing from anywhere.
@@ -27,6 +27,7 @@ _MAX_REJECTED = 200
 # A page of more than this many pictures is slow to open; models of many classes show fewer each.
 _MAX_UNSURE = 1_000
 _MAX_SUREST = 400
+_FOREMOST = 28  # of the least sure, before all labels
 
 
 class GallerySink:
@@ -61,6 +62,7 @@ class GallerySink:
             card.title,
             card.test_accuracy,
             {name: Section() for name in (*card.class_names, UNKNOWN)},
+            foremost=min(_FOREMOST, self._unsure),
         )
         self._block = self._open()
 

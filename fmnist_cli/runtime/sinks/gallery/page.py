@@ -12,6 +12,9 @@ from fmnist_cli.runtime.rows import UNKNOWN
 from fmnist_cli.runtime.sinks.gallery.report import BINS, Card, Report, Section
 from fmnist_cli.runtime.sinks.text import printable
 
+_AT_ONCE = 14  # of the least sure under any label; the others are behind a click
+_LOWEST_BAR = 1.0  # percent of the histogram's height
+
 
 def text(value: str) -> str:
     """Any name as HTML text or attribute: nothing in it is markup, nothing is invisible."""
@@ -51,6 +54,7 @@ style-src {allowed(style)}; script-src {allowed(script)}; base-uri 'none'; form-
 <main>
 """
     yield from _overview(report, ids)
+    yield from _least_sure(report.least_sure())
     yield '<div id="pictures" tabindex="-1">\n'
     yield from _filter(report, ids)
     for label, section in report.sections.items():
@@ -109,23 +113,43 @@ def _rejected(report: Report) -> Iterator[str]:
 
 def _histogram(counts: Sequence[int]) -> Iterator[str]:
     most, width = max(counts) or 1, 100 / BINS
-    yield """<section aria-labelledby="sure"><h2 id="sure">How sure the model is</h2>
+    bins = [f"{number * width:g} to {(number + 1) * width:g}%" for number in range(BINS)]
+    yield f"""<section aria-labelledby="sure"><h2 id="sure">How sure the model is</h2>
+<p class="scale" aria-hidden="true">{_pictures(max(counts))}</p>
 <svg class="histogram" viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
 """
-    for number, count in enumerate(counts):
-        height = 100 * count / most
+    for number, (bounds, count) in enumerate(zip(bins, counts, strict=True)):
+        left = number * width
+        # One picture among millions is still to be seen, and to be pointed at.
+        height = max(100 * count / most, _LOWEST_BAR if count else 0)
         yield (
-            f'<rect x="{number * width + 0.3:g}" y="{100 - height:.2f}" width="{width - 0.6:g}"'
-            f' height="{height:.2f}"/>\n'
+            f"<g><title>{bounds}: {_pictures(count)}</title>"
+            f'<rect class="room" x="{left:g}" width="{width:g}" height="100"/>'
+            f'<rect x="{left + 0.3:g}" y="{100 - height:.2f}" width="{width - 0.6:g}"'
+            f' height="{height:.2f}"/></g>\n'
         )
-    yield '</svg>\n<div class="axis" aria-hidden="true"><span>0 %</span><span>confidence</span>'
-    yield "<span>100 %</span></div>\n<details><summary>As numbers</summary><table><thead>"
-    yield '<tr><th scope="col">confidence</th><th scope="col">pictures</th></tr></thead><tbody>\n'
-    for number, count in enumerate(counts):
+    yield """</svg>
+<p class="axis" aria-hidden="true"><span>0%</span><span>50% confidence</span><span>100%</span></p>
+<details><summary>As numbers</summary><table class="numbered"><thead>
+<tr><th scope="col">confidence</th><th scope="col">pictures</th></tr></thead><tbody>
+"""
+    for bounds, count in zip(bins, counts, strict=True):
         if count:
-            bounds = f"{number * width:g} to {(number + 1) * width:g} %"
             yield f'<tr><th scope="row">{bounds}</th><td>{count:,}</td></tr>\n'
     yield "</tbody></table></details></section>\n"
+
+
+def _least_sure(cards: Sequence[Card]) -> Iterator[str]:
+    if not cards:
+        return
+    first, more = cards[:_AT_ONCE], cards[_AT_ONCE:]
+    yield '<section class="least" aria-labelledby="least"><h2 id="least">The least sure</h2>\n'
+    yield from _cards(first)
+    if more:
+        yield f"<details><summary>The next {len(more)}</summary>\n"
+        yield from _cards(more)
+        yield "</details>\n"
+    yield "</section>\n"
 
 
 def _filter(report: Report, ids: dict[str, str]) -> Iterator[str]:
@@ -147,15 +171,18 @@ def _section(label: str, anchor: str, section: Section) -> Iterator[str]:
     yield f'<h2 id="{anchor}-name">{text(label)} <span class="soft">{section.count:,}</span></h2>\n'
     if section.count > len(unsure):
         yield f"<h3>The {len(unsure)} least sure</h3>\n"
-    yield '<ul class="cards">\n'
-    yield from map(_card, unsure)
-    yield "</ul>\n"
+    yield from _cards(unsure)
     if surest:
         yield f"<details><summary>The {len(surest)} surest</summary>\n"
-        yield '<ul class="cards">\n'
-        yield from map(_card, surest)
-        yield "</ul></details>\n"
+        yield from _cards(surest)
+        yield "</details>\n"
     yield "</section>\n"
+
+
+def _cards(cards: Sequence[Card]) -> Iterator[str]:
+    yield '<ul class="cards">\n'
+    yield from map(_card, cards)
+    yield "</ul>\n"
 
 
 def _card(card: Card) -> str:
@@ -181,4 +208,8 @@ def _card(card: Card) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
+    return f"{value:.1%}"
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count:,} pictures"

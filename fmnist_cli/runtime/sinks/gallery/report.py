@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import nlargest
 
 from fmnist_cli.runtime.rows import Prediction, Rejected
 
@@ -65,6 +66,8 @@ class Report:
         total: rows.
         rejected: rows without a label.
         reasons: the first of these.
+        foremost: how many of the least sure are shown before all labels; no more than a
+            section keeps, which may hold all of them.
     """
 
     title: str
@@ -74,6 +77,15 @@ class Report:
     total: int = 0
     rejected: int = 0
     reasons: list[Rejected] = field(default_factory=list)
+    foremost: int = 0
+
+    def least_sure(self) -> list[Card]:
+        """The least sure under any label, in that order; none when all have the same label."""
+        filled = [section.unsure for section in self.sections.values() if section.unsure]
+        if len(filled) < 2:  # the only section says it all
+            return []
+        entries = nlargest(self.foremost, (e for heap in filled for e in heap), key=_order)
+        return [card for _, card in entries]
 
 
 def _order(entry: Entry) -> tuple[float, int]:
