@@ -92,24 +92,25 @@ def native_table() -> str:
     return _table(header, rows)
 
 
-def cost_table() -> str:
+def cost_table(results: Path = RESULTS) -> str:
     """What each shipped graph costs to run."""
-    document = _read(RESULTS / "bench.json")
+    document = _read(results / "bench.json")
+    # Results of format 1 know nothing of these; they are read until they are measured again.
+    more = document["format"] > 1
     rows = []
     for name, result in document["models"].items():
         timing = result["timing"]
-        rows.append(
-            [
-                f"`{name}`",
-                f"{result['file_bytes'] / 1e6:.2f} MB",
-                f"{result['parameters']:,}",
-                f"{timing['load_s'] * 1000:.0f} ms",
-                f"{timing['latency']['p50_ms']:.3f} ms",
-                f"{timing['images_per_s']:,.0f}",
-            ]
-        )
-    header = ["Model", "Size", "Parameters", "Load", "One image (p50)", "Images per second"]
-    return _table(header, rows)
+        row = [f"`{name}`", f"{result['file_bytes'] / 1e6:.2f} MB", f"{result['parameters']:,}"]
+        if more:
+            row += [f"{result['macs'] / 1e6:.2f} M", f"{result['peak_memory_bytes'] / 1e6:.0f} MB"]
+        row += [
+            f"{timing['load_s'] * 1000:.0f} ms",
+            f"{timing['latency']['p50_ms']:.3f} ms",
+            f"{timing['images_per_s']:,.0f}",
+        ]
+        rows.append(row)
+    header = ["Model", "Size", "Parameters", *(["Multiply-adds", "Memory"] if more else [])]
+    return _table([*header, "Load", "One image (p50)", "Images per second"], rows)
 
 
 PRESETS = {

@@ -49,6 +49,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
             "fmnist_cli.contract",
             "fmnist_cli.manifest",
             "fmnist_cli.data.*",
+            "fmnist_cli.bench.*",
         ),
         ("fmnist_cli.models.registry",),
     ],

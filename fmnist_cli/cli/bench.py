@@ -4,97 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, JsonFile, Models, ModelsDir
-from fmnist_cli.errors import DataError
+from fmnist_cli.cli.options import DataDir, JsonFile, Models, ModelsDir, RunsDir, require_extra
+from fmnist_cli.errors import DataError, FmnistError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from collections.abc import Mapping, Sequence
 
-    from fmnist_cli.bench.run import Result
+    from fmnist_cli.bench.plan import Candidate, Plan
+    from fmnist_cli.bench.run import FindNative, NativeModel
     from fmnist_cli.data.dataset import LabelledImages
-
-FORMAT = 1
-_WIDTH = 100
+    from fmnist_cli.runtime.store import ModelFile
 
 
-def rounded(value: float) -> str:
-    """About three digits: 0.012, 1.23, 12.3, 1,234."""
-    digits = sum(value < limit for limit in (1, 10, 100))
-    return f"{value:,.{digits}f}"
-
-
-def shortened(count: int) -> str:
-    """A count in at most five characters: 785, 7.85k, 1.35M."""
-    for size, suffix in ((1e6, "M"), (1e3, "k")):
-        if count >= size:
-            return rounded(count / size) + suffix
-    return str(count)
-
-
-def results_table(results: Mapping[str, Result]) -> Table:
-    """One line per model; what was not measured shows as –."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("\nmodel", style="bold", overflow="fold")
-    for column in (
-        "accu-\nracy",
-        "macro\nF1",
-        "size\nMB",
-        "para-\nmeters",
-        "load\nms",
-        "p50\nms",
-        "p95\nms",
-        "p99\nms",
-        "images\n/s",
-        "at\nbatch",
-        "\nspread",
-    ):
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, result in results.items():
-        quality, timing = result.quality, result.timing
-        table.add_row(
-            escape(name),
-            f"{quality.accuracy:.2%}" if quality else "–",
-            f"{quality.macro_f1:.4f}" if quality else "–",
-            rounded(result.file_bytes / 1e6),
-            shortened(result.parameters) if result.parameters is not None else "–",
-            rounded(1000 * timing.load_s),
-            rounded(timing.latency.p50_ms),
-            rounded(timing.latency.p95_ms),
-            rounded(timing.latency.p99_ms),
-            f"{timing.images_per_s:,.0f}",
-            str(timing.batch_size),
-            f"{timing.spread:.2f}",
-        )
-    return table
-
-
-def header_text(document: Mapping[str, Any]) -> str:
-    """The machine and the versions that the figures belong to."""
-    machine, versions = document["machine"], document["versions"]
-    return (
-        f"{machine['processor']}, cores: {machine['cores']}, threads: {document['threads']},"
-        f" onnxruntime {versions['onnxruntime']}, fmnist {versions['fmnist-cli']}"
-    )
-
-
-def footer_text(document: Mapping[str, Any]) -> str:
-    """How to read the columns."""
-    pixels = {"test": "test images", "random": "random pixels"}[document["pixels"]]
-    sizes = ", ".join(map(str, document["batch_sizes"]))
-    return (
-        f"p50, p95, p99: latency of one image per call. images/s: best of batches of {sizes}.\n"
-        f"Medians of {document['rounds']} interleaved rounds on {pixels};"
-        " spread: slowest / fastest round."
-    )
+def _note(text: str) -> None:
+    sys.stderr.write(f"note: {text}\n")
 
 
 def _test_split(data_dir: Path | None) -> LabelledImages | None:
@@ -106,9 +34,81 @@ def _test_split(data_dir: Path | None) -> LabelledImages | None:
     except DataError as error:
         if data_dir is not None:
             raise
-        sys.stderr.write(f"note: no accuracy, and timing on random pixels: {error}\n")
+        _note(f"no accuracy, and timing on random pixels: {error}")
         return None
     return load_split("test", data_dir)
+
+
+def _native_of(candidates: list[Candidate], runs_dir: Path, threads: int) -> FindNative | None:
+    """What finds native models; None, with a note, where their libraries are missing."""
+    from fmnist_cli.models.registry import REGISTRY
+
+    if not any(candidate.file.name in REGISTRY for candidate in candidates):
+        return None  # files of others: PyTorch need not even be imported
+    try:
+        require_extra()
+    except MissingExtraError:
+        _note(
+            "no comparison with native models, which needs PyTorch and scikit-learn:"
+            " pip install 'fmnist-cli[train]'"
+        )
+        return None
+
+    def find(file: ModelFile) -> NativeModel:
+        # Not before it is needed: PyTorch is to take no part in what is timed until then.
+        from fmnist_cli.export.native import find_native
+
+        return find_native(file, runs_dir, threads)
+
+    return find
+
+
+def _check_paths(images: Path | None, targets: Sequence[Path | None]) -> None:
+    """What would fail after minutes of measuring fails now.
+
+    Raises:
+        UsageError: the pictures are not there, or a target is a folder.
+    """
+    if images is not None and not images.exists():
+        raise UsageError(f"--images {images} does not exist")
+    for target in filter(None, targets):
+        if target.is_dir():
+            raise UsageError(f"{target} is a folder; name a file to write the results to")
+
+
+def _command(models: Sequence[str], plan: Plan, native: bool, images: Path | None) -> str:
+    """The command line that measures the same again."""
+    import shlex
+
+    # File names without their folders: the checksums say which files they were.
+    words = [word for one in models for word in ("--model", Path(one).name)]
+    words += ["--threads", str(plan.threads), "--seconds", f"{plan.seconds_per_model:g}"]
+    words += ["--rounds", str(plan.rounds)]
+    words += [] if native else ["--no-native"]
+    words += ["--images", images.name] if images else []
+    return shlex.join(["fmnist", "bench", *words])
+
+
+def _write(
+    document: Mapping[str, Any], json_: str | None, csv: Path | None, html: Path | None
+) -> None:
+    """The document where it was asked for, and tables unless standard output holds JSON."""
+    from fmnist_cli.bench.page import page
+    from fmnist_cli.bench.rows import csv_text
+    from fmnist_cli.cli.bench_text import print_document
+    from fmnist_cli.files import write_text
+
+    text = json.dumps(document, indent=2) + "\n"
+    if json_ == "-":
+        sys.stdout.write(text)
+    else:
+        print_document(document)
+        if json_ is not None:
+            write_text(Path(json_), text)
+    if csv is not None:
+        write_text(csv, csv_text(document))
+    if html is not None:
+        write_text(html, "".join(page(document)))
 
 
 def bench(
@@ -118,85 +118,116 @@ def bench(
     ] = None,
     seconds: Annotated[
         float,
-        typer.Option(min=0.01, help="Timing per model; slow models take longer, accuracy extra."),
-    ] = 6.0,
+        typer.Option(min=0.01, help="Timing per model; slow models take longer, the rest extra."),
+    ] = 8.0,
+    rounds: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Turns per model; more say more of the noise.")
+    ] = 10,
+    native: Annotated[
+        bool, typer.Option("--native/--no-native", help="Compare with PyTorch and scikit-learn.")
+    ] = True,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="Also time classify on these pictures."),
+    ] = None,
     json_: JsonFile = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="A row per model, with intervals.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="The tables as a page.")
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option("--compare", metavar="OLD.json", help="Say what changed since --json OLD."),
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-if",
+            metavar="RULE",
+            help="Exit with 1 if it holds for a model, repeatable: 'accuracy < 94%',"
+            " 'latency_p50 > 1.2x' (of OLD).",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
+    runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Accuracy against latency and size, side by side."""
-    import platform
-    import shlex
-    from dataclasses import asdict
+    """Accuracy against latency, throughput, memory and size, side by side."""
     from datetime import UTC, datetime
-    from functools import partial
 
-    import numpy as np
-    import onnxruntime as ort
     from rich.console import Console
     from rich.markup import escape
 
-    from fmnist_cli import __version__
-    from fmnist_cli.bench.run import Candidate, Plan, noisy_models, run, unique_names
+    from fmnist_cli.bench import compare as earlier
+    from fmnist_cli.bench.conditions import complete, head
+    from fmnist_cli.bench.plan import Candidate, Plan
+    from fmnist_cli.bench.rules import parse_rule, violations
+    from fmnist_cli.bench.run import noisy_models, run, unique_names
+    from fmnist_cli.cli.bench_text import print_changes
     from fmnist_cli.cores import available_cores
-    from fmnist_cli.files import write_text
-    from fmnist_cli.machine import Machine
     from fmnist_cli.manifest import Manifest
-    from fmnist_cli.runtime.session import Session
     from fmnist_cli.runtime.store import find_models_dir, open_model
 
+    rules = [parse_rule(text) for text in fail_if or ()]
+    if compare is None and (relative := [rule.text for rule in rules if rule.relative]):
+        raise UsageError(f"--fail-if {relative[0]!r} needs --compare OLD.json to be a multiple of")
+    _check_paths(images, [Path(json_) if json_ and json_ != "-" else None, csv, html])
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
-    plan = Plan(threads=threads or available_cores(), seconds_per_model=seconds)
-
-    def load(one: str) -> Session:
-        return Session(open_model(one, models_dir), plan.threads)
+    plan = Plan(threads or available_cores(), seconds, rounds)
 
     files = [open_model(one, models_dir) for one in asked]
     candidates = [
-        Candidate(name, file, partial(load, one))
-        for name, file, one in zip(
-            unique_names([file.name for file in files]), files, asked, strict=True
-        )
+        Candidate(name, file)
+        for name, file in zip(unique_names([file.name for file in files]), files, strict=True)
     ]
-    images = _test_split(data_dir)
-    started = datetime.now(UTC)
+    split = _test_split(data_dir)
+    find_native = _native_of(candidates, runs_dir, plan.threads) if native else None
+    begun = head(
+        _command(model or (), plan, native, images),
+        plan,
+        pixels="random" if split is None else "test",
+        started=datetime.now(UTC),
+    )
+    old: dict[str, Any] | None = None
+    if compare is not None:  # what cannot be compared shows before minutes of measuring
+        old = earlier.read(compare)
+        names: Mapping[str, Any] = {candidate.name: None for candidate in candidates}
+        earlier.check_comparable(old, {**begun, "models": names}, compare)
+
+    missing: dict[str, list[str]] = {}
     with Console(stderr=True).status("") as status:
-        results = run(candidates, plan, images, lambda step: status.update(escape(step)))
+        results = run(
+            candidates,
+            plan,
+            split,
+            find_native=find_native,
+            folder=images,
+            on_step=lambda step: status.update(escape(step)),
+            on_missing=lambda name, reason: missing.setdefault(reason, []).append(name),
+        )
+    document = complete(begun, results)
+    for reason, without in missing.items():
+        _note(f"no native model of {', '.join(without)}: {reason}")
     if noisy := noisy_models(results):
         sys.stderr.write(
             "warning: machine is noisy: timings of the same model differ by more than 30 % between"
-            f" rounds ({', '.join(noisy)}); stop other work, or give more --seconds\n"
+            f" rounds ({', '.join(noisy)}); stop other work, or give more --rounds\n"
         )
-    if images is not None and (others := [n for n, r in results.items() if r.quality is None]):
-        sys.stderr.write(f"note: no accuracy for models of other classes: {', '.join(others)}\n")
+    if split is not None and (others := [n for n, r in results.items() if r.quality is None]):
+        _note(f"no accuracy for models of other classes: {', '.join(others)}")
 
-    # File names without their folders: the checksums say which files they were.
-    chosen = [word for one in model or () for word in ("--model", Path(one).name)]
-    options = ["--threads", str(plan.threads), "--seconds", f"{plan.seconds_per_model:g}"]
-    document = {
-        "format": FORMAT,
-        "command": shlex.join(["fmnist", "bench", *chosen, *options]),
-        "date": started.isoformat(timespec="seconds"),
-        "machine": asdict(Machine.current()),
-        "versions": {
-            "fmnist-cli": __version__,
-            "onnxruntime": ort.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
-        "pixels": "random" if images is None else "test",
-        **asdict(plan),
-        "models": {name: asdict(result) for name, result in results.items()},
-    }
-    text = json.dumps(document, indent=2) + "\n"
-    if json_ == "-":
-        sys.stdout.write(text)
-        return
-    console = Console(width=_WIDTH, highlight=False)
-    console.print(header_text(document), markup=False, soft_wrap=True)
-    console.print()
-    console.print(results_table(results))
-    console.print()
-    console.print(footer_text(document), markup=False)
-    if json_ is not None:
-        write_text(Path(json_), text)
+    _write(document, json_, csv, html)
+    if old is not None:
+        print_changes(
+            earlier.compare(old, document),
+            old["date"],
+            earlier.only_in(old, document),
+            earlier.only_in(document, old),
+            stderr=json_ == "-",
+        )
+    broken = list(violations(rules, document["models"], old["models"] if old else {}))
+    if broken:
+        sys.stderr.write("".join(f"failed: {line}\n" for line in broken))
+        raise typer.Exit(FmnistError.exit_code)

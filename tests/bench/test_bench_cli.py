@@ -6,11 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from typer.main import get_command
 
-from fmnist_cli.cli.bench import rounded, shortened
+from fmnist_cli.bench.endtoend import label_folder
+from fmnist_cli.bench.rules import METRICS
+from fmnist_cli.cli import build_app
+from fmnist_cli.errors import DataError
+from fmnist_cli.runtime.store import shipped_dir
 
-QUICK = ("--seconds", "0.05", "--threads", "1")
+ROOT = Path(__file__).resolve().parents[2]
+
+QUICK = ("--seconds", "0.05", "--threads", "1", "--rounds", "2")
 
 # Ends as the command does, but says on stderr if a training library was imported on the way.
 _CHECKED = """
@@ -19,73 +28,95 @@ from fmnist_cli.cli import main
 try:
     main()
 finally:
-    heavy = {"torch", "sklearn", "onnx", "plotly"} & set(sys.modules)
+    heavy = {n for n in ("torch", "sklearn", "onnx", "plotly") if sys.modules.get(n)}
     if heavy:
         sys.stderr.write(f"heavy imports: {heavy}")
 """
 
 
-def run_bench(tmp_path: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """`fmnist bench …` in an empty folder and home, so that no data is found by itself."""
+def picture() -> bytes:
+    """A PNG of noise, 28×28."""
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    return cv2.imencode(".png", pixels)[1].tobytes()
+
+
+def run_bench(
+    tmp_path: Path, *arguments: object, before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """`fmnist bench …` in an empty folder and home, so that no data is found by itself.
+
+    `before` is Python to run first.
+    """
     variables = {k: v for k, v in os.environ.items() if not k.startswith("FMNIST_")}
     here = tmp_path / "here"
     here.mkdir(exist_ok=True)
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", _CHECKED, "bench", *map(str, arguments)],
+        [sys.executable, "-W", "error", "-c", before + _CHECKED, "bench", *map(str, arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",
         cwd=here,
         env=variables
         | {"HOME": str(here), "XDG_CACHE_HOME": str(here), "PYTHONIOENCODING": "utf-8"},
-        timeout=60,
+        timeout=120,
     )
 
 
 def test_all_models_with_data(tmp_path: Path, tiny_models: Path, tiny_data: Path) -> None:
-    target = tmp_path / "out" / "bench.json"
+    out = tmp_path / "out"
     done = run_bench(
         tmp_path,
-        *("--models-dir", tiny_models, "--data-dir", tiny_data, "--json", target),
+        *("--models-dir", tiny_models, "--data-dir", tiny_data, "--json", out / "bench.json"),
+        *("--csv", out / "bench.csv", "--html", out / "bench.html"),
         *QUICK,
     )
     assert done.returncode == 0, done.stderr
     assert "heavy imports" not in done.stderr
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 100
-    assert "threads: 1, onnxruntime" in lines[0]
+    assert "threads: 1, fmnist" in lines[0]
     rows = [line.split() for line in lines if line.startswith(("one", "two"))]
-    assert [row[0] for row in rows] == ["one", "two"]
-    assert all(len(row) == 12 for row in rows)
+    assert [row[0] for row in rows] == ["one", "two", "one", "two"]
+    assert [len(row) for row in rows] == [10, 10, 12, 12]
 
-    document = json.loads(target.read_text(encoding="utf-8"))
-    assert document["command"] == "fmnist bench --threads 1 --seconds 0.05"
+    text = (out / "bench.json").read_text(encoding="utf-8")
+    document = json.loads(text)
+    assert document["format"] == 2
+    assert document["command"] == "fmnist bench --threads 1 --seconds 0.05 --rounds 2"
     assert document["pixels"] == "test"
-    assert document["threads"] == 1
+    assert (document["threads"], document["thread_counts"]) == (1, [1])
     assert document["machine"]["cores"] >= 1
     assert {"fmnist-cli", "onnxruntime", "numpy", "python"} == set(document["versions"])
-    assert str(tmp_path) not in target.read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
     assert list(document["models"]) == ["one", "two"]
-    for name, row in zip(("one", "two"), rows, strict=True):
+    for name, row in zip(("one", "two"), rows, strict=False):
         result = document["models"][name]
         assert result["file_bytes"] == (tiny_models / f"{name}.onnx").stat().st_size
-        assert result["parameters"] == 7840
+        assert result["parameters"] == result["macs"] == 7840
+        assert result["native"] is None
         assert result["quality"]["images"] == 40
         assert 0 <= result["quality"]["macro_f1"] <= 1
         assert row[1] == f"{result['quality']['accuracy']:.2%}"
         timing = result["timing"]
-        assert len(timing["rounds"]) == document["rounds"]
+        assert len(timing["rounds"]) == document["rounds"] == 2
         sizes = [str(size) for size in document["batch_sizes"]]
         assert sizes == list(timing["images_per_s_by_batch_size"]) == ["1", "16", "64", "256"]
         assert timing["images_per_s"] == max(timing["images_per_s_by_batch_size"].values())
         assert timing["latency"]["calls"] >= 100 * document["rounds"]
+        p50 = timing["intervals"]["p50_ms"]
+        assert p50["low"] <= p50["median"] == timing["latency"]["p50_ms"] <= p50["high"]
+    assert (out / "bench.csv").read_text(encoding="utf-8").count("\n") == 3
+    assert "Accuracy against cost" in (out / "bench.html").read_text(encoding="utf-8")
 
 
 def test_without_data_there_is_no_accuracy_and_a_note(tmp_path: Path, tiny_models: Path) -> None:
     done = run_bench(
-        tmp_path, "--models-dir", tiny_models, "-m", "two", "-m", "two", "--json", "-", *QUICK
+        tmp_path,
+        *("--models-dir", tiny_models, "-m", "two", "-m", "two", "--json", "-", *QUICK),
+        *("--fail-if", "size > 0.001", "--fail-if", "load > 1000000"),
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "failed: two #2: size > 0.001: is 0.03" in done.stderr
     assert "note: no accuracy, and timing on random pixels" in done.stderr
     assert "fmnist data download" in done.stderr
     document = json.loads(done.stdout)
@@ -111,12 +142,94 @@ def test_a_file_by_path_has_no_parameters_and_other_classes_no_accuracy(
     assert document["models"]["one"]["parameters"] is None
 
 
+def test_two_measurements_and_pictures_of_the_user(tmp_path: Path, tiny_models: Path) -> None:
+    pictures, old = tmp_path / "pictures", tmp_path / "old.json"
+    pictures.mkdir()
+    for name in ("a", "b"):
+        (pictures / f"{name}.png").write_bytes(picture())
+    (pictures / "cut.png").write_bytes(picture()[:40])
+    words = ("--models-dir", tiny_models, *QUICK)
+    first = run_bench(tmp_path, "-m", "one", "--images", pictures, "--json", old, *words)
+    assert first.returncode == 0, first.stderr
+    end_to_end = json.loads(old.read_text(encoding="utf-8"))["models"]["one"]["end_to_end"]
+    assert (end_to_end["images"], end_to_end["rejected"]) == (3, 1)
+    assert end_to_end["images_per_s"]["median"] > 0
+    assert [line.split()[:3] for line in first.stdout.splitlines() if line.startswith("one")][
+        2:
+    ] == [["one", "3", "1"]]
+
+    other = tiny_models / "other.onnx"
+    second = run_bench(
+        tmp_path,
+        *("-m", "one", "-m", other, "--compare", old, *words),
+        *("--fail-if", "latency_p50 < 1000x", "--fail-if", "accuracy < 0.1x"),
+    )
+    assert second.returncode == 1
+    assert "failed: one: latency_p50 < 1000x: is " in second.stderr
+    assert "failed: one: accuracy < 0.1x: was not measured" in second.stderr
+    assert "failed: other" not in second.stderr
+    assert "the same within their 95 % intervals" in second.stdout
+    assert "not measured then: other" in second.stdout
+    assert max(map(len, second.stdout.splitlines())) <= 100
+
+    refused = run_bench(tmp_path, "-m", "one", "--compare", old, *words, "--threads", "2")
+    assert refused.returncode == 2
+    assert "threads 1 then, 2 now" in refused.stderr
+    assert refused.stdout == ""
+
+
+def test_a_shipped_network_is_compared_with_pytorch(tmp_path: Path) -> None:
+    words = ("--models-dir", shipped_dir(), "-m", "cnn", "--json", "-", *QUICK, "--rounds", "1")
+    compared = run_bench(tmp_path, *words)
+    assert compared.returncode == 0, compared.stderr
+    document = json.loads(compared.stdout)
+    assert {"torch", "scikit-learn"} < set(document["versions"])
+    native = document["models"]["cnn"]["native"]
+    assert native["framework"] == "PyTorch"
+    assert native["parity"] < 1e-4
+    assert list(native["speed_up"]) == ["1", "256"]
+    alone = run_bench(tmp_path, *words, "--no-native")
+    assert alone.returncode == 0, alone.stderr
+    assert "heavy imports" not in alone.stderr
+    assert json.loads(alone.stdout)["models"]["cnn"]["native"] is None
+
+
+def test_without_the_extra_a_note_says_what_to_install(tmp_path: Path, exported_dir: Path) -> None:
+    words = ("--models-dir", exported_dir, "--json", "-", *QUICK, "--rounds", "1")
+    done = run_bench(tmp_path, *words, before="import sys; sys.modules['torch'] = None\n")
+    assert done.returncode == 0, done.stderr
+    assert "note: no comparison with native models" in done.stderr
+    assert "pip install 'fmnist-cli[train]'" in done.stderr
+    document = json.loads(done.stdout)
+    assert document["models"]["cnn"]["native"] is None
+    assert "torch" not in document["versions"]
+
+
+def test_a_folder_without_pictures_is_told(tmp_path: Path, tiny_models: Path) -> None:
+    with pytest.raises(DataError, match=r"--images .*: no pictures found in"):
+        label_folder(tmp_path, tiny_models / "one.onnx", workers=1)
+
+
+def test_every_option_is_documented() -> None:
+    command = get_command(build_app("bench")).commands["bench"]  # type: ignore[attr-defined]
+    text = (ROOT / "docs" / "bench.md").read_text(encoding="utf-8")
+    options = [n for p in command.params for n in (*p.opts, *p.secondary_opts) if n[0] == "-"]
+    assert len(options) > 15
+    assert not [name for name in options if name not in text and name != "--help"]
+    assert not [metric for metric in METRICS if f"`{metric}`" not in text]
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
         (["-m", "three"], 2, "no model called 'three'"),
         (["--data-dir", "nowhere"], 1, "nowhere (from --data-dir) does not exist"),
         (["-m", "missing.onnx"], 1, "cannot read the model missing.onnx"),
+        (["--csv", "."], 2, ". is a folder; name a file"),
+        (["--images", "nowhere"], 2, "--images nowhere does not exist"),
+        (["--compare", "old.json"], 1, "cannot read old.json"),
+        (["--fail-if", "speed > 1"], 2, "Metrics: accuracy, macro_f1"),
+        (["--fail-if", "size > 2x"], 2, "--fail-if 'size > 2x' needs --compare OLD.json"),
     ],
 )
 def test_what_cannot_be_measured_ends_with_its_reason(
@@ -126,9 +239,3 @@ def test_what_cannot_be_measured_ends_with_its_reason(
     assert done.returncode == exit_code
     assert message in done.stderr
     assert done.stdout == ""
-
-
-def test_figures_are_short() -> None:
-    values = [0.0123, 0.5, 1.234, 12.34, 123.4, 1234.0]
-    assert [rounded(v) for v in values] == ["0.012", "0.500", "1.23", "12.3", "123", "1,234"]
-    assert [shortened(n) for n in (785, 7850, 1_350_244)] == ["785", "7.85k", "1.35M"]

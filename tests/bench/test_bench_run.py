@@ -1,115 +1,31 @@
 from __future__ import annotations
 
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fmnist_cli.bench.latency import Latency
-from fmnist_cli.bench.run import (
-    Plan,
-    Result,
-    Turn,
-    interleave,
-    noisy_models,
-    random_pixels,
-    spread,
-    summarise,
-    take_turn,
-    unique_names,
-)
+from fmnist_cli.bench.pixels import random_pixels
+from fmnist_cli.bench.plan import Candidate, Plan
+from fmnist_cli.bench.run import NativeModel, Result, noisy_models, run, unique_names
+from fmnist_cli.bench.turns import Turn, summarise
 from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.errors import ModelError
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import ModelFile, open_model
+
+PLAN = Plan(threads=1, seconds_per_model=0.02, rounds=1, batch_sizes=(1, 4))
+IMAGES = LabelledImages(random_pixels(40), np.arange(40) % 10)
 
 
-class FakeMachine:
-    """Time passes by loading, by calling, and by the image; nothing else takes any."""
-
-    def __init__(self, load_s: float, call_s: float, image_s: float) -> None:
-        self.load_s, self.call_s, self.image_s = load_s, call_s, image_s
-        self.now_s = 0.0
-        self.loads = 0
-        self.batch_sizes: list[int] = []
-
-    def clock(self) -> float:
-        return self.now_s
-
-    def load(self) -> FakeMachine:
-        self.now_s += self.load_s
-        self.loads += 1
-        return self
-
-    def __call__(self, pixels: Pixels) -> Probabilities:
-        self.now_s += self.call_s + self.image_s * len(pixels)
-        self.batch_sizes.append(len(pixels))
-        return np.full((len(pixels), 10), 0.1, np.float32)
-
-
-def turn(p50_ms: float, images_per_s: dict[int, float], load_s: float = 0.1) -> Turn:
-    return Turn(load_s, Latency(100, p50_ms, 2 * p50_ms, 3 * p50_ms), images_per_s)
-
-
-def test_rounds_visit_every_model_before_any_comes_again() -> None:
-    order: list[str] = []
-
-    def take(name: str) -> int:
-        order.append(name)
-        return len(order)
-
-    results = interleave({name: partial(take, name) for name in "abc"}, rounds=3)
-    assert order == list("abcabcabc")
-    assert results == {"a": [1, 4, 7], "b": [2, 5, 8], "c": [3, 6, 9]}
-
-
-def test_a_turn_loads_once_and_measures_single_images_then_each_batch_size() -> None:
-    machine = FakeMachine(load_s=0.5, call_s=0.001, image_s=0.001)
-    plan = Plan(threads=1, seconds_per_model=4, rounds=2, batch_sizes=(1, 9))
-    result = take_turn(machine.load, random_pixels(20), plan, machine.clock)
-    assert machine.loads == 1
-    assert result.load_s == pytest.approx(0.5)
-    assert result.latency.p50_ms == pytest.approx(2)
-    assert result.latency.p99_ms == pytest.approx(2)
-    assert result.images_per_s == pytest.approx({1: 500, 9: 900})
-    assert machine.batch_sizes == sorted(machine.batch_sizes)
-    # A round's share of the budget, over-run by no more than the last call of each loop.
-    assert machine.now_s - 0.5 == pytest.approx(2, abs=0.05)
-
-
-def test_a_slow_model_still_makes_enough_calls_for_its_percentiles() -> None:
-    machine = FakeMachine(load_s=0, call_s=1, image_s=0)
-    plan = Plan(threads=1, seconds_per_model=0.1, batch_sizes=(4,))
-    result = take_turn(machine.load, random_pixels(8), plan, machine.clock)
-    assert result.latency.calls == 100
-    assert machine.batch_sizes.count(1) == 103
-    assert machine.batch_sizes.count(4) == 6
-
-
-def test_the_summary_is_the_median_round_at_the_best_batch_size() -> None:
-    turns = [
-        turn(1.0, {1: 10, 64: 100}, load_s=0.3),
-        turn(4.0, {1: 500, 64: 90}, load_s=0.1),
-        turn(2.0, {1: 20, 64: 120}, load_s=0.2),
-    ]
-    timing = summarise(turns)
-    assert timing.load_s == 0.2
-    assert timing.latency == Latency(300, 2.0, 4.0, 6.0)
-    assert timing.latency_spread == 4
-    assert timing.images_per_s_by_batch_size == {1: 20, 64: 100}
-    assert (timing.batch_size, timing.images_per_s) == (64, 100)
-    assert timing.images_per_s_spread == pytest.approx(120 / 90)
-    assert timing.spread == 4
-    assert timing.rounds == tuple(turns)
-
-
-def test_spread_is_a_ratio() -> None:
-    assert spread([2.0, 3.0, 2.5]) == 1.5
-    assert spread([2.0]) == 1
+def result(*p50_ms: float) -> Result:
+    turns = [Turn(0.1, Latency(100, ms, 2 * ms, 3 * ms), {1: {1: 1.0}}) for ms in p50_ms]
+    return Result("", "", 0, None, 0, None, None, None, summarise(turns, 1))
 
 
 def test_models_that_vary_too_much_are_named() -> None:
-    def result(*p50_ms: float) -> Result:
-        timing = summarise([turn(ms, {1: 1}) for ms in p50_ms])
-        return Result("", "", 0, None, None, timing)
-
     results = {"calm": result(1, 1.3), "wild": result(1, 1.31)}
     assert noisy_models(results) == ["wild"]
     assert noisy_models(results, limit=1.2) == ["calm", "wild"]
@@ -124,3 +40,72 @@ def test_random_pixels_are_the_same_every_time() -> None:
     assert pixels.shape == (5, 28, 28)
     assert pixels.dtype == np.uint8
     assert np.array_equal(pixels, random_pixels(5))
+
+
+def shifted(file: ModelFile, by: float) -> NativeModel:
+    """A "native model" that is the graph, all its probabilities off by a little."""
+    session = Session(file)
+
+    def infer(pixels: Pixels) -> Probabilities:
+        return session(pixels) + np.float32(by)
+
+    return NativeModel("Fake", infer)
+
+
+def test_a_native_model_is_compared_only_if_it_is_the_same_model(tiny_models: Path) -> None:
+    candidates = [Candidate(name, open_model(name, tiny_models)) for name in ("one", "two")]
+    steps: list[str] = []
+    missing: dict[str, str] = {}
+    results = run(
+        candidates,
+        PLAN,
+        IMAGES,
+        find_native=lambda file: shifted(file, 5e-6 if file.name == "one" else 2e-4),
+        on_step=steps.append,
+        on_missing=missing.__setitem__,
+    )
+    native = results["one"].native
+    assert native is not None
+    assert native.framework == "Fake"
+    assert native.images == 40
+    assert native.parity == pytest.approx(5e-6, rel=0.1)
+    assert native.tolerance == 1e-5
+    assert list(native.speed_up) == [1, 256]
+    assert results["two"].native is None
+    assert "differs from the graph by 2.0e-04" in missing["two"]
+    assert list(missing) == ["two"]
+    assert "latency and throughput: round 1 of 1" in steps
+    quality = results["one"].quality
+    assert quality is not None
+    assert quality.shirt_f1 == quality.f1["Shirt"]
+    assert quality.macro_f1 == pytest.approx(np.mean(list(quality.f1.values())))
+
+
+def test_why_there_is_no_native_model_is_told(tiny_models: Path) -> None:
+    def find(file: ModelFile) -> NativeModel:
+        raise ModelError(f"nothing for {file.name}")
+
+    missing: dict[str, str] = {}
+    results = run(
+        [Candidate("one", open_model("one", tiny_models))],
+        PLAN,
+        None,
+        find_native=find,
+        on_missing=missing.__setitem__,
+    )
+    assert missing == {"one": "nothing for one"}
+    assert results["one"].native is None
+    assert results["one"].quality is None
+    assert len(results["one"].timing.rounds) == 1
+
+
+def test_a_file_that_cannot_be_run_ends_it_before_time_is_spent(
+    tiny_models: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(b"no graph")
+    steps: list[str] = []
+    files = [open_model("one", tiny_models), open_model(str(broken))]
+    with pytest.raises(ModelError, match=r"broken\.onnx is not a usable ONNX model"):
+        run([Candidate(file.name, file) for file in files], PLAN, None, on_step=steps.append)
+    assert steps == ["one: accuracy", "broken: accuracy"]

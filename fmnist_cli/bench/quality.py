@@ -1,0 +1,49 @@
+"""How good a model is on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.evaluate.metrics import evaluate
+from fmnist_cli.runtime.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How good a model is on the test split; all shares from 0 to 1.
+
+    Attributes:
+        images: how many it was asked about.
+        accuracy: share of right labels.
+        macro_f1: unweighted mean of the classes' F1.
+        shirt_f1: of the hardest class.
+        calibration_error: expected calibration error, 15 bins (Guo et al. 2017).
+        f1: of each class, by its name.
+    """
+
+    images: int
+    accuracy: float
+    macro_f1: float
+    shirt_f1: float
+    calibration_error: float
+    f1: Mapping[str, float]
+
+
+def measure_quality(session: Session, images: LabelledImages) -> Quality | None:
+    """Measured through ONNX Runtime; None for a model of other classes."""
+    names = session.card.class_names
+    if names != CLASS_NAMES:
+        return None
+    found = evaluate(session.probabilities(images.pixels), images.labels, names)
+    f1 = {report.label: report.f1 for report in found.per_class}
+    return Quality(
+        images=found.images,
+        accuracy=found.accuracy,
+        macro_f1=found.macro.f1,
+        shirt_f1=f1["Shirt"],
+        calibration_error=found.calibration_error,
+        f1=f1,
+    )

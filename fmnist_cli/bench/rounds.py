@@ -1,0 +1,99 @@
+"""Rounds of turns, each round in a process of its own.
+
+How fast a model is differs between processes by more than between calls: where its memory lies
+and on which cores its threads begin is settled once per process. Rounds within one process share
+that, and their interval would leave it out (Kalibera and Jones 2013, "Rigorous Benchmarking in
+Reasonable Time": repeat at the highest level that varies).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmnist_cli.bench.child import last_words, run_python
+from fmnist_cli.bench.latency import Latency
+from fmnist_cli.bench.plan import Candidate, Plan
+from fmnist_cli.bench.turns import Turn, take_turn
+from fmnist_cli.contract import Pixels
+from fmnist_cli.errors import ModelError
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import ModelFile
+
+
+def take_rounds(
+    candidates: Sequence[Candidate],
+    plan: Plan,
+    pixels: Pixels,
+    on_step: Callable[[str], object] = lambda _: None,
+) -> dict[str, list[Turn]]:
+    """One turn per round for every model; the order turns round each time.
+
+    So no model always has the same neighbour before it, and a machine that gets slower or faster
+    does so for all of them.
+
+    Args:
+        candidates: graphs that a `Session` accepted.
+        plan: how time is measured.
+        pixels: uint8 [N, 28, 28], the images that calls are made of.
+        on_step: told what happens next.
+
+    Raises:
+        ModelError: a round's process failed.
+    """
+    turns: dict[str, list[Turn]] = {candidate.name: [] for candidate in candidates}
+    with tempfile.TemporaryDirectory() as folder:
+        images = Path(folder) / "pixels.npy"
+        np.save(images, pixels)
+        for number in range(plan.rounds):
+            on_step(f"latency and throughput: round {number + 1} of {plan.rounds}")
+            order = candidates if number % 2 == 0 else candidates[::-1]
+            found = _in_process([candidate.file.path for candidate in order], images, plan)
+            for candidate, turn in zip(order, found, strict=True):
+                turns[candidate.name].append(turn)
+    return turns
+
+
+def _in_process(paths: Sequence[Path], images: Path, plan: Plan) -> list[Turn]:
+    asked = {"paths": [str(path) for path in paths], "images": str(images), "plan": asdict(plan)}
+    program = f"from {__name__} import main; main()"
+    done = run_python(program, json.dumps(asked))
+    if done.returncode:
+        raise ModelError(
+            f"a round of timing ended with exit code {done.returncode}: {last_words(done)}"
+        )
+    return [turn_of(turn) for turn in json.loads(done.stdout)]
+
+
+def turn_of(values: Mapping[str, Any]) -> Turn:
+    """The turn whose fields went through JSON, where every key is text."""
+    return Turn(
+        load_s=values["load_s"],
+        latency=Latency(**values["latency"]),
+        images_per_s={
+            int(threads): {int(size): rate for size, rate in by_size.items()}
+            for threads, by_size in values["images_per_s"].items()
+        },
+    )
+
+
+def main() -> None:
+    """The child: one turn for each file, in the order given, as JSON on standard output."""
+    asked = json.loads(sys.argv[1])
+    values = asked["plan"]
+    plan = Plan(**{**values, "batch_sizes": tuple(values["batch_sizes"])})
+    pixels = np.load(asked["images"])
+    turns = [take_turn(partial(_load, Path(path)), pixels, plan) for path in asked["paths"]]
+    json.dump([asdict(turn) for turn in turns], sys.stdout)
+
+
+def _load(path: Path, threads: int) -> Session:
+    return Session(ModelFile.of(path.stem, path, path.read_bytes()), threads)

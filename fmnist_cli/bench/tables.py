@@ -1,0 +1,227 @@
+"""The tables of a measurement, for the terminal and for the page: what is in which column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fmnist_cli.bench.words import interval, rounded, shortened
+
+Result = Mapping[str, Any]  # one model of the document
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of figures.
+
+    Attributes:
+        head: over it, two lines.
+        value: the figure of a model; None where it was not measured.
+        words: the figure for people.
+        note: its interval, where there is room.
+        bar: whether its size is worth a bar.
+        narrow: only for where there is no room for `note`.
+    """
+
+    head: tuple[str, str]
+    value: Callable[[Result], float | None]
+    words: Callable[[float], str]
+    note: Callable[[Result], str] | None = None
+    bar: bool = False
+    narrow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns under one title."""
+
+    title: str
+    columns: tuple[Column, ...]
+
+
+def _at(*keys: str) -> Callable[[Result], Any]:
+    """What stands at the end of these keys; None where one of them has nothing."""
+
+    def value(result: Result) -> Any:
+        found: Any = result
+        for key in keys:
+            found = None if found is None else found.get(key)
+        return found
+
+    return value
+
+
+def _times(factor: float, *keys: str) -> Callable[[Result], float | None]:
+    value = _at(*keys)
+
+    def multiplied(result: Result) -> float | None:
+        found = value(result)
+        return None if found is None else float(factor * found)
+
+    return multiplied
+
+
+def _interval(*keys: str) -> Callable[[Result], str]:
+    value = _at(*keys)
+    return lambda result: interval(value(result)) if value(result) else ""
+
+
+def _timed(head: tuple[str, str], *keys: str, bar: bool = False) -> Column:
+    """A figure that comes with an interval."""
+    return Column(head, _at(*keys, "median"), rounded, _interval(*keys), bar)
+
+
+def _shown_margin(*keys: str) -> Column:
+    """The margin of the figure before it, which fits where the interval does not."""
+    value = _at(*keys)
+
+    def half(result: Result) -> float | None:
+        found = value(result)
+        return (found["high"] - found["low"]) / 2 / found["median"] if found else None
+
+    return Column(("", "±"), half, "±{:.0%}".format, narrow=True)
+
+
+def _f1(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def quality_and_cost() -> Table:
+    """How good each model is and what it takes, time apart."""
+    return Table(
+        "Quality and cost",
+        (
+            Column(("accu-", "racy"), _at("quality", "accuracy"), "{:.2%}".format),
+            Column(("macro", "F1"), _at("quality", "macro_f1"), _f1),
+            Column(("Shirt", "F1"), _at("quality", "shirt_f1"), _f1),
+            Column(("", "ECE"), _at("quality", "calibration_error"), _f1),
+            Column(("size", "MB"), _times(1e-6, "file_bytes"), rounded, bar=True),
+            Column(("para-", "meters"), _at("parameters"), shortened),
+            Column(("", "MACs"), _at("macs"), shortened),
+            Column(("memory", "MB"), _times(1e-6, "peak_memory_bytes"), _whole, _memory_interval),
+            Column(("parity", "max |Δp|"), _at("native", "parity"), "{:.0e}".format),
+        ),
+    )
+
+
+def speed(threads: int) -> Table:
+    """Loading, latency, best throughput, and the ratio to the native framework."""
+
+    def one_thread(result: Result) -> float | None:
+        by_size = result["timing"]["intervals"]["images_per_s"]["1"]
+        return max(float(one["median"]) for one in by_size.values())
+
+    intervals = ("timing", "intervals")
+    columns = [
+        Column(("load", "ms"), _times(1e3, "timing", "load_s"), rounded, _load_interval),
+        _timed(("p50", "ms"), *intervals, "p50_ms", bar=True),
+        _shown_margin(*intervals, "p50_ms"),
+        _timed(("p95", "ms"), *intervals, "p95_ms"),
+        _timed(("p99", "ms"), *intervals, "p99_ms"),
+        Column(("images", "/s"), _at("timing", "images_per_s"), _whole, _best_interval, bar=True),
+        Column(("at", "batch"), _at("timing", "batch_size"), _whole),
+        Column(("on one", "thread"), one_thread, _whole),
+        _timed(("× native", "batch 1"), "native", "speed_up", "1"),
+        _timed(("× native", "batch 256"), "native", "speed_up", "256"),
+        Column(
+            ("", "spread"),
+            lambda result: max(
+                result["timing"]["latency_spread"], result["timing"]["images_per_s_spread"]
+            ),
+            "{:.2f}".format,
+        ),
+    ]
+    return Table(f"Speed, threads: {threads}", tuple(columns))
+
+
+def _scaled(estimate: Mapping[str, float], factor: float) -> str:
+    return interval({end: factor * estimate[end] for end in ("low", "high")})
+
+
+def _load_interval(result: Result) -> str:
+    return _scaled(result["timing"]["intervals"]["load_s"], 1e3)
+
+
+def _memory_interval(result: Result) -> str:
+    found = result["peak_memory_interval"]
+    return _scaled(found, 1e-6) if found else ""
+
+
+def _best_interval(result: Result) -> str:
+    """Of the throughput with most threads, which `images_per_s` is."""
+    timing = result["timing"]
+    most = list(timing["intervals"]["images_per_s"].values())[-1]
+    return interval(most[str(timing["batch_size"])])
+
+
+def throughput(document: Mapping[str, Any]) -> Table:
+    """Images per second for each number of threads and batch size."""
+    return Table(
+        "Images per second by threads and batch size",
+        tuple(
+            _timed(
+                (f"threads: {threads}", f"batch {size}"),
+                *("timing", "intervals", "images_per_s", str(threads), str(size)),
+            )
+            for threads in document["thread_counts"]
+            for size in document["batch_sizes"]
+        ),
+    )
+
+
+def end_to_end() -> Table:
+    """The whole command on the user's pictures."""
+    return Table(
+        "fmnist classify on the pictures of --images",
+        (
+            Column(("", "pictures"), _at("end_to_end", "images"), _whole),
+            Column(("", "rejected"), _at("end_to_end", "rejected"), _whole),
+            _timed(("images/s,", "whole command"), "end_to_end", "images_per_s", bar=True),
+            _shown_margin("end_to_end", "images_per_s"),
+        ),
+    )
+
+
+def tables_of(document: Mapping[str, Any], *, all_cells: bool = False) -> list[Table]:
+    """The tables of a document; with `all_cells` that of every throughput, too."""
+    tables = [quality_and_cost(), speed(document["threads"])]
+    if all_cells:
+        tables.append(throughput(document))
+    if any(result["end_to_end"] for result in document["models"].values()):
+        tables.append(end_to_end())
+    return tables
+
+
+def header_text(document: Mapping[str, Any]) -> str:
+    """The machine and the versions that the figures belong to, for 100 columns."""
+    machine, versions = document["machine"], document["versions"]
+    libraries = ", ".join(
+        f"{'fmnist' if name == 'fmnist-cli' else name} {version}"
+        for name, version in versions.items()
+        if name not in ("numpy", "python")
+    )
+    return (
+        f"{machine['processor']}, cores: {machine['cores']}, threads: {document['threads']},"
+        f" {libraries}"
+    )
+
+
+def footer_text(
+    document: Mapping[str, Any], intervals: str = "±: half of the 95 % interval"
+) -> str:
+    """How to read the columns; `intervals` says where intervals stand."""
+    pixels = {"test": "test images", "random": "random pixels"}[document["pixels"]]
+    sizes = ", ".join(map(str, document["batch_sizes"]))
+    return (
+        "ECE: calibration error, 15 bins. MACs: multiply-adds per image. memory: peak of a\n"
+        "process that loads and runs the model. parity: largest difference from the native model.\n"
+        "p50, p95, p99: latency of one image per call. images/s: best of batches of\n"
+        f"{sizes}. × native: how many times faster than its own framework.\n"
+        f"Medians of {document['rounds']} interleaved rounds on {pixels}; {intervals};\n"
+        "spread: slowest / fastest round."
+    )
