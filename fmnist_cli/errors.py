@@ -7,6 +7,7 @@
     │   └── DownloadError       1   a data set could not be fetched
     ├── ModelError              1   a model file is missing, altered or breaks the contract
     │   └── VerificationError   1   an exported graph disagrees with its native model
+    ├── ResultsError            1   a file of measurements cannot be read
     └── TrainingError           1   a training run cannot start or continue
 
 `ImageError` is apart: it rejects one picture, becomes that picture's row, and never
@@ -58,6 +59,10 @@ class ModelError(FmnistError):
 
 class VerificationError(ModelError):
     """An exported graph does not agree with the native model it came from."""
+
+
+class ResultsError(FmnistError):
+    """A file of measurements cannot be read or is none."""
 
 
 class TrainingError(FmnistError):

@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "evaluate"),
     "bench": ("bench", "bench"),
     "models": ("models", "models"),
+    "report": ("report", "report"),
     "data": ("data", "app"),
 }
 

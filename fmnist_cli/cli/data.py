@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fmnist_cli.cli.audit import audit
+from fmnist_cli.cli.describe import describe
 from fmnist_cli.cli.options import DataDir
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ SplitName = Literal["test", "validation", "train"]
 
 app = typer.Typer(help="Fetch the data set, look at it, write it out as pictures, audit it.")
 app.command()(audit)
+app.command()(describe)
 
 
 @app.command()

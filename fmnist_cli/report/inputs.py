@@ -1,0 +1,145 @@
+"""The JSON files that a report is made from: found, read, and compared with the models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fmnist_cli.errors import ResultsError, UsageError
+from fmnist_cli.manifest import Manifest
+from fmnist_cli.report.kinds import KINDS
+
+DEFAULT_RESULTS = Path("benchmarks", "results")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of measurements.
+
+    Attributes:
+        name: of the file.
+        document: what it holds.
+    """
+
+    name: str
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that a report is made from, but pictures.
+
+    Attributes:
+        manifest: of the exported models.
+        histories: learning curves by model, as in `TrainingRecord.history`.
+        sources: by name of their kind, see `KINDS`.
+        passed_over: files of a kind of which another was taken.
+    """
+
+    manifest: Manifest
+    histories: Mapping[str, list[Mapping[str, float]]]
+    sources: Mapping[str, Source]
+    passed_over: tuple[str, ...] = field(default=())
+
+    def title(self, model: str) -> str:
+        """The model's name for people; that of its file where it is not in the manifest."""
+        entry = self.manifest.models.get(model)
+        return entry.title if entry else model
+
+    def stale(self, kind: str) -> list[str]:
+        """What of a file is of other models than those in the manifest, in words."""
+        source = self.sources.get(kind)
+        if source is None:
+            return []
+        measured = {name: _checksum(one) for name, one in source.document.get("models", {}).items()}
+        other = [
+            name
+            for name, entry in self.manifest.models.items()
+            if name in measured and measured[name] != entry.sha256
+        ]
+        # Only networks have heat maps.
+        whole = kind in ("evaluation", "bench")
+        missing = [name for name in self.manifest.models if whole and name not in measured]
+        again = f"; measure again: {KINDS[kind].command}"
+        found = []
+        if other:
+            found.append(
+                f"{source.name} measured other files of {', '.join(other)} than those exported now"
+                + again
+            )
+        if missing:
+            found.append(f"{source.name} does not measure {', '.join(missing)}{again}")
+        return found
+
+
+def gather(results: Path | None, models_dir: Path) -> Inputs:
+    """Read the manifest, the learning curves and what lies in the folder of results.
+
+    Args:
+        results: folder of JSON files; None for ``./benchmarks/results``, if that is there.
+        models_dir: folder of the exported models.
+
+    Raises:
+        UsageError: the folder is named and not there.
+        ResultsError: a file in it is no JSON.
+        ModelError: the manifest cannot be read.
+    """
+    manifest = Manifest.read(models_dir)
+    histories = {name: _history(models_dir / f"{name}.json") for name in manifest.models}
+    if results is None and not DEFAULT_RESULTS.is_dir():
+        return Inputs(manifest, histories, {})
+    folder = results or DEFAULT_RESULTS
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; name one with JSON results by --results")
+    sources, passed_over = _recognised(folder)
+    return Inputs(manifest, histories, sources, passed_over)
+
+
+def _recognised(folder: Path) -> tuple[dict[str, Source], tuple[str, ...]]:
+    found: dict[str, list[Source]] = {}
+    for path in sorted(folder.glob("*.json")):
+        document = read_json(path)
+        if isinstance(document, dict):
+            for name, kind in KINDS.items():
+                if kind.recognise(document):
+                    found.setdefault(name, []).append(Source(path.name, document))
+                    break
+    for name, sources in found.items():
+        usual = KINDS[name].usual
+        found[name] = [one for one in sources if one.name == usual] + [
+            one for one in sources if one.name != usual
+        ]
+    passed_over = tuple(source.name for sources in found.values() for source in sources[1:])
+    return {name: sources[0] for name, sources in found.items()}, passed_over
+
+
+def _history(path: Path) -> list[Mapping[str, float]]:
+    if not path.is_file():
+        return []
+    document = read_json(path)
+    history = document.get("history") if isinstance(document, dict) else None
+    if not isinstance(history, list):
+        raise ResultsError(f"{path} is no training record; export the model again: fmnist export")
+    return history
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        ResultsError: it cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        usual = [kind.command for kind in KINDS.values() if kind.usual == path.name]
+        fix = f"make it again: {usual[0]}" if usual else "delete it or make it again"
+        raise ResultsError(f"cannot read {path}: {error}; {fix}") from error
+
+
+def _checksum(measured: Any) -> Any:
+    """Of the file that was measured: the value itself, or inside the model's results."""
+    return measured.get("sha256") if isinstance(measured, dict) else measured
