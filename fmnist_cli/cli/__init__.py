@@ -21,6 +21,7 @@ COMMANDS = {
     "classify": ("classify", "classify"),
     "evaluate": ("evaluate", "evaluate"),
     "bench": ("bench", "bench"),
+    "explain": ("explain", "explain"),
     "models": ("models", "models"),
     "report": ("report", "report"),
     "data": ("data", "app"),

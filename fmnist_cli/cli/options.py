@@ -41,7 +41,7 @@ JsonFile = Annotated[
 # What the extra [train] installs and its commands import.
 _TRAIN_PACKAGES = (
     *("torch", "torchvision", "sklearn", "scipy", "safetensors", "skops"),
-    *("onnx", "onnxscript", "skl2onnx"),
+    *("onnx", "onnxscript", "skl2onnx", "captum"),
 )
 
 

@@ -1,0 +1,172 @@
+"""`fmnist explain`: where a network looked, and how far the maps can be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnist_cli.cli.options import DataDir, JsonFile, ModelsDir, one_of, require_extra
+from fmnist_cli.errors import EXIT_REJECTED, UsageError
+
+_SPLITS = ("test", "validation", "train")
+
+
+def explain(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IMAGE]...",
+            help="Pictures, folders, patterns and archives, as for classify; or use --split.",
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            help="cnn, resnet, or an .onnx file of such a network; resnet by default. Repeatable"
+            " with --gallery and --faithfulness, which take both by default.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the pictures, the page and the JSON."),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="gradcam, hirescam, layercam or gradcam++.")
+    ] = "hirescam",
+    layer: Annotated[
+        str,
+        typer.Option(
+            help="stages (the mean over all), 14x14 or 7x7 (the last layer of that size), the path"
+            " of a module, or several of these joined by +.",
+        ),
+    ] = "stages",
+    target: Annotated[
+        str, typer.Option(help="Class to look for: predicted, true, or its name.")
+    ] = "predicted",
+    split: Annotated[
+        str | None, typer.Option(help="Take images of the data set: test, validation or train.")
+    ] = None,
+    class_: Annotated[
+        str | None, typer.Option("--class", help="Of the split: only images with this label.")
+    ] = None,
+    wrong_only: Annotated[
+        bool, typer.Option("--wrong-only", help="Of the split: only what is labelled wrong.")
+    ] = False,
+    index: Annotated[
+        int | None, typer.Option(min=0, help="Of the split: only the image of this place, from 0.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many pictures; 20 of a split by default."),
+    ] = None,
+    prepare: Annotated[
+        str, typer.Option(help="auto, frame (already 28×28 form) or product (plain background).")
+    ] = "auto",
+    force: Annotated[
+        bool, typer.Option("--force", help="Write into a folder that is not empty.")
+    ] = False,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: a JSON file with maps of a right and a wrong image per class and model.",
+        ),
+    ] = None,
+    faithfulness: Annotated[
+        bool,
+        typer.Option("--faithfulness", help="Instead: measure how far the maps can be trusted."),
+    ] = False,
+    images: Annotated[
+        int, typer.Option(min=20, help="How many test images --faithfulness measures on.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Which ones these are.")] = 0,
+    json_: JsonFile = None,
+    data_dir: DataDir = None,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Show where a network looked: original, heat map and overlay of every picture.
+
+    Exit code 0: all explained; 3: some inputs rejected, each with its reason.
+    """
+    require_extra()
+
+    _check_modes(
+        {"--gallery": gallery is not None, "--faithfulness": faithfulness},
+        {
+            "IMAGE": bool(inputs),
+            "--split": split is not None,
+            "-o": output is not None,
+            "--force": force,
+            "--limit": limit is not None,
+            "--target": target != "predicted",
+        },
+    )
+    from_split = {
+        "--class": class_ is not None,
+        "--wrong-only": wrong_only,
+        "--index": index is not None,
+    }
+    if split is None and (given := [name for name, is_given in from_split.items() if is_given]):
+        raise UsageError(f"{given[0]} chooses from the data set; say of which images with --split")
+    if json_ is not None and not faithfulness:
+        raise UsageError("--json is for the figures of --faithfulness; add that")
+    pictures = gallery is None and not faithfulness
+    if pictures:
+        _check_pictures(inputs, model, output, split, prepare)
+
+    from fmnist_cli.explain.job import Chosen, Out, explain_pictures, measure, write_gallery
+
+    if gallery is not None:
+        write_gallery(gallery, model, method, layer, data_dir, models_dir)
+        return
+    if faithfulness:
+        measure(model, method, layer, images, seed, json_, data_dir, models_dir)
+        return
+    assert output is not None  # noqa: S101
+    chosen = Chosen(tuple(inputs or ()), prepare, split, class_, wrong_only, index, limit, data_dir)
+    out = Out(output, force)
+    rejected = explain_pictures(
+        chosen, out, (model or ["resnet"])[0], method, layer, target, models_dir
+    )
+    if rejected:
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _check_modes(modes: dict[str, bool], of_pictures: dict[str, bool]) -> None:
+    """One thing at a time.
+
+    Raises:
+        UsageError: two modes, or one with options that only pictures have.
+    """
+    given = [name for name, is_given in modes.items() if is_given]
+    given += [name for name, is_given in of_pictures.items() if is_given] if given else []
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} does not go with {given[1]}; leave one of them out")
+
+
+def _check_pictures(
+    inputs: list[str] | None,
+    model: list[str] | None,
+    output: Path | None,
+    split: str | None,
+    prepare: str,
+) -> None:
+    """What can be said before anything is loaded.
+
+    Raises:
+        UsageError: something is missing, twice there or unknown.
+    """
+    from fmnist_cli.prepare import MODES
+
+    if model is not None and len(model) > 1:
+        raise UsageError("one --model at a time, since its maps go into one folder")
+    if output is None:
+        raise UsageError("name the folder to write into with -o")
+    if bool(inputs) == (split is not None):
+        raise UsageError("name pictures, or take images of the data set with --split; one of both")
+    if split is not None:
+        one_of(split, _SPLITS, "--split")
+    one_of(prepare, MODES, "--prepare")

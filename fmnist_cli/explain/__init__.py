@@ -1,0 +1,1 @@
+"""Class activation maps: where a network looked, and how far that can be trusted."""

@@ -1,0 +1,135 @@
+"""The methods: activations of a layer and gradients of a class score → where the evidence is.
+
+All weigh the planes A [C, h, w] of a layer by gradients G = ∂(logit of the class)/∂A and add them
+up; they differ in the weights. Captum reads A and G from the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from captum.attr import LayerActivation, LayerGradientXActivation
+from torch import Tensor
+from torch.nn.functional import interpolate, relu
+
+from fmnist_cli.contract import SIDE, Labels, Pixels
+from fmnist_cli.explain.layers import Layer
+from fmnist_cli.models.network import PixelClassifier
+
+BATCH = 250
+
+Method = Callable[[Tensor, Tensor], Tensor]  # A, G float32 [N, C, h, w] → evidence [N, h, w]
+
+
+def gradcam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Each plane by the mean of its gradients (Selvaraju et al. 2017, arXiv 1610.02391)."""
+    weights = gradients.mean(dim=(2, 3), keepdim=True)
+    return (weights * activations).sum(dim=1)
+
+
+def hirescam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Each place by its own gradient (Draelos and Carin 2020, arXiv 2011.08891)."""
+    return (gradients * activations).sum(dim=1)
+
+
+def layercam(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Each place by its own gradient where that is positive (Jiang et al. 2021, TIP)."""
+    return (relu(gradients) * activations).sum(dim=1)
+
+
+def gradcam_pp(activations: Tensor, gradients: Tensor) -> Tensor:
+    """Each plane by positive gradients, those of few places counting more.
+
+    Chattopadhay et al. 2018, arXiv 1710.11063, equations 15 and 19: with exp(logit) as the score,
+    its second and third derivatives are powers of G, and exp(logit) itself scales the whole map.
+    """
+    squares = gradients**2
+    below = 2 * squares + gradients**3 * activations.sum(dim=(2, 3), keepdim=True)
+    alpha = torch.where(gradients != 0, squares / (below + 1e-6), 0)
+    weights = (alpha * relu(gradients)).sum(dim=(2, 3), keepdim=True)
+    return (weights * activations).sum(dim=1)
+
+
+METHODS: dict[str, Method] = {
+    "gradcam": gradcam,
+    "hirescam": hirescam,
+    "layercam": layercam,
+    "gradcam++": gradcam_pp,
+}
+
+
+def heatmaps(
+    classifier: PixelClassifier,
+    pixels: Pixels,
+    targets: Labels,
+    method: str,
+    layers: Sequence[Layer],
+) -> npt.NDArray[np.float32]:
+    """Where the evidence for a class is, per image.
+
+    What is explained is the logit, before the temperature. Of a network that averages an
+    image with its mirror image, it is the mean of both maps, the second one mirrored back.
+    Maps of several layers are averaged, each scaled to a maximum of 1.
+
+    Args:
+        classifier: in evaluation mode; only read.
+        pixels: uint8 [N, 28, 28].
+        targets: int64 [N], the class that each map is for.
+        method: one of `METHODS`.
+        layers: of this very classifier.
+
+    Returns:
+        float32 [N, 28, 28], 0 to 1: 0 no evidence for the class, 1 the most in this image. A map
+        is 0 throughout where there is none at all.
+    """
+    maps = [
+        _batch(
+            classifier,
+            pixels[start : start + BATCH],
+            targets[start : start + BATCH],
+            method,
+            layers,
+        )
+        for start in range(0, len(pixels), BATCH)
+    ]
+    return np.concatenate([np.empty((0, SIDE, SIDE), np.float32), *maps])
+
+
+def _batch(
+    classifier: PixelClassifier,
+    pixels: Pixels,
+    targets: Labels,
+    method: str,
+    layers: Sequence[Layer],
+) -> npt.NDArray[np.float32]:
+    images, classes = torch.from_numpy(pixels.copy()), torch.from_numpy(targets.copy())
+    if classifier.mirror_average:
+        images, classes = torch.cat([images, images.flip(2)]), torch.cat([classes, classes])
+    inputs = classifier.normalize(images).requires_grad_()
+    modules = [layer.module for layer in layers]
+    # Captum takes its hooks away again, also after an error.
+    activations = LayerActivation(classifier.network, modules).attribute(inputs)
+    gradients = LayerGradientXActivation(
+        classifier.network, modules, multiply_by_inputs=False
+    ).attribute(inputs, target=classes)
+    total = torch.zeros(len(pixels), SIDE, SIDE)
+    for planes, slopes in zip(activations, gradients, strict=True):
+        evidence = METHODS[method](planes.detach(), slopes.detach())
+        if classifier.mirror_average:
+            evidence = (evidence[: len(pixels)] + evidence[len(pixels) :].flip(2)) / 2
+        total += _scaled(_enlarged(relu(evidence)))
+    return _scaled(total).numpy()
+
+
+def _enlarged(maps: Tensor) -> Tensor:
+    """[N, h, w] → [N, 28, 28], bilinear."""
+    size = (SIDE, SIDE)
+    return interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def _scaled(maps: Tensor) -> Tensor:
+    most = maps.amax(dim=(1, 2), keepdim=True)
+    return maps / torch.where(most > 0, most, 1)

@@ -1,0 +1,146 @@
+"""An explained picture, and its form in JSON."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.errors import UsageError
+from fmnist_cli.explain.cam import METHODS, heatmaps
+from fmnist_cli.explain.layers import STAGES, choose_layers, layers_of
+from fmnist_cli.explain.subjects import Subject
+from fmnist_cli.export.restore import restore
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.runtime.store import ModelFile
+
+DEFAULT_METHOD = "hirescam"
+
+Heat = npt.NDArray[np.uint8]  # [28, 28], 255 = the most evidence in this picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """A picture with its heat map.
+
+    Attributes:
+        subject: the picture, and what the model says of it.
+        target: class id that the map is for.
+        heat: uint8 [28, 28], 0 no evidence for the target, 255 the most in this picture.
+    """
+
+    subject: Subject
+    target: int
+    heat: Heat
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values; ``heat`` is base64 of the map's 784 bytes, row by row."""
+        subject = self.subject
+        return {
+            "source": subject.source,
+            "split": subject.split,
+            "index": subject.index,
+            "true": None if subject.true is None else CLASS_NAMES[subject.true],
+            "predicted": CLASS_NAMES[subject.predicted],
+            "confidence": round(subject.confidence, 6),
+            "target": CLASS_NAMES[self.target],
+            "heat": b64encode(self.heat.tobytes()).decode(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Explainer:
+    """A network and how it is explained.
+
+    Attributes:
+        file: the exported model.
+        classifier: its network.
+        method: one of `METHODS`.
+        layer: names of layers, as for `choose_layers`.
+    """
+
+    file: ModelFile
+    classifier: PixelClassifier
+    method: str
+    layer: str
+
+    @classmethod
+    def of(cls, file: ModelFile, method: str = DEFAULT_METHOD, layer: str = STAGES) -> Explainer:
+        """That of an exported network.
+
+        Raises:
+            UsageError: the network has no such layer, or there is no such method.
+            ModelError: the file is not of a convolutional network.
+        """
+        if method not in METHODS:
+            raise UsageError(f"--method {method!r} is unknown; choose from {', '.join(METHODS)}")
+        classifier = restore(file)
+        choose_layers(layers_of(classifier), layer)
+        return cls(file, classifier, method, layer)
+
+    def explain(
+        self, subjects: Sequence[Subject], target: Literal["predicted", "true"] | int = "predicted"
+    ) -> list[Explanation]:
+        """One explanation per picture, in order.
+
+        Raises:
+            UsageError: the map of the true class of a picture is asked for that has no label.
+        """
+        if not subjects:
+            return []
+        targets = [_target(subject, target) for subject in subjects]
+        layers = choose_layers(layers_of(self.classifier), self.layer)
+        maps = heatmaps(
+            self.classifier,
+            np.stack([subject.pixels for subject in subjects]),
+            np.array(targets, np.int64),
+            self.method,
+            layers,
+        )
+        heats = np.rint(255 * maps).astype(np.uint8)
+        return [Explanation(*each) for each in zip(subjects, targets, heats, strict=True)]
+
+
+def parse_target(text: str) -> Literal["predicted", "true"] | int:
+    """``predicted``, ``true`` or the id of the class of that name.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if text == "predicted":
+        return "predicted"
+    if text == "true":
+        return "true"
+    return class_id(text, "--target", "predicted, true, ")
+
+
+def class_id(text: str, option: str, others: str = "") -> int:
+    """Id of the class called `text`, in capitals or not.
+
+    Raises:
+        UsageError: there is none; names the option, the classes, and `others` before them.
+    """
+    names = [name.lower() for name in CLASS_NAMES]
+    if text.lower() not in names:
+        raise UsageError(
+            f"{option} {text!r} is no class; choose from {others}{', '.join(CLASS_NAMES)}"
+        )
+    return names.index(text.lower())
+
+
+def _target(subject: Subject, target: Literal["predicted", "true"] | int) -> int:
+    if isinstance(target, int):
+        return target
+    if target == "predicted":
+        return subject.predicted
+    if subject.true is None:
+        raise UsageError(
+            f"--target true needs labels, which {subject.source} has not; name a class, or take"
+            " images of the data set with --split"
+        )
+    return subject.true

@@ -1,0 +1,136 @@
+"""The folder that `fmnist explain` writes, and the gallery file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fmnist_cli import __version__
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.errors import UsageError
+from fmnist_cli.explain.draw import triptych
+from fmnist_cli.explain.explanation import Explainer, Explanation
+from fmnist_cli.explain.page import page
+from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.runtime.rows import Rejected
+from fmnist_cli.runtime.sinks.text import printable
+
+FORMAT = 1
+PAGE, DATA = "index.html", "explain.json"
+
+
+def check_folder(out: Path, *, force: bool) -> None:
+    """Refuse a folder whose content would be written over.
+
+    Raises:
+        UsageError: it is a file, or a folder that is not empty, without `force`.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; name a folder with -o")
+    existing = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []
+    if existing and not force:
+        raise UsageError(
+            f"{out} is not empty (it holds {existing[0]}). Name another folder, or add --force to"
+            " write into this one"
+        )
+
+
+def write_folder(
+    out: Path,
+    explainer: Explainer,
+    title: str,
+    explanations: Sequence[Explanation],
+    rejected: Sequence[Rejected],
+    command: str,
+) -> None:
+    """A PNG per picture, ``index.html`` with all of them, and ``explain.json``.
+
+    Args:
+        out: made when missing; files of the same names are replaced, others stay.
+        explainer: what explained them.
+        title: of its model, for people.
+        explanations: of what could be read.
+        rejected: what could not.
+        command: that makes the same again.
+    """
+    names = _file_names(explanations)
+    for explanation, name in zip(explanations, names, strict=True):
+        caption, below = _captions(explanation, explainer)
+        image = triptych(explanation.subject.pixels, explanation.heat, caption, below)
+        replace_file(out / name, partial(image.save, format="PNG"))
+    write_text(out / PAGE, "".join(page(explainer, title, explanations, names, rejected)))
+    items = [
+        {"file": name, **explanation.to_json()}
+        for explanation, name in zip(explanations, names, strict=True)
+    ]
+    document = {
+        **_asked(command),
+        "model": _model(explainer),
+        "method": explainer.method,
+        "layer": explainer.layer,
+        "items": items,
+        "rejected": [row._asdict() for row in rejected],
+    }
+    write_json(out / DATA, document)
+
+
+def gallery(
+    explained: Mapping[str, tuple[Explainer, Sequence[Explanation]]], command: str
+) -> dict[str, Any]:
+    """Heat maps of several models in one document, without any pixels of the pictures.
+
+    Args:
+        explained: name of each model → what explained, and the explanations.
+        command: that makes the same again.
+    """
+    items = [
+        {
+            "model": name,
+            "method": explainer.method,
+            "layer": explainer.layer,
+            **{key: value for key, value in explanation.to_json().items() if key != "source"},
+        }
+        for name, (explainer, explanations) in explained.items()
+        for explanation in explanations
+    ]
+    models = {name: _model(explainer)["sha256"] for name, (explainer, _) in explained.items()}
+    return {**_asked(command), "models": models, "items": items}
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Replace a JSON file in one step."""
+    write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def _asked(command: str) -> dict[str, Any]:
+    return {"format": FORMAT, "command": command, "version": __version__}
+
+
+def _model(explainer: Explainer) -> dict[str, str]:
+    return {"name": explainer.file.name, "sha256": explainer.file.sha256}
+
+
+def _captions(explanation: Explanation, explainer: Explainer) -> tuple[str, str]:
+    subject = explanation.subject
+    true = "" if subject.true is None else f"true: {CLASS_NAMES[subject.true]}   "
+    verdict = f"{true}predicted: {CLASS_NAMES[subject.predicted]}, {subject.confidence:.1%}"
+    return verdict, (
+        f"evidence for {CLASS_NAMES[explanation.target]} · {explainer.file.name}"
+        f" {explainer.method} {explainer.layer} · {printable(subject.source)}"
+    )
+
+
+def _file_names(explanations: Sequence[Explanation]) -> list[str]:
+    """``0001-coat.png`` and so on: the number of the picture, and what is left of its name."""
+    width = max(4, len(str(len(explanations))))
+    names = []
+    for number, explanation in enumerate(explanations, start=1):
+        # Of a name only what every file system takes, and no folders.
+        stem = re.sub(r"\.\w{1,5}$", "", explanation.subject.source.rpartition("/")[2])
+        plain = re.sub(r"[^\w-]+", "-", stem, flags=re.ASCII).strip("-")[:60]
+        names.append(f"{number:0{width}d}-{plain or 'picture'}.png")
+    return names

@@ -1,0 +1,154 @@
+"""The pictures that are explained: files, read as `fmnist classify` reads them, or a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.files import Split
+from fmnist_cli.errors import UsageError
+from fmnist_cli.prepare.picture import Frame
+from fmnist_cli.runtime.classifier import Classifier, Infer, Settings
+from fmnist_cli.runtime.rows import Rejected
+from fmnist_cli.runtime.sources.base import Item
+
+_CHUNK = 250
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """A picture to be explained.
+
+    Attributes:
+        source: path of the file, or split and index.
+        pixels: uint8 [28, 28], as the model sees it.
+        probabilities: float32 [classes], what the exported graph says of it.
+        true: class id of its label; None where there is none.
+        split, index: place in the data set, from 0; None for a file.
+    """
+
+    source: str
+    pixels: Frame
+    probabilities: Probabilities
+    true: int | None = None
+    split: Split | None = None
+    index: int | None = None
+
+    @property
+    def predicted(self) -> int:
+        """Class id of the highest probability."""
+        return int(self.probabilities.argmax())
+
+    @property
+    def confidence(self) -> float:
+        """The highest probability, 0 to 1."""
+        return float(self.probabilities.max())
+
+
+def from_items(
+    items: Iterable[Item], infer: Infer, class_names: Sequence[str], settings: Settings
+) -> tuple[list[Subject], list[Rejected]]:
+    """What can be read, and what cannot with its reason; each in the order of the items."""
+    subjects: list[Subject] = []
+    rejected: list[Rejected] = []
+    for chunk in _chunks(items):
+        seen: list[tuple[Pixels, Probabilities]] = []
+
+        def noting(
+            pixels: Pixels, seen: list[tuple[Pixels, Probabilities]] = seen
+        ) -> Probabilities:
+            probabilities = infer(pixels)
+            seen.append((pixels.copy(), probabilities))
+            return probabilities
+
+        # The unit of work of `classify`: same reading, same frames, same reasons, same verdicts.
+        rows = Classifier(noting, class_names, settings)(chunk)
+        found = (
+            (frame, row) for pixels, rows_ in seen for frame, row in zip(pixels, rows_, strict=True)
+        )
+        for row in rows:
+            if isinstance(row, Rejected):
+                rejected.append(row)
+            else:
+                frame, probabilities = next(found)
+                subjects.append(Subject(row.path, frame, probabilities))
+    return subjects, rejected
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    stream = iter(items)
+    while chunk := list(islice(stream, _CHUNK)):
+        yield chunk
+
+
+def from_split(
+    images: LabelledImages,
+    split: Split,
+    probabilities: Probabilities,
+    *,
+    class_id: int | None = None,
+    wrong_only: bool = False,
+    index: int | None = None,
+    limit: int | None = None,
+) -> list[Subject]:
+    """Images of the data set, in its order.
+
+    Args:
+        images: the split.
+        split: its name.
+        probabilities: float32 [N, classes], what the model says of each image.
+        class_id: only images with this label.
+        wrong_only: only those that the model puts into another class than the label.
+        index: only the image of this place in the split, from 0.
+        limit: at most so many.
+
+    Raises:
+        UsageError: there is no image of this place, or nothing is left.
+    """
+    keep = np.ones(len(images), bool)
+    if index is not None:
+        if index >= len(images):
+            raise UsageError(
+                f"--index {index} is none of the {len(images):,} {split} images, which count from 0"
+            )
+        keep &= np.arange(len(images)) == index
+    if class_id is not None:
+        keep &= images.labels == class_id
+    if wrong_only:
+        keep &= probabilities.argmax(axis=1) != images.labels
+    chosen = np.flatnonzero(keep)[:limit]
+    if not len(chosen):
+        raise UsageError(
+            f"no {split} image is like that; leave out --class, --wrong-only or --index"
+        )
+    return [of_split(images, split, probabilities, int(place)) for place in chosen]
+
+
+def of_split(
+    images: LabelledImages, split: Split, probabilities: Probabilities, index: int
+) -> Subject:
+    """The image of a place in a split."""
+    label = int(images.labels[index])
+    name = f"{split} {index}"
+    return Subject(name, images.pixels[index], probabilities[index], label, split, index)
+
+
+def one_per_class(
+    images: LabelledImages, split: Split, probabilities: Probabilities
+) -> list[Subject]:
+    """For every class the first image that is labelled right and the first that is not.
+
+    A class without one goes without.
+    """
+    wrong = probabilities.argmax(axis=1) != images.labels
+    chosen = []
+    for class_id in range(probabilities.shape[1]):
+        for mistaken in (False, True):
+            places = np.flatnonzero((images.labels == class_id) & (wrong == mistaken))
+            chosen += [of_split(images, split, probabilities, int(p)) for p in places[:1]]
+    return chosen
