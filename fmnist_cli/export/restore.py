@@ -62,11 +62,11 @@ def restore(file: ModelFile) -> PixelClassifier:
 def _recipe(file: ModelFile, spec: ModelSpec, preset: str) -> Mapping[str, Any]:
     """The hyperparameters of the run behind an exported file."""
     if file.entry is not None:
-        return dict(file.entry.training["recipe"])
+        return dict(file.entry.training.get("recipe", {}))
     if (file.path.parent / MANIFEST_FILE).exists():
         for entry in Manifest.read(file.path.parent).models.values():
             if entry.sha256 == file.sha256:
-                return dict(entry.training["recipe"])
+                return dict(entry.training.get("recipe", {}))
     return asdict(spec.load().RECIPES[preset])
 
 
