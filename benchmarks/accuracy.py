@@ -2,7 +2,7 @@
 
 Runs that are there already stay, since a run folder does not live for ever.
 
-Test images are looked at here and by `fmnist export` only, when all choices have been made.
+Test images are looked at when all choices have been made.
 
 Run: python benchmarks/accuracy.py RUNS_DIR [RUNS_DIR …]
 """
@@ -86,6 +86,8 @@ def main() -> None:
     models = json.loads((ROOT / "exported" / "manifest.json").read_text())["models"]
     known = known_runs()
     for runs_dir in args.runs_dirs:
+        if not list(runs_dir.glob(f"*/{RECORD_FILE}")):
+            raise SystemExit(f"{runs_dir} holds no finished runs")
         for record in sorted(runs_dir.glob(f"*/{RECORD_FILE}")):
             row = row_of(record.parent, test)
             row["shipped"] = is_shipped(row, models)

@@ -31,6 +31,7 @@ from fmnist_cli.bench.latency import split_batches, time_calls
 from fmnist_cli.contract import Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.errors import ModelError
 from fmnist_cli.export.restore import restore
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
@@ -115,7 +116,11 @@ def main() -> None:
     old = json.loads(TARGET.read_text(encoding="utf-8"))["models"] if TARGET.exists() else {}
     models: dict[str, Any] = {name: old[name] for name in entries if name in old}
     for name in args.models or entries:
-        native = native_of(name, args.runs_dir)
+        try:
+            native = native_of(name, args.runs_dir)
+        except ModelError as error:
+            print(f"{name}: not measured: {error}", file=sys.stderr)
+            continue
         session = Session(open_model(name, ROOT / "exported"), threads=threads)
         contenders: dict[str, Infer] = {
             "native": native.probabilities,

@@ -18,7 +18,10 @@ TARGET = Path(__file__).resolve().parent / "results" / "presets.json"
 def collect(runs_dir: Path) -> tuple[str, dict[str, Any]]:
     """The preset of a folder of runs, and what its records say of each model."""
     records = [json.loads(path.read_text()) for path in sorted(runs_dir.glob("*/record.json"))]
-    (preset,) = {record["preset"] for record in records}
+    presets = {record["preset"] for record in records}
+    if len(presets) != 1:
+        raise SystemExit(f"{runs_dir} holds runs of {len(presets)} presets, not of one")
+    (preset,) = presets
     fields = ("seed", "seconds", "validation_accuracy", "precision", "machine", "finished")
     return preset, {record["model"]: {key: record[key] for key in fields} for record in records}
 

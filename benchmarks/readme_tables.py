@@ -29,17 +29,42 @@ def _table(header: list[str], rows: list[list[str]], words: int = 1) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, align, *rows])
 
 
+def _kind(run: dict[str, Any]) -> Any:
+    """What runs have in common that differ in seed only."""
+    same = ("model", "preset", "recipe", "device", "train_images")
+    return [run[key] for key in same], [parent.split()[0] for parent in run["parents"]]
+
+
+def _spread(values: list[float]) -> str:
+    """Mean and standard deviation of accuracies."""
+    return f"{mean(values):.2%} ± {stdev(values) * 100:.2f}"
+
+
 def _over_seeds(runs: list[dict[str, Any]], run: dict[str, Any]) -> str:
-    """Mean and standard deviation of the test accuracy of the runs that differ in seed only."""
+    """Test accuracy of the runs that differ in seed only."""
+    # Of one seed that was trained again, the last run counts.
+    by_seed = {one["seed"]: one["test_accuracy"] for one in runs if _kind(one) == _kind(run)}
+    found = list(by_seed.values())
+    return "one seed" if len(found) == 1 else f"{_spread(found)}, {len(found)} seeds"
 
-    def kind(one: dict[str, Any]) -> Any:
-        same = ("model", "preset", "recipe", "device", "train_images")
-        return [one[key] for key in same], [parent.split()[0] for parent in one["parents"]]
 
-    found = [one["test_accuracy"] for one in runs if kind(one) == kind(run)]
-    if len(found) == 1:
-        return "one seed"
-    return f"{mean(found):.2%} ± {stdev(found) * 100:.2f}, {len(found)} seeds"
+def seeds_table() -> str:
+    """Mean and standard deviation where three seeds or more were trained."""
+    runs = _read(RESULTS / "accuracy.json")["runs"]
+    rows, seen = [], []
+    for run in runs:
+        if (kind := _kind(run)) in seen:
+            continue
+        seen.append(kind)
+        same = list({one["seed"]: one for one in runs if _kind(one) == kind}.values())
+        if len(same) >= 3:
+            figures = ("validation_accuracy", "test_accuracy")
+            cells = [_spread([one[key] for one in same]) for key in figures]
+            shirt = [one["shirt_f1"] for one in same]
+            cells.append(f"{mean(shirt):.3f} ± {stdev(shirt):.3f}")
+            rows.append([f"`{run['model']}`", f"`{run['preset']}`", str(len(same)), *cells])
+    header = ["Model", "Preset", "Seeds", "Validation", "Test accuracy", "Shirt F1"]
+    return _table(header, rows, words=2)
 
 
 def accuracy_table() -> str:
@@ -188,6 +213,7 @@ def memory_table() -> str:
 
 TABLES = {
     "accuracy": accuracy_table,
+    "seeds": seeds_table,
     "cost": cost_table,
     "native": native_table,
     "presets": presets_table,

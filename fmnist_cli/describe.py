@@ -93,12 +93,13 @@ def embedding(images: LabelledImages, options: MapOptions) -> dict[str, Any]:
         map was made.
     """
     chosen = stratified(images.labels, options.images, options.seed)
-    points = _project(images.pixels[chosen], options)
+    perplexity = min(options.perplexity, (len(chosen) - 1) / 3)  # of a small map
+    points = _project(images.pixels[chosen], perplexity, options.seed)
     places = chosen if images.positions is None else images.positions[chosen]
     return {
         "method": "t-SNE of histograms of gradients",
         "seed": options.seed,
-        "perplexity": options.perplexity,
+        "perplexity": perplexity,
         "index": places.tolist(),
         "class_id": images.labels[chosen].tolist(),
         "x": [round(x, 2) for x in points[:, 0].tolist()],
@@ -114,14 +115,10 @@ def stratified(labels: Labels, count: int, seed: int) -> npt.NDArray[np.intp]:
     return np.sort(np.concatenate([rng.permutation(one)[:each] for one in members]))
 
 
-def _project(pixels: Pixels, options: MapOptions) -> npt.NDArray[np.float64]:
+def _project(pixels: Pixels, perplexity: float, seed: int) -> npt.NDArray[np.float64]:
     features = HogFeatures().transform(pixels)
     components = min(_COMPONENTS, len(pixels))
     reduced = PCA(components, svd_solver="full").fit_transform(features)
-    tsne = TSNE(
-        perplexity=min(options.perplexity, (len(pixels) - 1) / 3),
-        init="pca",
-        random_state=options.seed,
-    )
+    tsne = TSNE(perplexity=perplexity, init="pca", random_state=seed)
     points: npt.NDArray[np.float64] = tsne.fit_transform(reduced).astype(np.float64)
     return points

@@ -40,6 +40,13 @@ def test_every_shipped_model_is_among_the_runs() -> None:
         assert abs(shipped[name]["test_accuracy"] - entry.metrics["test"]["accuracy"]) <= 5e-4
 
 
+def test_the_best_preset_is_what_is_shipped() -> None:
+    manifest = Manifest.read(ROOT / "exported")
+    presets = json.loads((ROOT / "benchmarks" / "results" / "presets.json").read_text())
+    for name, entry in manifest.models.items():
+        assert presets["best"]["models"][name]["finished"] == entry.training["finished"]
+
+
 def test_no_graph_is_slower_than_its_framework() -> None:
     document = json.loads((ROOT / "benchmarks" / "results" / "native.json").read_text())
     for result in document["models"].values():

@@ -46,7 +46,7 @@ def count_macs(file: ModelFile) -> int:
 
 
 def _of_node(node: Mapping[str, Any]) -> int:
-    if "output_type_shape" not in node:
+    if not node.get("output_type_shape"):
         return 0
     inputs = [_shape(tensor) for tensor in node["input_type_shape"]]
     output = _shape(node["output_type_shape"][0])
@@ -64,13 +64,16 @@ def macs_of(operation: str, inputs: Sequence[Shape], output: Shape) -> int:
 
     Args:
         operation: name in the ONNX standard.
-        inputs: shapes, that of a convolution's weights second.
+        inputs: shapes, in the order of the standard.
         output: shape of the first output.
     """
-    if operation == "Conv":  # weights [out, in / groups, …]: one product each per output value
+    if operation in ("QLinearConv", "QLinearMatMul"):  # values, then their scale and zero point
+        inputs = [inputs[0], inputs[3]]
+    if operation in ("Conv", "ConvInteger", "QLinearConv"):
+        # Weights are [out, in / groups, …]: one product each per output value.
         return math.prod(output) * math.prod(inputs[1][1:])
     if operation == "Gemm":  # [M, K] or, transposed, [K, M]
         return math.prod(inputs[0]) * output[-1]
-    if operation == "MatMul":
+    if operation in ("MatMul", "MatMulInteger", "QLinearMatMul"):
         return math.prod(output) * inputs[0][-1]
     return 0

@@ -100,6 +100,10 @@ def parse_rule(text: str) -> Rule:
             " or with x a multiple of the value in --compare"
         )
     bound = float(match[3]) / (100 if match[4] == "%" else 1)
+    if not match[4] and not METRICS[match[1]].unit and bound > 1:
+        raise UsageError(
+            f"--fail-if {text!r}: {match[1]} goes from 0 to 1; did you mean {bound:g}%?"
+        )
     return Rule(text.strip(), match[1], match[2], bound, match[4] == "x")
 
 

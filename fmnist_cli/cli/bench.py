@@ -27,12 +27,15 @@ def _note(text: str) -> None:
 
 def _test_split(data_dir: Path | None) -> LabelledImages | None:
     """The test split; None, with a note, where nobody said it should be there."""
+    import os
+
     from fmnist_cli.data.dataset import find_data_dir, load_split
+    from fmnist_cli.data.files import ENV_VAR
 
     try:
         find_data_dir(data_dir, split="test")
     except DataError as error:
-        if data_dir is not None:
+        if data_dir is not None or os.environ.get(ENV_VAR):
             raise
         _note(f"no accuracy, and timing on random pixels: {error}")
         return None
@@ -42,8 +45,9 @@ def _test_split(data_dir: Path | None) -> LabelledImages | None:
 def _native_of(candidates: list[Candidate], runs_dir: Path, threads: int) -> FindNative | None:
     """What finds native models; None, with a note, where their libraries are missing."""
     from fmnist_cli.models.registry import REGISTRY
+    from fmnist_cli.runtime.session import Session
 
-    if not any(candidate.file.name in REGISTRY for candidate in candidates):
+    if not any(Session(candidate.file).card.name in REGISTRY for candidate in candidates):
         return None  # files of others: PyTorch need not even be imported
     try:
         require_extra()
@@ -85,7 +89,7 @@ def _command(models: Sequence[str], plan: Plan, native: bool, images: Path | Non
     words += ["--threads", str(plan.threads), "--seconds", f"{plan.seconds_per_model:g}"]
     words += ["--rounds", str(plan.rounds)]
     words += [] if native else ["--no-native"]
-    words += ["--images", images.name] if images else []
+    words += ["--images", images.name or str(images)] if images else []
     return shlex.join(["fmnist", "bench", *words])
 
 
@@ -175,6 +179,10 @@ def bench(
         raise UsageError(f"--fail-if {relative[0]!r} needs --compare OLD.json to be a multiple of")
     _check_paths(images, [Path(json_) if json_ and json_ != "-" else None, csv, html])
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
+    if not asked:
+        raise UsageError(
+            f"{find_models_dir(models_dir)} has no models; make some with: fmnist export"
+        )
     plan = Plan(threads or available_cores(), seconds, rounds)
 
     files = [open_model(one, models_dir) for one in asked]

@@ -41,7 +41,7 @@ def print_document(document: Mapping[str, Any]) -> None:
     from fmnist_cli.bench.tables import footer_text, header_text, tables_of
 
     console = Console(width=WIDTH, highlight=False)
-    console.print(header_text(document), markup=False, soft_wrap=True)
+    console.print(header_text(document), markup=False)
     for table in tables_of(document):
         console.print()
         console.print(rich_table(table, document["models"]))
@@ -68,7 +68,9 @@ def print_changes(
     from fmnist_cli.bench.words import rounded, shortened
 
     def words(value: float) -> str:
-        return shortened(value) if value >= 1e5 else rounded(value)
+        if value >= 1e5:
+            return shortened(value)
+        return f"{value:.4f}" if value < 1 else rounded(value)
 
     table = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("model", style="bold", overflow="fold")

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from fmnist_cli.cli.options import DataDir, require_extra
+from fmnist_cli.errors import UsageError
 
 
 def describe(
@@ -27,6 +28,8 @@ def describe(
 
     The map is a t-SNE of validation images. Needs the extra [train].
     """
+    if json_ != "-" and Path(json_).is_dir():
+        raise UsageError(f"{json_} is a folder; name a file with --json")
     require_extra()
     from fmnist_cli.describe import MapOptions
     from fmnist_cli.describe import describe as measure

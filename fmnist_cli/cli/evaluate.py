@@ -74,6 +74,7 @@ def evaluate(
     from dataclasses import asdict
 
     from fmnist_cli import __version__
+    from fmnist_cli.bench.run import unique_names
     from fmnist_cli.contract import CLASS_NAMES
     from fmnist_cli.cores import available_cores
     from fmnist_cli.data.dataset import load_split
@@ -83,12 +84,13 @@ def evaluate(
     from fmnist_cli.runtime.session import Session
     from fmnist_cli.runtime.store import find_models_dir, open_model
 
-    names = model or list(Manifest.read(find_models_dir(models_dir)).models)
+    asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
+    files = [open_model(one, models_dir) for one in asked]
+    names = unique_names([file.name for file in files])
     images = load_split(split, data_dir)
     results: dict[str, object] = {}
     summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
-    for name in names:
-        file = open_model(name, models_dir)
+    for name, file in zip(names, files, strict=True):
         session = Session(file, threads=available_cores())
         if session.card.class_names != CLASS_NAMES:
             raise ModelError(

@@ -102,6 +102,7 @@ def explain(
             "--force": force,
             "--limit": limit is not None,
             "--target": target != "predicted",
+            "--prepare": prepare != "auto",
         },
     )
     from_split = {
@@ -111,8 +112,14 @@ def explain(
     }
     if split is None and (given := [name for name, is_given in from_split.items() if is_given]):
         raise UsageError(f"{given[0]} chooses from the data set; say of which images with --split")
-    if json_ is not None and not faithfulness:
-        raise UsageError("--json is for the figures of --faithfulness; add that")
+    measuring = {"--json": json_ is not None, "--images": images != 1000, "--seed": seed != 0}
+    if not faithfulness and (given := [name for name, is_given in measuring.items() if is_given]):
+        raise UsageError(f"{given[0]} is for the figures of --faithfulness; add that")
+    if split is not None and prepare != "auto":
+        raise UsageError("--prepare is for files; images of the data set are frames already")
+    for target_file in (gallery, Path(json_) if json_ and json_ != "-" else None):
+        if target_file is not None and target_file.is_dir():
+            raise UsageError(f"{target_file} is a folder; name a file to write to")
     pictures = gallery is None and not faithfulness
     if pictures:
         _check_pictures(inputs, model, output, split, prepare)

@@ -48,7 +48,8 @@ def gradcam_pp(activations: Tensor, gradients: Tensor) -> Tensor:
     """
     squares = gradients**2
     below = 2 * squares + gradients**3 * activations.sum(dim=(2, 3), keepdim=True)
-    alpha = torch.where(gradients != 0, squares / (below + 1e-6), 0)
+    # No small number is added below: gradients are as small as 1e-3 here, their squares 1e-6.
+    alpha = torch.where(below != 0, squares / torch.where(below != 0, below, 1), 0)
     weights = (alpha * relu(gradients)).sum(dim=(2, 3), keepdim=True)
     return (weights * activations).sum(dim=1)
 

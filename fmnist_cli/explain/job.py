@@ -31,6 +31,7 @@ from fmnist_cli.runtime.quiet import libraries_quiet
 from fmnist_cli.runtime.request import Inputs
 from fmnist_cli.runtime.rows import Rejected
 from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.sinks.text import printable
 from fmnist_cli.runtime.store import open_model
 
 _MODELS = ("cnn", "resnet")  # the shipped networks with convolutions
@@ -93,7 +94,7 @@ def explain_pictures(
     command = shlex.join(["fmnist", "explain", *words])
     write_folder(out.folder, explainer, session.card.title, explanations, rejected, command)
     for row in rejected[:_SHOWN_REASONS]:
-        _say(f"rejected: {row.path}: {row.error}")
+        _say(f"rejected: {printable(row.path)}: {printable(row.error)}")
     if len(rejected) > _SHOWN_REASONS:
         _say(f"… and {len(rejected) - _SHOWN_REASONS:,} more; all are in explain.json")
     refused = f", {len(rejected):,} rejected" if rejected else ""
@@ -138,7 +139,7 @@ def measure(
     drawn = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
     results: dict[str, Any] = {}
     for model in models or _MODELS:
-        explainer, session = _open(model, method, layer, models_dir, threads=available_cores())
+        explainer, session = _open(model, method, layer, models_dir)
         found = measured(
             explainer.classifier,
             session.probabilities,
@@ -163,7 +164,7 @@ def measure(
         "models": results,
     }
     if json_ == "-":
-        sys.stdout.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(document, indent=1) + "\n")
         return
     for name, result in results.items():
         sys.stdout.write(faithfulness_text(name, method, result) + "\n")
@@ -206,10 +207,10 @@ def faithfulness_text(name: str, method: str, result: Mapping[str, Any]) -> str:
 
 
 def _open(
-    model: str, method: str, layer: str, models_dir: Path | None, threads: int = 1
+    model: str, method: str, layer: str, models_dir: Path | None
 ) -> tuple[Explainer, Session]:
     file = open_model(model, models_dir)
-    session = Session(file, threads=threads)
+    session = Session(file, threads=available_cores())
     if session.card.class_names != CLASS_NAMES:
         raise ModelError(f"{file.path} knows other classes than Fashion-MNIST")
     return Explainer.of(file, method, layer), session
@@ -223,11 +224,10 @@ def _subjects(chosen: Chosen, session: Session) -> tuple[list[Subject], list[Rej
     label = None if chosen.label is None else class_id(chosen.label, "--class")
     split = cast("Split", chosen.split)
     images: LabelledImages = load_split(split, chosen.data_dir)
-    probabilities = session.probabilities(images.pixels)
     found = from_split(
         images,
         split,
-        probabilities,
+        session.probabilities,
         class_id=label,
         wrong_only=chosen.wrong_only,
         index=chosen.place,

@@ -119,4 +119,5 @@ def choose_layers(layers: Sequence[Layer], wanted: str = STAGES) -> tuple[Layer,
             f"there is no layer called {unknown[0]!r}; choose from {STAGES}, {', '.join(sizes)},"
             f" the last of that size, or from {modules}; several are joined by +"
         )
-    return tuple(layer for name in names for layer in known[name])
+    # A stage may be the last layer of its size, too; it counts once.
+    return tuple({layer.name: layer for name in names for layer in known[name]}.values())

@@ -90,7 +90,12 @@ def measure(
     }
     say(f"weights scrambled: {method} at {layer}")
     some = slice(0, SANITY_IMAGES)
-    sanity = check(classifier, pixels[some], targets[some], method, layer)
+
+    def maps_of(network: PixelClassifier, shown: Pixels) -> Maps:
+        chosen = choose_layers(layers_of(network), layer)
+        return heatmaps(network, shown, targets[some], method, chosen)
+
+    sanity = check(classifier, pixels[some], maps_of)
     return {
         "layer": layer,
         "methods": {one: _plain(estimates(scores[one])) for one in METHODS},

@@ -102,8 +102,8 @@ def gallery(
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Replace a JSON file in one step."""
-    write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    """Replace a JSON file in one step; ASCII, since names of files need not be Unicode."""
+    write_text(path, json.dumps(document, indent=1) + "\n")
 
 
 def _asked(command: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ the first ones.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -16,15 +17,15 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from fmnist_cli.contract import Labels, Pixels
-from fmnist_cli.explain.cam import heatmaps
+from fmnist_cli.contract import Pixels
 from fmnist_cli.explain.controls import Maps
-from fmnist_cli.explain.layers import choose_layers, layers_of
 from fmnist_cli.models.network import PixelClassifier
 
 # Maps of different pictures are alike, too, because garments are centred. Scrambling has done
 # its work when the maps of the same picture are no more alike than that, give or take this much.
 TOLERANCE = 0.1
+MapsOf = Callable[[PixelClassifier, Pixels], Maps]
+
 DRAWS = 5  # of all weights: one draw is as good as its luck
 
 
@@ -69,9 +70,7 @@ class Sanity:
 def check(
     classifier: PixelClassifier,
     pixels: Pixels,
-    targets: Labels,
-    method: str,
-    layer: str,
+    maps_of: MapsOf,
     *,
     seed: int = 0,
 ) -> Sanity:
@@ -80,27 +79,24 @@ def check(
     Args:
         classifier: left as it is.
         pixels: uint8 [N, 28, 28], N at least 2.
-        targets: int64 [N].
-        method: one of `fmnist_cli.explain.cam.METHODS`.
-        layer: as for `choose_layers`.
+        maps_of: the maps of these images by a network.
         seed: of the new weights.
     """
     scrambled = copy.deepcopy(classifier)
-    layers = choose_layers(layers_of(scrambled), layer)
-    first = heatmaps(scrambled, pixels, targets, method, layers)
+    first = maps_of(scrambled, pixels)
     unrelated = compare(first, np.roll(first, 1, axis=0))
     stages = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for name, module in reversed(_with_weights(scrambled)):
             _scramble(module)
-            maps = heatmaps(scrambled, pixels, targets, method, layers)
+            maps = maps_of(scrambled, pixels)
             stages.append((name, compare(first, maps)))
         draws = [stages[-1][1]]
         for _ in range(DRAWS - 1):
             for _, module in _with_weights(scrambled):
                 _scramble(module)
-            maps = heatmaps(scrambled, pixels, targets, method, layers)
+            maps = maps_of(scrambled, pixels)
             draws.append(compare(first, maps))
     whole = Similarity(
         float(np.mean([alike.spearman for alike in draws])),

@@ -89,7 +89,7 @@ def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
 def from_split(
     images: LabelledImages,
     split: Split,
-    probabilities: Probabilities,
+    infer: Infer,
     *,
     class_id: int | None = None,
     wrong_only: bool = False,
@@ -101,7 +101,7 @@ def from_split(
     Args:
         images: the split.
         split: its name.
-        probabilities: float32 [N, classes], what the model says of each image.
+        infer: uint8 [N, 28, 28] → probabilities; asked only of images that may be taken.
         class_id: only images with this label.
         wrong_only: only those that the model puts into another class than the label.
         index: only the image of this place in the split, from 0.
@@ -119,23 +119,27 @@ def from_split(
         keep &= np.arange(len(images)) == index
     if class_id is not None:
         keep &= images.labels == class_id
+    places = np.flatnonzero(keep)
+    if not wrong_only:
+        places = places[:limit]
+    probabilities = infer(images.pixels[places]) if len(places) else np.empty((0, 1), np.float32)
+    taken = np.ones(len(places), bool)
     if wrong_only:
-        keep &= probabilities.argmax(axis=1) != images.labels
-    chosen = np.flatnonzero(keep)[:limit]
-    if not len(chosen):
+        taken = probabilities.argmax(axis=1) != images.labels[places]
+    if not taken.any():
         raise UsageError(
             f"no {split} image is like that; leave out --class, --wrong-only or --index"
         )
-    return [of_split(images, split, probabilities, int(place)) for place in chosen]
+    chosen = zip(places[taken][:limit], probabilities[taken][:limit], strict=True)
+    return [_of_split(images, split, int(place), said) for place, said in chosen]
 
 
-def of_split(
-    images: LabelledImages, split: Split, probabilities: Probabilities, index: int
+def _of_split(
+    images: LabelledImages, split: Split, index: int, probabilities: Probabilities
 ) -> Subject:
-    """The image of a place in a split."""
+    """The image of a place in a split, and what was said of it, float32 [classes]."""
     label = int(images.labels[index])
-    name = f"{split} {index}"
-    return Subject(name, images.pixels[index], probabilities[index], label, split, index)
+    return Subject(f"{split} {index}", images.pixels[index], probabilities, label, split, index)
 
 
 def one_per_class(
@@ -150,5 +154,5 @@ def one_per_class(
     for class_id in range(probabilities.shape[1]):
         for mistaken in (False, True):
             places = np.flatnonzero((images.labels == class_id) & (wrong == mistaken))
-            chosen += [of_split(images, split, probabilities, int(p)) for p in places[:1]]
+            chosen += [_of_split(images, split, int(p), probabilities[p]) for p in places[:1]]
     return chosen

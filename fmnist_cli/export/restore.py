@@ -45,12 +45,12 @@ def restore(file: ModelFile) -> PixelClassifier:
     spec = REGISTRY.get(card.name)
     if spec is None or spec.framework != "torch":
         raise ModelError(f"{file.path} was not exported from a PyTorch network of this program")
-    recipe = _recipe(file, spec, card.preset)
-    network = spec.load().build(len(card.class_names), **recipe.get("params", {}))
-    classifier = PixelClassifier(network, mirror_average=recipe.get("mirror_average", False))
     try:
+        recipe = _recipe(file, spec, card.preset)
+        network = spec.load().build(len(card.class_names), **recipe.get("params", {}))
+        classifier = PixelClassifier(network, mirror_average=recipe.get("mirror_average", False))
         _fill(classifier.eval(), onnx.load_from_string(file.content).graph)
-    except (ValueError, LookupError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise ModelError(
             f"{file.path} does not hold the weights of {spec.name}'s network: {error};"
             f" export it again: fmnist export {spec.name}"

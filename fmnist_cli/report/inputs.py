@@ -49,12 +49,24 @@ class Inputs:
         entry = self.manifest.models.get(model)
         return entry.title if entry else model
 
+    def other_data(self, checksum: str | None) -> bool:
+        """Whether a model was trained on other data than those of this checksum."""
+        trained = {
+            # What follows the comma says which images were left out.
+            str(entry.training.get("data_checksum")).partition(",")[0]
+            for entry in self.manifest.models.values()
+            if entry.training.get("data_checksum")
+        }
+        return bool(trained - {checksum})
+
     def stale(self, kind: str) -> list[str]:
         """What of a file is of other models than those in the manifest, in words."""
         source = self.sources.get(kind)
         if source is None:
             return []
         measured = {name: _checksum(one) for name, one in source.document.get("models", {}).items()}
+        if isinstance(single := source.document.get("model"), dict):
+            measured[single["name"]] = single["sha256"]
         other = [
             name
             for name, entry in self.manifest.models.items()

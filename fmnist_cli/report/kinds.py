@@ -57,7 +57,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "runs": Kind(
         "table of training runs",
-        "python benchmarks/accuracy.py",
+        "python benchmarks/accuracy.py runs",
         lambda document: "runs" in document and "test_images" in document,
         "accuracy.json",
     ),

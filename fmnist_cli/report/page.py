@@ -88,7 +88,7 @@ def plotly(package: str = "plotly") -> str:
 def _section(build: Build, kind: str, inputs: Inputs, pictures: Pictures) -> Section:
     try:
         return build(inputs, pictures)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
         source = inputs.sources.get(kind)
         what = source.name if source else "a training record"
         command = KINDS[kind].command if source else "fmnist export"

@@ -33,10 +33,16 @@ class Pictures:
 
     @classmethod
     def load(cls, data_dir: Path | None) -> Pictures:
-        """From `data_dir` or the usual places; a data set that is not there is no error."""
+        """From `data_dir` or the usual places, where it need not be.
+
+        Raises:
+            DataError: it is not in `data_dir`.
+        """
         try:
             return cls({name: load_split(name, data_dir) for name in get_args(Split)})
         except DataError as error:
+            if data_dir is not None:
+                raise
             return cls({}, str(error))
 
     def at(self, split: str, index: npt.ArrayLike) -> LabelledImages | None:

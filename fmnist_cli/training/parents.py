@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from fmnist_cli.errors import ModelError, TrainingError
 from fmnist_cli.training.checkpoint import PIPELINE_FILE, WEIGHTS_FILE
 from fmnist_cli.training.record import TrainingRecord
+
+_LEFT_OUT = r", \d+ images left out \(\w+\)$"  # as TrainingData.without says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,8 @@ class Parent:
             TrainingError: it may have seen some, so their accuracy would mean nothing.
         """
         own = self.record
-        # What follows the comma says which training images were left out.
-        data = [checksum.partition(",")[0] for checksum in (own.data_checksum, data_checksum)]
+        # Training images left out make no difference; a fold of an audit is other data.
+        data = [re.sub(_LEFT_OUT, "", checksum) for checksum in (own.data_checksum, data_checksum)]
         if data[0] != data[1] or own.split_seed != split_seed:
             raise TrainingError(
                 f"{self.run_dir} was trained on other data or another split (seed"

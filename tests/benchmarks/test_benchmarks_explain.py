@@ -24,6 +24,7 @@ def test_the_default_method_is_better_than_every_control_and_passes_the_check() 
     document = json.loads((RESULTS / "faithfulness.json").read_text(encoding="utf-8"))
     shipped = Manifest.read(ROOT / "exported").models
     assert set(document["models"]) == {"cnn", "resnet"}
+    assert document["images"] >= 1000
     for name, result in document["models"].items():
         assert result["sha256"] == shipped[name].sha256
         assert result["beats_controls"][document["method"]]

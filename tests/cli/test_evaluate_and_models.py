@@ -79,7 +79,7 @@ def test_evaluate_prints_tables_and_writes_json_beside(
     assert "macro F1" in result.stdout.splitlines()[-3]
     document = json.loads(target.read_text(encoding="utf-8"))
     assert document["split"] == "validation"
-    assert document["models"]["cnn"] == document["models"][by_path]
+    assert document["models"]["cnn"] == document["models"]["cnn #2"]
     assert [path.name for path in target.parent.iterdir()] == ["results.json"]
 
 

@@ -43,6 +43,14 @@ def test_methods_on_numbers_done_by_hand() -> None:
     assert gradcam_pp(activations, gradients).ravel().tolist() == pytest.approx(expected, rel=1e-5)
 
 
+def test_small_gradients_weigh_as_large_ones() -> None:
+    activations = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    gradients = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    # Of a score a millionth as large in units a million times as large: the map is the same.
+    small = gradcam_pp(activations * 1e6, gradients / 1e6)
+    torch.testing.assert_close(small, gradcam_pp(activations, gradients))
+
+
 def test_with_a_linear_head_maps_are_the_evidence_itself() -> None:
     # Then Grad-CAM, HiResCAM and CAM (Zhou et al. 2016) are one and the same.
     classifier = linear_head()

@@ -8,7 +8,8 @@ import torch
 from synthetic import images
 
 from fmnist_cli.contract import Pixels, Probabilities
-from fmnist_cli.explain.controls import CONTROLS
+from fmnist_cli.explain.cam import heatmaps
+from fmnist_cli.explain.controls import CONTROLS, Maps
 from fmnist_cli.explain.faithfulness import (
     STEPS,
     area,
@@ -19,6 +20,7 @@ from fmnist_cli.explain.faithfulness import (
     perturbation,
     ranks,
 )
+from fmnist_cli.explain.layers import choose_layers, layers_of
 from fmnist_cli.explain.measure import beats, estimates, measure
 from fmnist_cli.explain.sanity import Similarity, check, compare
 from fmnist_cli.models.network import PixelClassifier
@@ -157,11 +159,15 @@ def test_similarity_within_a_tolerance_needs_both() -> None:
     assert not Similarity(0.2, 0.45).within(reference, 0.1)
 
 
+def _hirescam(network: PixelClassifier, pixels: Pixels) -> Maps:
+    layers = choose_layers(layers_of(network))
+    return heatmaps(network, pixels, DATA.labels, "hirescam", layers)
+
+
 def test_scrambling_goes_from_the_top_and_leaves_the_network_alone(cnn: PixelClassifier) -> None:
     before = {name: value.clone() for name, value in cnn.state_dict().items()}
     state = torch.random.get_rng_state()
-    targets = DATA.labels
-    result = check(cnn, PIXELS, targets, "hirescam", "stages")
+    result = check(cnn, PIXELS, _hirescam)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(before[name], value) for name, value in cnn.state_dict().items())
     names = [name for name, _ in result.stages]
@@ -170,7 +176,15 @@ def test_scrambling_goes_from_the_top_and_leaves_the_network_alone(cnn: PixelCla
     assert result.images == len(PIXELS)
     assert result.scrambled != result.stages[-1][1]
     assert result.scrambled.spearman < 0.5
-    assert result == check(cnn, PIXELS, targets, "hirescam", "stages")
+    assert result == check(cnn, PIXELS, _hirescam)
+
+
+def test_maps_that_ignore_the_weights_fail_the_check(cnn: PixelClassifier) -> None:
+    """As edge detectors do, which is what the check was invented for."""
+    assert check(cnn, PIXELS, _hirescam).passed
+    result = check(cnn, PIXELS, lambda _network, pixels: pixels.astype(np.float32) / 255)
+    assert result.scrambled.spearman == pytest.approx(1)
+    assert not result.passed
 
 
 def test_the_whole_measurement(cnn: PixelClassifier) -> None:

@@ -288,10 +288,43 @@ def test_without_the_data_set_pictures_are_left_out_and_why(folders: Folders) ->
     assert "Final results" in page.tables
 
 
-def test_a_data_set_that_is_not_there_is_no_error(tmp_path: Path) -> None:
-    pictures = Pictures.load(tmp_path)
-    assert pictures.splits == {}
-    assert str(tmp_path) in pictures.reason
+def test_a_data_set_that_was_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="--data-dir"):
+        Pictures.load(tmp_path)
+
+
+def test_the_check_with_scrambled_weights_is_the_one_that_was_judged(folders: Folders) -> None:
+    html = make(gather(folders.results, folders.models), Pictures.load(folders.data)).html
+    assert "correlate with the real ones by 0.062" in html
+    assert "maps of different pictures do so by 0.188" in html
+
+
+def test_a_benchmark_without_accuracy_is_said_and_not_drawn(own: Folders) -> None:
+    document = own.read("bench")
+    for result in document["models"].values():
+        result["quality"] = None
+    own.write("bench", document)
+    made = make(gather(own.results, own.models), Pictures.load(own.data))
+    assert any("without accuracy, so not shown: " in notice for notice in made.notices)
+
+
+def test_training_images_left_out_are_no_other_data(own: Folders) -> None:
+    manifest = own.models / "manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    checksum = own.read("data")["data_checksum"]
+    assert checksum in text
+    changed = text.replace(checksum, f"{checksum}, 12 images left out (ab12cd34)")
+    manifest.write_text(changed, encoding="utf-8")
+    made = make(gather(own.results, own.models), Pictures.load(own.data))
+    assert not any("other data" in notice for notice in made.notices)
+
+
+def test_maps_of_one_old_model_are_called_stale(own: Folders) -> None:
+    document = own.read("explain")
+    del document["models"]
+    own.write("explain", {**document, "model": {"name": "cnn", "sha256": "0" * 64}})
+    made = make(gather(own.results, own.models), Pictures.load(own.data))
+    assert any("measured other files of cnn" in notice for notice in made.notices)
 
 
 def test_what_is_stale_is_said_on_the_page(own: Folders) -> None:

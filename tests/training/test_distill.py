@@ -146,7 +146,10 @@ def test_a_student_that_sees_no_mirror_images_has_its_own_table(tmp_path: Path) 
     assert (first - second).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("change", [{"split_seed": 1}, {"checksum": "another"}])
+@pytest.mark.parametrize(
+    "change",
+    [{"split_seed": 1}, {"checksum": "another"}, {"checksum": f"{data().checksum}, fold 1 of 4"}],
+)
 def test_a_teacher_that_may_know_the_validation_images_is_refused(
     change: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -48,8 +48,7 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
 
 
 def _stale(inputs: Inputs, document: Mapping[str, Any], file: str) -> list[str]:
-    trained = {entry.training.get("data_checksum") for entry in inputs.manifest.models.values()}
-    if not trained - {None, document.get("data_checksum")}:
+    if not inputs.other_data(document.get("data_checksum")):
         return []
     return [f"{file} audits other data than the models were trained on; fmnist data audit"]
 

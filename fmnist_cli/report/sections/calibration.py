@@ -36,7 +36,8 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     charts = "".join(
         _chart(model, inputs.title(model), one).html() for model, one in models.items()
     )
-    return Section(name, title, paragraph(words) + f'<div class="quarters">\n{charts}</div>\n')
+    body = paragraph(words) + f'<div class="quarters">\n{charts}</div>\n'
+    return Section(name, title, body, inputs.stale("evaluation"))
 
 
 def _chart(model: str, title: str, result: Mapping[str, Any]) -> Chart:

@@ -30,7 +30,8 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     if len(items) > _MOST:
         notices.append(f"{source.name} holds {len(items):,} explanations; the first {_MOST} follow")
     words = (
-        "Left: the picture; middle: the class activation map; right: both. Bright is what speaks"
+        "Left: the picture; middle: the class activation map; right: both (of test images; of"
+        " others the map alone). Bright is what speaks"
         " for the target class, which is the predicted one where no other is named."
     )
     # What all have in common stands once where a file is of one model.
@@ -60,7 +61,8 @@ def _card(item: Mapping[str, Any], pictures: Pictures) -> str:
     predicted, target = _named(item["predicted"]), _named(item["target"])
     true = None if item["true"] is None else _named(item["true"])
     known = item["split"] is not None and item["index"] is not None
-    found = pictures.at(item["split"], [item["index"]]) if known else None
+    # Of other splits the index is a place in the split and not in the official file.
+    found = pictures.at("test", [item["index"]]) if known and item["split"] == "test" else None
     place = f"{item['split']} {item['index']}" if known else str(item.get("source", "a picture"))
     panes = [heat_colours(heat)]
     # Another data set than the one explained would put the heat on another picture.
@@ -69,9 +71,10 @@ def _card(item: Mapping[str, Any], pictures: Pictures) -> str:
         panes = [np.repeat(pixels[..., None], 3, axis=2), panes[0], overlay(pixels, heat)]
     gap = np.zeros((SIDE, 1, 3), np.uint8)
     strip = np.concatenate([part for pane in panes for part in (pane, gap)][:-1], axis=1)
-    alt = f"{place}, labelled {true}: heat map of {item['method']} for {target}"
-    verdict = f"<b>{text(predicted)}</b> {percent(item['confidence'], 1)}"
     told = "" if true is None else f"<br>labelled {text(true)}"
+    labelled = "" if true is None else f", labelled {true}"
+    alt = f"{place}{labelled}: heat map of {item['method']} for {target}"
+    verdict = f"<b>{text(predicted)}</b> {percent(item['confidence'], 1)}"
     aimed = "" if target == predicted else f"<br>map for {text(target)}"
     return (
         f"<li{' class=miss' if true not in (None, predicted) else ''}>"

@@ -76,7 +76,7 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         narrow={"legend": {"orientation": "h", "y": -0.1, "yanchor": "top"}},
     )
     words = "F1 is the harmonic mean of precision and recall; classes in order of difficulty."
-    return Section(name, title, paragraph(words) + chart.html())
+    return Section(name, title, paragraph(words) + chart.html(), inputs.stale("evaluation"))
 
 
 def _band(place: int) -> dict[str, Any]:

@@ -178,7 +178,7 @@ def surest(inputs: Inputs, pictures: Pictures) -> Section:
             f"<h3>{text(inputs.title(model))}</h3>"
             f'\n<ul class="tiles">{cards}</ul></article>\n'
         )
-    return Section(name, title, "".join(body))
+    return Section(name, title, "".join(body), inputs.stale("evaluation"))
 
 
 def _cards(one: Mistakes, pictures: Pictures, split: str) -> Iterator[str]:

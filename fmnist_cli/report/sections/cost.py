@@ -44,6 +44,12 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         return absent(name, title, "bench")
     document = inputs.sources["bench"].document
     models = {model: one for model, one in document["models"].items() if one.get("quality")}
+    without = [inputs.title(model) for model in document["models"] if model not in models]
+    notices = inputs.stale("bench")
+    if without:
+        notices.append(f"without accuracy, so not shown: {', '.join(without)}")
+    if not models:
+        return Section(name, title, "", notices)
     points = {
         model: (one["timing"]["latency"]["p50_ms"], one["quality"]["accuracy"])
         for model, one in models.items()
@@ -56,7 +62,7 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         + ". No model is both faster and more accurate than one on the line."
     )
     chart = _chart(inputs, points, front(points), models)
-    return Section(name, title, paragraph(words) + chart.html(), inputs.stale("bench"))
+    return Section(name, title, paragraph(words) + chart.html(), notices)
 
 
 def _chart(

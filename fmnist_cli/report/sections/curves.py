@@ -52,7 +52,10 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     if alone:
         body += [
             "<h3>Models without epochs</h3>\n",
-            paragraph("Training figures are those of the first 5,000 training images."),
+            paragraph(
+                "Training figures are those of the first 5,000 training images; of a stack, those"
+                " of the validation images that it was fitted on."
+            ),
             _ends(inputs, alone),
         ]
     return Section("curves", "Training curves", "".join(body), notices)

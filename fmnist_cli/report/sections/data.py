@@ -32,8 +32,7 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         return absent("data", "Data", "data")
     document = inputs.sources["data"].document
     notices = [] if pictures.splits else [NO_PICTURES]
-    trained = {entry.training.get("data_checksum") for entry in inputs.manifest.models.values()}
-    if trained - {None, document["data_checksum"]}:
+    if inputs.other_data(document["data_checksum"]):
         notices.append(
             f"{inputs.sources['data'].name} describes other data than the models were trained on;"
             " describe it again: fmnist data describe --json data.json"

@@ -30,8 +30,8 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     words = (
         f"Means over {document['images']:,} test images with 95 % bootstrap intervals. Pixels are"
         " put in, or taken out, in the order of the map; the area under the target's probability"
-        " should be large, or small. A map that beats random and blurred ones says something of"
-        " the model."
+        " should be large, or small. Controls know nothing of the model; a map that beats them all"
+        " says something of it."
     )
     body = [paragraph(words)]
     for model, result in document["models"].items():
@@ -61,10 +61,10 @@ def _interval(estimate: Mapping[str, float]) -> str:
 
 
 def _sanity(sanity: Mapping[str, Any]) -> str:
-    last, unrelated = sanity["stages"][-1], sanity["unrelated"]
+    whole, unrelated = sanity["scrambled"], sanity["unrelated"]
     passed = "passed" if sanity["passed"] else "not passed"
     return (
         f"Weights scrambled (Adebayo et al. 2018, {sanity['images']:,} images): {passed}. With all"
-        f" weights scrambled, maps correlate with the real ones by {last['spearman']:.3f} (rank"
+        f" weights scrambled, maps correlate with the real ones by {whole['spearman']:.3f} (rank"
         f" correlation); maps of different pictures do so by {unrelated['spearman']:.3f}."
     )
