@@ -45,10 +45,13 @@ def faithfulness_table(document: dict[str, Any]) -> str:
                 lines.append(_line([f"`{model}`", name, *(_cell(found[m]) for m in COLUMNS)]))
     lines.append("")
     for model, result in document["models"].items():
-        better = [f"`{one}`" for one, beats in result["beats_controls"].items() if beats]
+        verdicts = "; ".join(
+            f"`{one}` {', '.join(f'*{control}*' for control in beaten) or 'none'}"
+            for one, beaten in result["beats_controls"].items()
+        )
         lines.append(
-            f"`{model}`: above every control in insertion and below it in deletion, 0 outside the"
-            f" interval of every paired difference: {', '.join(better) or 'none'}.\n"
+            f"`{model}`: controls that a method is above in insertion and below in deletion, 0"
+            f" outside the interval of both paired differences: {verdicts}.\n"
         )
     lines.append(f"{document['images']:,} test images drawn with seed {document['seed']}.")
     return "\n".join(lines)

@@ -201,7 +201,7 @@ def _faithfulness(entries: dict[str, Entry]) -> dict[str, Any]:
         "layer": "14x14",
         "methods": {"hirescam": found},
         "controls": {"random": found},
-        "beats_controls": {"hirescam": True},
+        "beats_controls": {"hirescam": ["random"]},
         "sanity": {
             "images": 20,
             "stages": [{"spearman": 0.375, "ssim": 0.1}],  # one draw, which is not what counts

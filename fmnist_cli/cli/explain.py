@@ -36,7 +36,7 @@ def explain(
     ] = None,
     method: Annotated[
         str, typer.Option(help="gradcam, hirescam, layercam or gradcam++.")
-    ] = "hirescam",
+    ] = "layercam",
     layer: Annotated[
         str,
         typer.Option(

@@ -22,7 +22,7 @@ _Models = Annotated[
 _Preset = Annotated[
     Preset,
     typer.Option(
-        help="quick: all in minutes, to try; standard: two cores, under 40 minutes;"
+        help="quick: all in minutes, to try; standard: two cores, about 20 minutes;"
         " best: what the shipped models are made with."
     ),
 ]

@@ -19,7 +19,7 @@ from fmnist_cli.export.restore import restore
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.runtime.store import ModelFile
 
-DEFAULT_METHOD = "hirescam"
+DEFAULT_METHOD = "layercam"
 
 Heat = npt.NDArray[np.uint8]  # [28, 28], 255 = the most evidence in this picture
 

@@ -194,8 +194,8 @@ def faithfulness_text(name: str, method: str, result: Mapping[str, Any]) -> str:
                 for m in _COLUMNS
             )
             lines.append(f"{one:<12}" + "".join(f"{cell:>14}" for cell in cells))
-    better = [one for one, beats in result["beats_controls"].items() if beats]
-    lines.append(f"better than every control beyond the intervals: {', '.join(better) or 'none'}")
+    for one, beaten in result["beats_controls"].items():
+        lines.append(f"{one} is better, beyond the intervals, than: {', '.join(beaten) or 'none'}")
     sanity = result["sanity"]
     last, unrelated = sanity["scrambled"], sanity["unrelated"]
     lines.append(

@@ -104,17 +104,19 @@ def measure(
             one: {control: _plain(found) for control, found in by_control.items()}
             for one, by_control in differences.items()
         },
-        "beats_controls": {one: beats(differences[one]) for one in METHODS},
+        "beats_controls": {
+            one: [control for control, found in differences[one].items() if beats(found)]
+            for one in METHODS
+        },
         "sanity": asdict(sanity)
         | {"stages": [{"layer": stage, **asdict(alike)} for stage, alike in sanity.stages]},
     }
 
 
-def beats(differences: Mapping[str, Mapping[str, Estimate]]) -> bool:
-    """Whether insertion is above and deletion below every control, with 0 outside the interval."""
+def beats(difference: Mapping[str, Estimate]) -> bool:
+    """Whether insertion is above and deletion below a control, with 0 outside the intervals."""
     return all(
-        found[metric].low > 0 if higher else found[metric].high < 0
-        for found in differences.values()
+        difference[metric].low > 0 if higher else difference[metric].high < 0
         for metric, higher in _HIGHER.items()
     )
 

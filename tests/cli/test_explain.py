@@ -53,7 +53,7 @@ def explained(run_fmnist: RunFmnist, tmp_path_factory: pytest.TempPathFactory) -
     done = run_fmnist("explain", pictures, "--model", "cnn", "-o", folder / "out")
     assert done.code == 3, done.stderr
     assert done.stdout.strip() == str(folder / "out")
-    assert "2 explained by hirescam at stages, 1 rejected" in done.stderr
+    assert "2 explained by layercam at stages, 1 rejected" in done.stderr
     assert "rejected: broken.png: " in done.stderr
     return folder / "out"
 
@@ -175,7 +175,7 @@ def test_the_gallery_has_maps_and_no_pixels(data_dir: Path, tmp_path: Path) -> N
     assert done.code == 0, done.stderr
     document = json.loads(target.read_text())
     assert document["command"] == (
-        "fmnist explain --gallery explain.json --model cnn --method hirescam --layer stages"
+        "fmnist explain --gallery explain.json --model cnn --method layercam --layer stages"
     )
     assert set(document["models"]) == {"cnn"}
     keys = ["model", "method", "layer", "split", "index", "true", "predicted", "confidence"]
@@ -198,7 +198,7 @@ def test_faithfulness_prints_and_writes_the_same(data_dir: Path, tmp_path: Path)
     document = json.loads(target.read_text())
     assert document["images"] == 20
     assert document["command"] == (
-        "fmnist explain --faithfulness --model cnn --method hirescam --layer stages"
+        "fmnist explain --faithfulness --model cnn --method layercam --layer stages"
         " --images 20 --seed 0"
     )
     result = document["models"]["cnn"]

@@ -135,8 +135,8 @@ def test_a_map_beats_controls_only_beyond_the_intervals() -> None:
     surely, hardly = 0.1 + rng.normal(0, 0.1, 200), rng.normal(0, 0.1, 200)
     good = estimates({"insertion_blurred": surely, "deletion_blurred": -surely})
     draw = estimates({"insertion_blurred": surely, "deletion_blurred": hardly - hardly.mean()})
-    assert beats({"random": good})
-    assert not beats({"random": good, "centre": draw})
+    assert beats(good)
+    assert not beats(draw)
 
 
 def test_similarity_of_maps() -> None:

@@ -48,11 +48,11 @@ def _measured(title: str, result: Mapping[str, Any]) -> str:
         [
             one,
             *(_interval(found[metric]) for metric in metrics),
-            {True: "yes", False: "no"}.get(beats.get(one), "control"),
+            ", ".join(beats[one]) or "none" if one in beats else "control",
         ]
         for one, found in {**result["methods"], **result["controls"]}.items()
     ]
-    header = ["map", *(_METRICS[metric] for metric in metrics), "beats the controls"]
+    header = ["map", *(_METRICS[metric] for metric in metrics), "beats"]
     return table(header, rows, words=(0, len(header) - 1), name=f"{title}: faithfulness")
 
 
