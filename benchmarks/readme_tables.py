@@ -31,8 +31,10 @@ def _table(header: list[str], rows: list[list[str]], words: int = 1) -> str:
 
 def _kind(run: dict[str, Any]) -> Any:
     """What runs have in common that differ in seed only."""
-    same = ("model", "preset", "recipe", "device", "train_images")
-    return [run[key] for key in same], [parent.split()[0] for parent in run["parents"]]
+    same = ("model", "preset", "device", "train_images")
+    # Whose student it is stands in its parents; older recipes name that differently.
+    recipe = {k: v for k, v in run["recipe"].items() if k not in ("teacher", "teachers")}
+    return [run[key] for key in same], recipe, [parent.split()[0] for parent in run["parents"]]
 
 
 def _spread(values: list[float]) -> str:
