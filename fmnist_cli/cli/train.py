@@ -156,14 +156,15 @@ def _read_photos(root: Path, classes: Path | None, prepare: str, *, only: bool) 
     """The photos to learn from; says on standard error what was made of them."""
     from fmnist_cli.data.classes import read_meanings
     from fmnist_cli.prepare import MODES
+    from fmnist_cli.runtime.isolate import open_isolator
     from fmnist_cli.runtime.tally import progress
     from fmnist_cli.training.photos import TrainingPhotos
 
+    mode = one_of(prepare, MODES, "--prepare")
     meanings = None if classes is None else read_meanings(classes)
+    isolate = open_isolator(mode)
     with progress(True, None) as advance:
-        photos = TrainingPhotos.read(
-            root, meanings, one_of(prepare, MODES, "--prepare"), only=only, advance=advance
-        )
+        photos = TrainingPhotos.read(root, meanings, mode, isolate, only=only, advance=advance)
     sys.stderr.write("\n".join(photos.told()) + "\n")
     return photos
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fmnist_cli.contract import SIDE, Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import DataError, UsageError
+from fmnist_cli.prepare import Isolate
 from fmnist_cli.runtime.frames import Framer, Prepared, frames_of
 from fmnist_cli.runtime.pool import Engine
 from fmnist_cli.runtime.quiet import libraries_quiet
@@ -50,6 +51,7 @@ class LabelledFolders:
 def read_folders(
     root: Path,
     mode: str = "auto",
+    isolate: Isolate | None = None,
     *,
     workers: int | None = None,
     engine: Engine | None = None,
@@ -60,6 +62,7 @@ def read_folders(
     Args:
         root: a folder, or an archive whose topmost folders are the classes.
         mode: how to prepare them.
+        isolate: finds garments in photos.
         workers: as many as there are cores by default.
         engine: what these are; by default processes where forking is safe.
         advance: told how many more are done.
@@ -73,7 +76,7 @@ def read_folders(
     with libraries_quiet():
         results = frames_of(
             open_source(root),
-            Framer(mode),
+            Framer(mode, isolate),
             workers=workers or available_cores(),
             engine=engine,
             advance=advance,

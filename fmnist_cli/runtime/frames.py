@@ -11,7 +11,7 @@ import numpy as np
 
 from fmnist_cli.contract import SIDE
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import Frame, prepare, reduction
+from fmnist_cli.prepare import Frame, Isolate, needs_color, prepare, reduction
 from fmnist_cli.runtime.decode import MAX_PIXELS, decode
 from fmnist_cli.runtime.pool import Engine, default_engine, ordered_map
 from fmnist_cli.runtime.rows import Rejected
@@ -41,15 +41,24 @@ class Framer:
 
     Args:
         mode: one of `fmnist_cli.prepare.MODES`.
+        isolate: finds garments in photos.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
     """
 
-    def __init__(self, mode: str, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self,
+        mode: str,
+        isolate: Isolate | None = None,
+        max_pixels: int = MAX_PIXELS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self._mode = mode
         self._max_pixels = max_pixels
         self._max_bytes = max_bytes
         self._reduction = reduction(mode)
+        self._color = needs_color(mode)
+        self._isolate = isolate
 
     def __call__(self, items: Sequence[Item]) -> list[Prepared | Rejected]:
         """One result per item."""
@@ -59,8 +68,13 @@ class Framer:
         try:
             content = item.read(self._max_bytes)
             if isinstance(content, bytes):
-                content = decode(content, max_pixels=self._max_pixels, reduction=self._reduction)
-            frame, name = prepare(content, self._mode)
+                content = decode(
+                    content,
+                    max_pixels=self._max_pixels,
+                    reduction=self._reduction,
+                    color=self._color,
+                )
+            frame, name = prepare(content, self._mode, self._isolate)
         except ImageError as error:
             return Rejected(item.path, str(error))
         except (MemoryError, cv2.error) as error:

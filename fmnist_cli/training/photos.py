@@ -20,6 +20,7 @@ from fmnist_cli.data.dataset import LabelledImages, split_indices
 from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.folders import Allowed, allowed_of, is_right, macro, recalls
 from fmnist_cli.labelled.folders import LabelledFolders, read_folders
+from fmnist_cli.prepare import Isolate
 
 _LEFT_OUT_SHOWN = 20
 FEWEST = 5  # photos of a new class: fewer can neither be learnt nor held out nor cross-validated
@@ -80,6 +81,7 @@ class TrainingPhotos:
         root: Path,
         meanings: Meanings | None = None,
         mode: str = "auto",
+        isolate: Isolate | None = None,
         *,
         only: bool = False,
         seed: int = 0,
@@ -91,6 +93,7 @@ class TrainingPhotos:
             root: the folder.
             meanings: what its folders mean; None for their own names.
             mode: how to prepare them.
+            isolate: finds garments in photos.
             only: whether their classes are all that is learnt.
             seed: of the division; the same photos and seed give the same parts.
             advance: told how many more are read.
@@ -98,7 +101,7 @@ class TrainingPhotos:
         Raises:
             UsageError, DataError: as `read_folders` and `divide`.
         """
-        found = read_folders(root, mode, advance=advance)
+        found = read_folders(root, mode, isolate, advance=advance)
         return cls.divide(found, meanings, only=only, seed=seed)
 
     @classmethod
