@@ -17,7 +17,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -27,7 +26,8 @@ from fmnist_cli.errors import UsageError
 from fmnist_cli.prepare import MODES
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
-from fmnist_cli.runtime.decode.pixels import has_equal_channels, over_white
+from fmnist_cli.runtime.decode.pixels import from_channels
+from fmnist_cli.runtime.isolate import open_isolator
 from fmnist_cli.runtime.pool import ordered_map
 from fmnist_cli.runtime.rows import Prediction, Rejected, Row
 from fmnist_cli.runtime.session import Session
@@ -123,7 +123,8 @@ def classify(
             uint8 pictures [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA of any size; their rows
             are called by their position, and an array [N, 28, 28] stands for N frames.
         model: name, path, or a loaded model.
-        prepare: ``"auto"``, ``"frame"`` or ``"product"``.
+        prepare: ``"auto"``, ``"frame"``, ``"product"`` or ``"photo"``. Where the models have
+            nothing with them that finds garments, ``"auto"`` takes photos for products.
         top_k: candidates per row.
         threshold: below this probability the label is ``"unknown"``.
         workers: threads; all available cores by default.
@@ -148,7 +149,8 @@ def classify(
     if not isinstance(model, Model):
         model = load(model, models_dir=models_dir, threads=1)
     settings = Settings(mode=prepare, top_k=top_k, threshold=threshold)
-    work = Classifier(model, model.class_names, settings, batch_size or BATCH)
+    isolate = open_isolator(prepare, None if models_dir is None else Path(models_dir))
+    work = Classifier(model, model.class_names, settings, batch_size or BATCH, isolate)
     return _rows(work, _items(inputs), workers or available_cores(), batch_size)
 
 
@@ -213,10 +215,7 @@ def _picture(array: Any, position: int) -> Picture:
     pixels = np.ascontiguousarray(pixels)
     if channels == 1:
         return Picture(pixels.reshape(pixels.shape[:2]), colorless=True)
-    if channels == 4:
-        return Picture(over_white(pixels), colorless=False)
-    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    return Picture(grey, colorless=has_equal_channels(pixels))
+    return from_channels(pixels, color=True)
 
 
 __all__ = ["Input", "Model", "Prediction", "Rejected", "Row", "classify", "load"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fmnist_cli.errors import ModelError
@@ -37,15 +38,41 @@ class Entry(NamedTuple):
     training: Mapping[str, Any]
 
 
+class Part(NamedTuple):
+    """One exported graph that is no classifier but helps them all.
+
+    Attributes:
+        file: name of the ONNX file, beside the manifest.
+        title: name for people.
+        sha256: of the file.
+        bytes: its size.
+        parameters: numbers the graph holds.
+        metrics: what was measured on this very file.
+        training: how it came to be.
+    """
+
+    file: str
+    title: str
+    sha256: str
+    bytes: int
+    parameters: int
+    metrics: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+
 class Manifest(NamedTuple):
-    """All models of a folder, by name."""
+    """All models of a folder, and the parts that they share, by name."""
 
     models: Mapping[str, Entry]
+    parts: Mapping[str, Part] = MappingProxyType({})
 
     def to_json(self) -> str:
         """The manifest as indented JSON, models in name order as given."""
-        models = {name: entry._asdict() for name, entry in self.models.items()}
-        return json.dumps({"format": FORMAT, "models": models}, indent=2) + "\n"
+        document: dict[str, Any] = {"format": FORMAT}
+        document["models"] = {name: entry._asdict() for name, entry in self.models.items()}
+        if self.parts:
+            document["parts"] = {name: part._asdict() for name, part in self.parts.items()}
+        return json.dumps(document, indent=2) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -65,13 +92,16 @@ class Manifest(NamedTuple):
             models = {name: Entry(**entry) for name, entry in values["models"].items()}
             for entry in models.values():
                 _check(entry)
+            parts = {name: Part(**part) for name, part in values.get("parts", {}).items()}
+            for part in parts.values():
+                _check_inside(part.file)
         except FileNotFoundError:
             raise ModelError(
                 f"there is no {MANIFEST_FILE} in {folder}; run: fmnist export"
             ) from None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(f"cannot read {path}: {error}; export the models again") from error
-        return cls(models)
+        return cls(models, parts)
 
 
 def _check(entry: Entry) -> None:
@@ -80,8 +110,7 @@ def _check(entry: Entry) -> None:
     Raises:
         ValueError, TypeError, KeyError: it is not.
     """
-    if entry.file == ".." or Path(entry.file).name != entry.file:
-        raise ValueError(f"{entry.file!r} lies outside the folder")
+    _check_inside(entry.file)
     numbers = (
         *(entry.metrics["test"][name] for name in ("accuracy", "loss")),
         *(entry.training[name] for name in ("seed", "seconds")),
@@ -92,3 +121,8 @@ def _check(entry: Entry) -> None:
         raise TypeError(f"a figure of {entry.file} is no number")
     if not isinstance(entry.training["preset"], str):
         raise TypeError(f"the preset of {entry.file} is no text")
+
+
+def _check_inside(file: str) -> None:
+    if file == ".." or Path(file).name != file:
+        raise ValueError(f"{file!r} lies outside the folder")

@@ -16,6 +16,7 @@ from fmnist_cli import __version__
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
 from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
+from fmnist_cli.runtime.isolate import Isolator, open_isolator
 from fmnist_cli.runtime.job import Job, Plan
 from fmnist_cli.runtime.output import open_stream
 from fmnist_cli.runtime.outputs import Outputs, Wanted
@@ -70,17 +71,19 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
     file = open_model(run.model, run.models_dir)
     outputs.check([*inputs.files, file.path])
     session = Session(file, provider=run.provider)
-    options = _options(inputs, settings, wanted, run, file)
+    isolate = open_isolator(settings.mode, run.models_dir)
+    options = _options(inputs, settings, wanted, run, file, isolate)
     with ExitStack() as stack:
-        plan = outputs.plan(session.card, options, resuming=run.resume or run.retry_failed)
+        resuming = run.resume or run.retry_failed
+        plan = outputs.plan(session.card, options, resuming, isolate)
         if run.dry_run:
             from tempfile import TemporaryDirectory
 
             plan = _rehearsal(outputs, Path(stack.enter_context(TemporaryDirectory())), options)
-        if plan is None and (run.resume or run.retry_failed):
+        if plan is None and resuming:
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
         names = session.card.class_names
-        classifier = Classifier(session, names, settings, run.batch_size or BATCH)
+        classifier = Classifier(session, names, settings, run.batch_size or BATCH, isolate)
         job = Job(
             source=source,
             classify=classifier,
@@ -108,6 +111,11 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             kept = "; go on with --resume" if plan and job.tally.total else ""
             sys.stderr.write(f"\ninterrupted after {job.tally.total:,} pictures{kept}\n")
             return EXIT_INTERRUPTED
+    if settings.mode == "auto" and isolate is None and job.tally.prepared["product"]:
+        sys.stderr.write(
+            "note: photos were taken for product pictures, since nothing that finds garments"
+            " ('isolate') is among the models\n"
+        )
     return _report(job, fresh, inputs, outputs, session, options, quiet=run.quiet)
 
 
@@ -116,12 +124,18 @@ def _count(inputs: Inputs) -> int:
 
 
 def _options(
-    inputs: Inputs, settings: Settings, wanted: Wanted, run: Run, file: ModelFile
+    inputs: Inputs,
+    settings: Settings,
+    wanted: Wanted,
+    run: Run,
+    file: ModelFile,
+    isolate: Isolator | None,
 ) -> dict[str, Any]:
     """Everything that decides what the rows are, in the words of the command line."""
     return {
         "model": file.name,
         "model file": file.sha256,
+        "isolate file": isolate and isolate.part.sha256,
         "provider": run.provider,
         **settings._asdict(),
         **inputs._asdict(),

@@ -34,6 +34,15 @@ Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),
 ]
+Classes = Annotated[
+    Path | None,
+    typer.Option(
+        "--classes",
+        metavar="FILE.toml",
+        help="What each folder of the pictures means; else folders have the names of classes.",
+        show_default=False,
+    ),
+]
 JsonFile = Annotated[
     str | None, typer.Option("--json", help="File for the results as JSON; - for stdout.")
 ]

@@ -27,6 +27,7 @@ from fmnist_cli.explain.output import check_folder, gallery, write_folder, write
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
 from fmnist_cli.machine import Machine
 from fmnist_cli.runtime.classifier import Settings
+from fmnist_cli.runtime.isolate import open_isolator
 from fmnist_cli.runtime.quiet import libraries_quiet
 from fmnist_cli.runtime.request import Inputs
 from fmnist_cli.runtime.rows import Rejected
@@ -82,7 +83,7 @@ def explain_pictures(
     check_folder(out.folder, force=out.force)
     wanted = parse_target(target)
     explainer, session = _open(model, method, layer, models_dir)
-    subjects, rejected = _subjects(chosen, session)
+    subjects, rejected = _subjects(chosen, session, models_dir)
     if not subjects and not rejected:
         raise FmnistError(
             f"no pictures found in {', '.join(chosen.inputs)}."
@@ -216,11 +217,15 @@ def _open(
     return Explainer.of(file, method, layer), session
 
 
-def _subjects(chosen: Chosen, session: Session) -> tuple[list[Subject], list[Rejected]]:
+def _subjects(
+    chosen: Chosen, session: Session, models_dir: Path | None
+) -> tuple[list[Subject], list[Rejected]]:
     if chosen.split is None:
         items = Inputs(chosen.inputs, limit=chosen.limit).open()
         with libraries_quiet():
-            return from_items(items, session, CLASS_NAMES, Settings(mode=chosen.prepare))
+            how = Settings(mode=chosen.prepare)
+            isolate = open_isolator(chosen.prepare, models_dir)
+            return from_items(items, session, CLASS_NAMES, how, isolate)
     label = None if chosen.label is None else class_id(chosen.label, "--class")
     split = cast("Split", chosen.split)
     images: LabelledImages = load_split(split, chosen.data_dir)

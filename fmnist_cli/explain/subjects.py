@@ -13,6 +13,7 @@ from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.files import Split
 from fmnist_cli.errors import UsageError
 from fmnist_cli.prepare.picture import Frame
+from fmnist_cli.prepare.preparation import Isolate
 from fmnist_cli.runtime.classifier import Classifier, Infer, Settings
 from fmnist_cli.runtime.rows import Rejected
 from fmnist_cli.runtime.sources.base import Item
@@ -51,7 +52,11 @@ class Subject:
 
 
 def from_items(
-    items: Iterable[Item], infer: Infer, class_names: Sequence[str], settings: Settings
+    items: Iterable[Item],
+    infer: Infer,
+    class_names: Sequence[str],
+    settings: Settings,
+    isolate: Isolate | None = None,
 ) -> tuple[list[Subject], list[Rejected]]:
     """What can be read, and what cannot with its reason; each in the order of the items."""
     subjects: list[Subject] = []
@@ -67,7 +72,7 @@ def from_items(
             return probabilities
 
         # The unit of work of `classify`: same reading, same frames, same reasons, same verdicts.
-        rows = Classifier(noting, class_names, settings)(chunk)
+        rows = Classifier(noting, class_names, settings, isolate=isolate)(chunk)
         found = (
             (frame, row) for pixels, rows_ in seen for frame, row in zip(pixels, rows_, strict=True)
         )

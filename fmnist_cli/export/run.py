@@ -136,9 +136,9 @@ def export(
 
 def update_manifest(out: Path, name: str, entry: Entry) -> Manifest:
     """Put one entry into the folder's manifest, models in registry order."""
-    known = dict(Manifest.read(out).models) if (out / MANIFEST_FILE).exists() else {}
-    known[name] = entry
+    earlier = Manifest.read(out) if (out / MANIFEST_FILE).exists() else Manifest({})
+    known = {**earlier.models, name: entry}
     order = [n for n in REGISTRY if n in known] + [n for n in known if n not in REGISTRY]
-    manifest = Manifest({n: known[n] for n in order})
+    manifest = Manifest({n: known[n] for n in order}, earlier.parts)
     write_text(out / MANIFEST_FILE, manifest.to_json())
     return manifest

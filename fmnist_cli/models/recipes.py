@@ -30,6 +30,7 @@ class TorchRecipe:
             distilled. None to learn from labels alone.
         teacher_share: share of the loss that comes from the teachers, 0 to 1.
         teacher_temperature: above 1 softens the teachers' probabilities.
+        photo_share: share of every batch that are photos, where there are any, 0 to 1.
         params: keyword arguments of the model's ``build``.
     """
 
@@ -49,6 +50,7 @@ class TorchRecipe:
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
     teacher_temperature: float = 1.0
+    photo_share: float = 0.15
     params: Mapping[str, float | int | str] = field(default_factory=dict)
 
     @property

@@ -7,34 +7,44 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fmnist_cli.prepare.frame import is_frame, prepare_frame
+from fmnist_cli.prepare.choice import choose
+from fmnist_cli.prepare.frame import prepare_frame
+from fmnist_cli.prepare.photo import PHOTO_EDGE, prepare_photo
 from fmnist_cli.prepare.picture import Frame, Picture
-from fmnist_cli.prepare.preparation import Preparation
+from fmnist_cli.prepare.preparation import Isolate, Preparation
 from fmnist_cli.prepare.product import prepare_product
 
 PREPARATIONS: dict[str, Preparation] = {
     "frame": Preparation(prepare_frame, edge=min),
     "product": Preparation(prepare_product, edge=max),
+    "photo": Preparation(prepare_photo, edge=max, enough=PHOTO_EDGE, color=True),
 }
 MODES: tuple[str, ...] = ("auto", *PREPARATIONS)
 
-__all__ = ["MODES", "PREPARATIONS", "Frame", "Picture", "Preparation"]
-__all__ += ["choose", "prepare", "reduction"]
+__all__ = ["MODES", "PREPARATIONS", "Frame", "Isolate", "Picture", "Preparation"]
+__all__ += ["choose", "may_isolate", "needs_color", "prepare", "reduction"]
 
 
-def choose(picture: Picture) -> str:
-    """The preparation that ``auto`` stands for: grey 28×28 pictures are frames already."""
-    return "frame" if is_frame(picture) else "product"
-
-
-def prepare(picture: Picture, mode: str = "auto") -> tuple[Frame, str]:
+def prepare(
+    picture: Picture, mode: str = "auto", isolate: Isolate | None = None
+) -> tuple[Frame, str]:
     """The frame for `picture`, and the name of the preparation that made it.
+
+    Args:
+        picture: decoded with `reduction` and `needs_color` of the same mode.
+        mode: one of `MODES`.
+        isolate: finds garments in photos; without it, ``auto`` takes photos for products.
 
     Raises:
         KeyError: `mode` is none of `MODES`.
+        ValueError: `mode` is ``photo``, and there is no `isolate`.
     """
-    name = choose(picture) if mode == "auto" else mode
-    return PREPARATIONS[name].make(picture), name
+    name = mode
+    if mode == "auto":
+        name = choose(picture)
+        if name == "photo" and isolate is None:
+            name = "product"
+    return PREPARATIONS[name].make(picture, isolate), name
 
 
 def reduction(mode: str = "auto") -> Callable[[int, int], int]:
@@ -43,5 +53,27 @@ def reduction(mode: str = "auto") -> Callable[[int, int], int]:
     Raises:
         KeyError: `mode` is none of `MODES`.
     """
-    # Frames are too small to be reduced, so what is left of `auto` is products.
-    return PREPARATIONS["product" if mode == "auto" else mode].reduction
+    return _most_demanding(mode).reduction
+
+
+def needs_color(mode: str = "auto") -> bool:
+    """Whether pictures have to be decoded in colour for `mode`.
+
+    Raises:
+        KeyError: `mode` is none of `MODES`.
+    """
+    return _most_demanding(mode).color
+
+
+def may_isolate(mode: str = "auto") -> bool:
+    """Whether `mode` may come upon photos, whose garments have to be found.
+
+    Raises:
+        KeyError: `mode` is none of `MODES`.
+    """
+    return _most_demanding(mode) is PREPARATIONS["photo"]
+
+
+def _most_demanding(mode: str) -> Preparation:
+    # Frames are too small to be reduced, and products need less than photos.
+    return PREPARATIONS["photo" if mode == "auto" else mode]

@@ -6,14 +6,16 @@ import numpy as np
 
 from fmnist_cli.contract import SIDE
 from fmnist_cli.prepare.picture import Frame, Picture, resize
+from fmnist_cli.prepare.preparation import Isolate
 
 
-def prepare_product(picture: Picture) -> Frame:
+def prepare_product(picture: Picture, isolate: Isolate | None = None) -> Frame:
     """The whole picture letterboxed into 28×28, negated when its border is light.
 
     The longest edge becomes 28 pixels; the bars take the border's median level, so that
     they vanish into the background before and after the negation.
     """
+    del isolate  # the plain background tells where the item is
     height, width = picture.full or picture.grey.shape
     scale = SIDE / max(height, width)
     inner = resize(picture.grey, max(1, round(width * scale)), max(1, round(height * scale)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from fmnist_cli.contract import SIDE, Pixels, Probabilities
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import prepare, reduction
+from fmnist_cli.prepare import Isolate, needs_color, prepare, reduction
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.decode import MAX_PIXELS, decode
 from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
@@ -89,6 +89,7 @@ class Classifier:
         class_names: label of each column.
         settings: how pictures become rows.
         batch_size: pictures per inference call.
+        isolate: finds garments in photos; needed by the mode ``photo``.
     """
 
     def __init__(
@@ -97,12 +98,15 @@ class Classifier:
         class_names: Sequence[str],
         settings: Settings,
         batch_size: int = BATCH,
+        isolate: Isolate | None = None,
     ) -> None:
         self._batch_size = batch_size
         self._infer = infer
         self._class_names = class_names
         self._settings = settings
+        self._isolate = isolate
         self._reduction = reduction(settings.mode)
+        self._color = needs_color(settings.mode)
         self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
 
     def warm(self) -> None:
@@ -123,8 +127,13 @@ class Classifier:
             try:
                 content = item.read(settings.max_bytes)
                 if isinstance(content, bytes):
-                    content = decode(content, max_pixels=settings.max_pixels, reduction=reduction)
-                frames[len(good)], prepared = prepare(content, settings.mode)
+                    content = decode(
+                        content,
+                        max_pixels=settings.max_pixels,
+                        reduction=reduction,
+                        color=self._color,
+                    )
+                frames[len(good)], prepared = prepare(content, settings.mode, self._isolate)
             except ImageError as error:
                 rows[position] = Rejected(item.path, str(error))
             except (MemoryError, cv2.error) as error:

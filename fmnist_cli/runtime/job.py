@@ -67,7 +67,8 @@ class Encode:
     def _batch(self, rows: Sequence[Row], signatures: bytes) -> Batch:
         rejected = [row for row in rows if type(row) is Rejected]
         labels = Counter([row.label for row in rows if type(row) is Prediction])
-        counts = Counts(len(rows), dict(labels), len(rejected), rejected[:EXAMPLES])
+        prepared = Counter([row.prepared for row in rows if type(row) is Prediction])
+        counts = Counts(len(rows), dict(labels), dict(prepared), len(rejected), rejected[:EXAMPLES])
         written = rejected if self.errors_only else rows
         return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), signatures)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from fmnist_cli.contract import ModelCard
 from fmnist_cli.errors import UsageError
+from fmnist_cli.prepare.preparation import Isolate
 from fmnist_cli.runtime.classifier import Settings
 from fmnist_cli.runtime.job import Plan
 from fmnist_cli.runtime.output import is_stream
@@ -114,8 +115,20 @@ class Outputs:
                     )
         return outputs
 
-    def plan(self, card: ModelCard, options: dict[str, Any], resuming: bool) -> Plan | None:
+    def plan(
+        self,
+        card: ModelCard,
+        options: dict[str, Any],
+        resuming: bool,
+        isolate: Isolate | None = None,
+    ) -> Plan | None:
         """What is to be done with the rows besides streaming them; None for nothing.
+
+        Args:
+            card: of the model.
+            options: everything that decides what the rows are.
+            resuming: whether this goes on with an earlier run.
+            isolate: what finds garments, for pages that show frames.
 
         Raises:
             MissingExtraError: an output needs a package that is not installed.
@@ -136,7 +149,7 @@ class Outputs:
             lines = open_line_format(format_, self.top_k)
             earlier = None if self.wanted.errors_only else _reader(format_, self.top_k)
             return Plan(target, lines, (), options, earlier, (target,))
-        stages = [lambda: [*self._line_sinks(), *self._pages(card)]]
+        stages = [lambda: [*self._line_sinks(), *self._pages(card, isolate)]]
         if self.tree is not None:
             # Last, and by itself: it may move the files that the others show.
             stages.append(lambda: [self._sorted(resuming)])
@@ -194,14 +207,21 @@ class Outputs:
             for path, format_ in self.files.items()
         ]
 
-    def _pages(self, card: ModelCard) -> list[Sink]:
+    def _pages(self, card: ModelCard, isolate: Isolate | None) -> list[Sink]:
         if self.page is None:
             return []
         from fmnist_cli.runtime.sinks.gallery import GallerySink
 
-        limits = self.settings
+        settings = self.settings
         return [
-            GallerySink(self.page, card, max_pixels=limits.max_pixels, max_bytes=limits.max_bytes)
+            GallerySink(
+                self.page,
+                card,
+                max_pixels=settings.max_pixels,
+                max_bytes=settings.max_bytes,
+                mode=settings.mode,
+                isolate=isolate,
+            )
         ]
 
     def _sorted(self, resuming: bool) -> Sink:

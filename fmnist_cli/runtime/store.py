@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
+from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
 
 ENV_VAR = "FMNIST_MODELS_DIR"
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -85,9 +85,43 @@ def open_model(model: str, models_dir: Path | None = None) -> ModelFile:
         )
     path = folder / entry.file
     file = ModelFile.of(model, path, _read(path), entry)
-    if file.sha256 != entry.sha256:
+    return _checked(file, entry.sha256, f"restore it, or run: fmnist export {model}")
+
+
+def _checked(file: ModelFile, sha256: str, cure: str) -> ModelFile:
+    if file.sha256 != sha256:
         raise ModelError(
-            f"{path} is not the file that {folder / MANIFEST_FILE} describes (SHA-256 differs);"
-            f" restore it, or run: fmnist export {model}"
+            f"{file.path} is not the file that {file.path.parent / MANIFEST_FILE} describes"
+            f" (SHA-256 differs); {cure}"
         )
     return file
+
+
+def find_part(name: str, models_dir: Path | None = None) -> Part | None:
+    """What the manifest says of a part, whose file is not read; None when there is none.
+
+    Raises:
+        ModelError: the manifest is damaged.
+    """
+    folder = find_models_dir(models_dir)
+    if not (folder / MANIFEST_FILE).is_file():
+        return None
+    return Manifest.read(folder).parts.get(name)
+
+
+def open_part(name: str, models_dir: Path | None = None) -> ModelFile:
+    """A graph that helps all models, such as ``isolate``, checked against the manifest.
+
+    Raises:
+        UsageError: there is no such part.
+        ModelError: the file is missing or its SHA-256 is not the manifest's.
+    """
+    folder = find_models_dir(models_dir)
+    part = find_part(name, folder)
+    if part is None:
+        raise UsageError(
+            f"{folder} has no part called {name!r}; take the models that are shipped with fmnist,"
+            " or add it to the manifest there"
+        )
+    path = folder / part.file
+    return _checked(ModelFile.of(name, path, _read(path)), part.sha256, "restore it")

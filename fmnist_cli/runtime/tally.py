@@ -21,6 +21,7 @@ class Counts(NamedTuple):
 
     total: int
     labels: dict[str, int]
+    prepared: dict[str, int]
     rejected: int
     examples: list[Rejected]
 
@@ -30,6 +31,7 @@ class Tally:
 
     Attributes:
         total: rows so far, those of an interrupted run included.
+        prepared: of these the labelled, by their preparation.
         rejected: of these the rejected.
         examples: the first few rejected.
     """
@@ -37,6 +39,7 @@ class Tally:
     def __init__(self, class_names: Sequence[str]) -> None:
         self._class_names = class_names
         self._labels: Counter[str] = Counter()
+        self.prepared: Counter[str] = Counter()
         self._started = time.monotonic()
         self._restored = 0
         self.total = 0
@@ -47,6 +50,7 @@ class Tally:
         """Count some rows."""
         self.total += counts.total
         self._labels.update(counts.labels)
+        self.prepared.update(counts.prepared)
         self.rejected += counts.rejected
         if len(self.examples) < EXAMPLES:
             self.examples += counts.examples[: EXAMPLES - len(self.examples)]
@@ -58,6 +62,7 @@ class Tally:
             "labelled": self.total - self.rejected,
             "rejected": self.rejected,
             "labels": {name: self._labels[name] for name in self._shown()},
+            "prepared": dict(sorted(self.prepared.items())),
             "examples": [[row.path, row.error] for row in self.examples],
         }
 
@@ -67,6 +72,7 @@ class Tally:
             self.total = self._restored = counts["total"]
             self.rejected = counts["rejected"]
             self._labels = Counter(counts["labels"])
+            self.prepared = Counter(counts.get("prepared", {}))
             self.examples = [Rejected(path, reason) for path, reason in counts["examples"]]
 
     def timing(self) -> dict[str, float]:

@@ -69,7 +69,7 @@ class _Torch:
         recipe, seed = order.job.recipe, order.job.seed
         assert isinstance(recipe, TorchRecipe)  # noqa: S101
         torch.manual_seed(seed)
-        network = order.job.spec.load().build(**recipe.params)
+        network = order.job.spec.load().build(len(order.data.class_names), **recipe.params)
         soft = None
         if order.parents:
             order.reporter.start(order.job.spec.name, None)
@@ -115,7 +115,7 @@ class _Torch:
     def load(self, spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> TorchModel:
         params = record.recipe.get("params", {})
         model = PixelClassifier(
-            spec.load().build(**params),
+            spec.load().build(len(record.class_names), **params),
             mirror_average=record.recipe.get("mirror_average", False),
         )
         try:

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import (
     SPLIT_SEED,
     LabelledImages,
@@ -21,6 +24,7 @@ from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.recipes import Recipe, TorchRecipe
 from fmnist_cli.models.registry import ModelSpec, get_spec
 from fmnist_cli.training.parents import Parent
+from fmnist_cli.training.photos import TrainingPhotos, as_images
 from fmnist_cli.training.record import RECORD_FILE
 
 
@@ -33,12 +37,19 @@ class TrainingData:
         validation: images to choose and calibrate on.
         checksum: MD5 of the training images file.
         split_seed: seed of the division into the two.
+        photos: labelled photos besides.
     """
 
     train: LabelledImages
     validation: LabelledImages
     checksum: str
     split_seed: int = SPLIT_SEED
+    photos: TrainingPhotos | None = None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Label of each column of a model that is fitted on these."""
+        return CLASS_NAMES if self.photos is None else self.photos.class_names
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> TrainingData:
@@ -50,6 +61,19 @@ class TrainingData:
         folder = find_data_dir(data_dir)
         train, validation = load_split("train", folder), load_split("validation", folder)
         return cls(train, validation, data_checksum(folder))
+
+    @classmethod
+    def of_photos(cls, photos: TrainingPhotos) -> TrainingData:
+        """Photos alone, in the place of Fashion-MNIST."""
+        none = replace(photos, fitted=photos.fitted.part(np.zeros(len(photos.fitted), np.bool_)))
+        checksum = f"photos {photos.provenance['sha256']}"
+        return cls(photos.fitted.single(), photos.held.single(), checksum, photos=none)
+
+    def labelled(self) -> LabelledImages:
+        """All training images and photos of which one class alone is right."""
+        if self.photos is None or not len(self.photos.fitted):
+            return self.train
+        return as_images([self.train, self.photos.fitted.single()])
 
     def without(self, excluded: Set[int]) -> TrainingData:
         """The same data without some training images, named by position in the official file.
@@ -158,6 +182,7 @@ class Job:
             "data_checksum": data.checksum,
             "split_seed": data.split_seed,
             "parents": tuple(parent.identity() for parent in parents),
+            "photos": None if data.photos is None else dict(data.photos.provenance),
         }
 
 

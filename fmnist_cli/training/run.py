@@ -23,6 +23,7 @@ from fmnist_cli.training.checkpoint import LAST_FILE, PENDING_FILE
 from fmnist_cli.training.frameworks import ADAPTERS, Order, load_native
 from fmnist_cli.training.job import Job, TrainingData, check_same_run
 from fmnist_cli.training.native import NativeModel
+from fmnist_cli.training.photos import TrainingPhotos
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
 
@@ -87,6 +88,10 @@ def _pending(run_dir: Path) -> dict[str, Any] | None:
         ) from error
 
 
+def _on_photos(native: NativeModel, photos: TrainingPhotos) -> dict[str, Any]:
+    return photos.measure(native.probabilities(photos.held.pixels))
+
+
 def train(
     job: Job,
     data: TrainingData,
@@ -133,6 +138,7 @@ def train(
     probabilities = fit.validation
     if probabilities is None:
         probabilities = fit.native.probabilities(validation.pixels)
+    photos = data.photos
     record = TrainingRecord(
         **identity,
         train_images=len(data.train),
@@ -143,6 +149,8 @@ def train(
         temperature=fit.temperature,
         converged=fit.converged,
         precision=fit.precision,
+        class_names=data.class_names,
+        photo_validation=None if photos is None else _on_photos(fit.native, photos),
         seconds=sum(epoch.seconds for epoch in fit.history),
         machine=Machine.current(device.type if spec.framework == "torch" else "cpu"),
         versions=_versions(*fit.packages),

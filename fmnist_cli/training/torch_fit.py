@@ -21,11 +21,13 @@ from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.training.augment import draw_view, erase, see
+from fmnist_cli.training.batches import Batches
 from fmnist_cli.training.checkpoint import LAST_FILE, load_state, save_tensors
 from fmnist_cli.training.job import TrainingData, check_same_run
 from fmnist_cli.training.optimizer import moving_average, optimizers
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
+from fmnist_cli.training.truth import hits, loss, truth_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,11 @@ class _Run:
         state = self.averaged.module.state_dict()
         return {name: tensor.detach().clone() for name, tensor in state.items()}
 
-    def close_epoch(self, epoch: Epoch) -> None:
+    def close_epoch(self, epoch: Epoch, photo_share: float) -> None:
         """Keep the averaged weights if they are the best so far on validation."""
-        best = max((e.validation_accuracy for e in self.history), default=-1.0)
+        best = max((e.score(photo_share) for e in self.history), default=-1.0)
         self.history.append(epoch)
-        if epoch.validation_accuracy >= best:
+        if epoch.score(photo_share) >= best:
             self.best, self.best_epoch = self._weights(), epoch.epoch
 
     def save(self, path: Path, identity: dict[str, Any]) -> None:
@@ -195,60 +197,76 @@ def fit_torch(
         run.restore(tensors, state)
     torch.backends.cudnn.deterministic = True
     pixels = torch.tensor(train.pixels, device=device)
-    labels = torch.tensor(train.labels, device=device)
+    truth = torch.tensor(train.labels, device=device)
+    photos = data.photos if data.photos is not None and len(data.photos.fitted) else None
+    if photos is not None:
+        allowed = torch.tensor(photos.fitted.allowed, device=device)
+        pixels = torch.cat([pixels, torch.tensor(photos.fitted.pixels, device=device)])
+        truth = truth_of(truth, allowed)
     share = 0.0 if soft is None else recipe.teacher_share
-    steps = math.ceil(len(pixels) / recipe.batch_size)
-    reporter.start(identity["model"], steps * recipe.epochs, steps * len(run.history))
+    batches = Batches(len(train), len(pixels) - len(train), recipe.batch_size, recipe.photo_share)
+    reporter.start(
+        identity["model"], batches.steps * recipe.epochs, batches.steps * len(run.history)
+    )
 
     for epoch in range(len(run.history), recipe.epochs):
         started = time.monotonic()
         # Dropout draws from the global generator, order and augmentation from their own.
         torch.manual_seed(seed * 100_003 + epoch)
         generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
-        order = torch.randperm(len(pixels), generator=generator).to(device)
         run.model.train()
         losses = torch.zeros((), device=device)
-        hits = torch.zeros((), device=device)
-        for step in range(steps):
-            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
-            rate = recipe.learning_rate * one_cycle((epoch + step / steps) / recipe.epochs)
+        right = torch.zeros((), device=device)
+        seen = 0
+        for step, (chosen, images) in enumerate(batches.draw(generator)):
+            progress = (epoch + step / batches.steps) / recipe.epochs
+            rate = recipe.learning_rate * one_cycle(progress)
             for optimizer in run.optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = rate
             view = draw_view(len(chosen), recipe.translate, recipe.flip, generator)
-            batch = see(pixels[chosen], view, recipe.translate)
+            here = chosen.to(device)
+            batch = see(pixels[here], view, recipe.translate)
             batch = erase(batch, recipe.erase, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 logits = run.model.logits(batch)
             logits = logits.float()
-            loss = functional.cross_entropy(
-                logits, labels[chosen], label_smoothing=recipe.label_smoothing
-            )
+            total = loss(logits[:images], truth[here[:images]], recipe.label_smoothing)
             if soft is not None:
-                judged = soft[chosen.cpu(), view.top, view.left].to(device).float()
-                judged = judged ** (1 / recipe.teacher_temperature)
+                judged = soft[chosen[:images], view.top[:images], view.left[:images]]
+                judged = judged.to(device).float() ** (1 / recipe.teacher_temperature)
                 judged /= judged.sum(dim=1, keepdim=True)
-                loss = (1 - share) * loss + share * functional.cross_entropy(logits, judged)
+                taught = functional.cross_entropy(logits[:images], judged)
+                total = (1 - share) * total + share * taught
+            if images < len(chosen):  # of photos teachers say nothing
+                own = loss(logits[images:], truth[here[images:]], recipe.label_smoothing)
+                total = total + (own - total) * (1 - images / len(chosen))
             for optimizer in run.optimizers:
                 optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            total.backward()  # type: ignore[no-untyped-call]
             for optimizer in run.optimizers:
                 optimizer.step()
             run.averaged.update_parameters(run.model)
             with torch.no_grad():
-                losses += functional.cross_entropy(logits, labels[chosen], reduction="sum")
-                hits += (logits.argmax(1) == labels[chosen]).sum()
+                losses += loss(logits, truth[here], reduction="sum")
+                right += hits(logits, truth[here])
+            seen += len(chosen)
             reporter.step(f"lr {rate:.1e}")
         probabilities = predict_probabilities(run.averaged.module, validation.pixels)
+        photo_accuracy = None
+        if photos is not None:
+            held = predict_probabilities(run.averaged.module, photos.held.pixels)
+            photo_accuracy = photos.measure(held)["macro_accuracy"]
         result = Epoch(
             epoch=epoch + 1,
-            train_loss=losses.item() / len(pixels),
-            train_accuracy=hits.item() / len(pixels),
+            train_loss=losses.item() / seen,
+            train_accuracy=right.item() / seen,
             validation_loss=cross_entropy(probabilities, validation.labels),
             validation_accuracy=accuracy(probabilities, validation.labels),
             seconds=time.monotonic() - started,
+            photo_accuracy=photo_accuracy,
         )
-        run.close_epoch(result)
+        run.close_epoch(result, recipe.photo_share)
         run.save(last, identity)
         reporter.epoch(result, recipe.epochs)
 

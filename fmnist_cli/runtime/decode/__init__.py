@@ -47,8 +47,14 @@ def read_header(data: bytes, max_pixels: int) -> Header | None:
     return None
 
 
-def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, reduction: Reduction = whole) -> Picture:
-    """The picture in a file: upright, transparency over white, 8-bit grey.
+def decode(
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    reduction: Reduction = whole,
+    color: bool = False,
+) -> Picture:
+    """The picture in a file: upright, 8 bits, transparency over white.
 
     16-bit values are scaled, not clipped; of an animation the first frame is taken.
 
@@ -57,6 +63,8 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, reduction: Reduction = 
         max_pixels: the most pixels that the file may have, as stored.
         reduction: how much smaller a JPEG may be decoded, which saves most of its time;
             see `fmnist_cli.prepare.reduction`. Sides are divided and rounded up.
+        color: whether colour is wanted beside grey; of a JPEG grey is then made from the
+            colours and not the luma as it is stored.
 
     Raises:
         ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels.
@@ -66,11 +74,11 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, reduction: Reduction = 
     header = read_header(data, max_pixels)
     if header is not None and header.plain:
         factor = factor_for(header.width, header.height, reduction) if header.is_jpeg else 1
-        picture = decode_plain(data, header, factor)
+        picture = decode_plain(data, header, factor, color)
         if picture is not None:
             return picture
     # Pillow costs a third of the start of the command, and most folders never need it.
     from fmnist_cli.runtime.decode.complete import decode_complete
 
     orientation = header.orientation if header is not None and header.is_jpeg else None
-    return decode_complete(data, orientation, max_pixels, reduction)
+    return decode_complete(data, orientation, max_pixels, reduction, color)

@@ -11,7 +11,6 @@ import io
 from contextlib import suppress
 from importlib import import_module
 
-import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
@@ -23,7 +22,7 @@ from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.decode.header import Reduction, check_size, factor_for
 from fmnist_cli.runtime.decode.isomedia import kind_of_isomedia, kinds_for
 from fmnist_cli.runtime.decode.orientation import upright
-from fmnist_cli.runtime.decode.pixels import has_equal_channels, over_white, scaled_to_8_bit
+from fmnist_cli.runtime.decode.pixels import from_channels, scaled_to_8_bit
 from fmnist_cli.runtime.kinds import looks_like_image
 
 # The header was checked against our own limit; Pillow would warn at half of it.
@@ -49,12 +48,14 @@ def decode_complete(
     orientation: int | None,
     max_pixels: int,
     reduction: Reduction,
+    color: bool = False,
 ) -> Picture:
     """The picture in a file of any kind that Pillow reads.
 
     Args:
         orientation: 1 to 8 where the header has said it already.
         reduction: how much smaller a JPEG may be decoded.
+        color: whether colour is wanted, too.
 
     Raises:
         ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels.
@@ -64,19 +65,21 @@ def decode_complete(
     try:
         with Image.open(io.BytesIO(data), formats=kinds) as image:
             check_size(*image.size, max_pixels)
-            mode, stored = image.mode, None  # the luma of a JPEG is grey in any case
+            mode, stored = image.mode, None
             if isinstance(image, TiffImageFile):
                 tile = image.tag_v2.get(_TIFF_TILE_WIDTH, 1), image.tag_v2.get(_TIFF_TILE_LENGTH, 1)
                 check_size(*tile, max(max_pixels, _ORDINARY_TILE))
             elif isinstance(image, JpegImageFile) and image.size != (SIDE, SIDE):
                 stored = image.size
                 factor = factor_for(*stored, reduction)
-                image.draft("L", (image.width // factor, image.height // factor))
+                # Without colour the luma, as it is stored.
+                wanted = mode if color else "L"
+                image.draft(wanted, (image.width // factor, image.height // factor))
             image.load()
-            picture = _from_pillow(image, mode)
+            picture = _from_pillow(image, mode, color)
             if orientation is None:
                 orientation = _orientation(image)
-            return upright(picture.grey, orientation, colorless=picture.colorless, stored=stored)
+            return upright(picture, orientation, stored=stored)
     except UnidentifiedImageError:
         if container is not None or looks_like_image(data[:32]):
             raise ImageError("damaged image, or of a variant that is not supported") from None
@@ -92,24 +95,25 @@ def decode_complete(
         raise ImageError(f"damaged image: {reason}") from error
 
 
-def _from_pillow(image: Image.Image, stored: str) -> Picture:
-    """Grey, not yet upright."""
+def _from_pillow(image: Image.Image, stored: str, color: bool) -> Picture:
+    """The picture as it is stored, not yet upright."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image)
         grey = scaled_to_8_bit(values, _top(image))
         transparent = image.info.get("transparency")
         if transparent is not None:
-            grey[values == transparent] = 255
-        elif _is_white_zero(image):
+            alpha = np.where(values == transparent, 0, 255).astype(np.uint8)
+            grey[alpha == 0] = 255
+            return Picture(grey, False, alpha=alpha if (alpha == 0).any() else None)
+        if _is_white_zero(image):
             np.subtract(255, grey, out=grey)
-        return Picture(grey, transparent is None)
+        return Picture(grey, True)
     if image.has_transparency_data:
-        return Picture(over_white(np.asarray(image.convert("RGBA"))), False)
+        rgba = np.asarray(image.convert("RGBA"))
+        return from_channels(rgba, color=color and image.mode != "LA")
     if image.mode in ("1", "L"):
         return Picture(np.array(image.convert("L"), np.uint8), stored in ("1", "L"))
-    rgb = np.asarray(image.convert("RGB"))
-    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
-    return Picture(grey, has_equal_channels(rgb))
+    return from_channels(np.asarray(image.convert("RGB")), color=color)
 
 
 def _orientation(image: Image.Image) -> int:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fmnist_cli.prepare.picture import Picture
 
-Grey = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 _TAG = 0x0112
 _VALUES = {1: "B", 3: "H", 4: "I"}  # EXIF type of a whole number → its code in `struct`
@@ -46,41 +46,47 @@ def xmp_orientation(packet: bytes) -> int | None:
 
 
 def upright(
-    grey: Grey, orientation: int, *, colorless: bool, stored: tuple[int, int] | None = None
+    picture: Picture, orientation: int, *, stored: tuple[int, int] | None = None
 ) -> Picture:
-    """The picture of grey pixels as they are stored.
+    """The picture, whose pixels lie as they are stored, as it was meant to be seen.
 
     Args:
         orientation: as in EXIF.
-        stored: width and height as stored, when `grey` may be a reduced version.
+        stored: width and height as stored, when the picture may be a reduced version.
     """
-    full = None
+    grey, colorless, full, color, alpha = picture
     if stored is not None and grey.shape != stored[::-1]:
         full = stored if 5 <= orientation <= 8 else stored[::-1]
-    return Picture(turned_upright(grey, orientation), colorless, full)
+    return Picture(
+        turned_upright(grey, orientation),
+        colorless,
+        full,
+        None if color is None else turned_upright(color, orientation),
+        None if alpha is None else turned_upright(alpha, orientation),
+    )
 
 
-def turned_upright(grey: Grey, orientation: int) -> Grey:
-    """`grey` [H, W] as it was meant to be seen; [W, H] for 5 to 8.
+def turned_upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Pixels [H, W] or [H, W, C] as they were meant to be seen; [W, H] for 5 to 8.
 
     Args:
         orientation: as in EXIF; everything but 2 to 8 leaves it as it is.
     """
     match orientation:
         case 2:
-            turned = cv2.flip(grey, 1)
+            turned = cv2.flip(pixels, 1)
         case 3:
-            turned = cv2.rotate(grey, cv2.ROTATE_180)
+            turned = cv2.rotate(pixels, cv2.ROTATE_180)
         case 4:
-            turned = cv2.flip(grey, 0)
+            turned = cv2.flip(pixels, 0)
         case 5:
-            turned = cv2.transpose(grey)
+            turned = cv2.transpose(pixels)
         case 6:
-            turned = cv2.rotate(grey, cv2.ROTATE_90_CLOCKWISE)
+            turned = cv2.rotate(pixels, cv2.ROTATE_90_CLOCKWISE)
         case 7:
-            turned = cv2.flip(cv2.transpose(grey), -1)
+            turned = cv2.flip(cv2.transpose(pixels), -1)
         case 8:
-            turned = cv2.rotate(grey, cv2.ROTATE_90_COUNTERCLOCKWISE)
+            turned = cv2.rotate(pixels, cv2.ROTATE_90_COUNTERCLOCKWISE)
         case _:
-            return grey
+            return pixels
     return np.asarray(turned, np.uint8)

@@ -1,4 +1,4 @@
-"""Colour, transparency and depth → 8-bit grey: the same arithmetic on both paths."""
+"""Colour, transparency and depth → a `Picture`: the same arithmetic on both paths."""
 
 from __future__ import annotations
 
@@ -10,18 +10,43 @@ import numpy.typing as npt
 
 from fmnist_cli.contract import SIDE
 from fmnist_cli.errors import ImageError
+from fmnist_cli.prepare.picture import Picture
 
 Grey = npt.NDArray[np.uint8]
 
 
-def over_white(rgba: npt.NDArray[np.uint8], to_grey: int = cv2.COLOR_RGBA2GRAY) -> Grey:
-    """The luma of `rgba` [H, W, 4], alpha not multiplied in, on a white background."""
-    darkness = cv2.bitwise_not(cv2.cvtColor(rgba, to_grey))
-    covered = cv2.multiply(darkness, cv2.extractChannel(rgba, 3), scale=1 / 255)
-    return np.asarray(cv2.bitwise_not(covered), np.uint8)
+def from_channels(pixels: Grey, *, color: bool, bgr: bool = False) -> Picture:
+    """The picture of `pixels` [H, W, 3] or [H, W, 4], alpha last and not multiplied in.
+
+    Args:
+        pixels: uint8; not kept when they have to be turned or laid over white.
+        color: whether colour is wanted, too.
+        bgr: whether blue comes first, as OpenCV has it.
+    """
+    alpha = cv2.extractChannel(pixels, 3) if pixels.shape[2] == 4 else None
+    opaque = alpha is None or bool((alpha == 255).all())
+    if alpha is not None:
+        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), np.uint8)  # or BGR
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY if bgr else cv2.COLOR_RGB2GRAY)
+    colorless = opaque and _has_equal_channels(pixels)
+    rgb = None
+    if color and not colorless:
+        rgb = _bytes(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)) if bgr else pixels
+    if alpha is None or opaque:
+        return Picture(_bytes(grey), colorless, color=rgb)
+    # Transparency lies over white.
+    grey = cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(grey), alpha, scale=1 / 255))
+    if rgb is not None:
+        covering = cv2.merge((alpha, alpha, alpha))
+        rgb = _bytes(cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(rgb), covering, scale=1 / 255)))
+    return Picture(_bytes(grey), colorless, color=rgb, alpha=_bytes(alpha))
 
 
-def has_equal_channels(rgb: npt.NDArray[np.uint8]) -> bool:
+def _bytes(values: Any) -> Grey:
+    return np.asarray(values, np.uint8)
+
+
+def _has_equal_channels(rgb: npt.NDArray[np.uint8]) -> bool:
     """Whether a frame was stored as colour; larger pictures are not looked through."""
     return rgb.shape[:2] == (SIDE, SIDE) and bool((rgb == rgb[:, :, :1]).all())
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fmnist_cli.contract import ModelCard
+from fmnist_cli.prepare.preparation import Isolate
 from fmnist_cli.runtime.decode import MAX_PIXELS
 from fmnist_cli.runtime.rows import UNKNOWN, Prediction, Row
 from fmnist_cli.runtime.sinks.gallery.page import page
@@ -47,8 +48,14 @@ class GallerySink:
         surest: int = 20,
         max_pixels: int = MAX_PIXELS,
         max_bytes: int = MAX_BYTES,
+        mode: str = "auto",
+        isolate: Isolate | None = None,
     ) -> None:
         """Of each label the `per_class` least sure and the `surest` surest pictures are shown.
+
+        Args:
+            mode: with which the rows were made.
+            isolate: that the rows were made with.
 
         Raises:
             UsageError: the file cannot be made.
@@ -57,7 +64,7 @@ class GallerySink:
         labels = max(1, len(card.class_names))
         self._unsure = max(1, min(per_class, _MAX_UNSURE // labels))
         self._surest = max(1, min(surest, _MAX_SUREST // labels))
-        self._thumbnails = Thumbnails(max_pixels, max_bytes)
+        self._thumbnails = Thumbnails(max_pixels, max_bytes, mode, isolate)
         self._report = Report(
             card.title,
             card.test_accuracy,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmnist_cli.prepare import Frame, Picture, prepare, reduction
+from fmnist_cli.prepare import Frame, Isolate, Picture, needs_color, prepare, reduction
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.sources.base import Item
 
@@ -24,11 +24,15 @@ _KINDS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 class Thumbnails:
     """Callable: (item, preparation) → (thumbnail in colour, frame that the model saw).
 
-    Each is a data URI, or None when it cannot be made; the thumbnail also when it would
-    show the frame again.
+    Pictures are decoded as for `mode`, with which the rows were made. Each is a data URI, or
+    None when it cannot be made; the thumbnail also when it would show the frame again.
     """
 
-    def __init__(self, max_pixels: int, max_bytes: int) -> None:
+    def __init__(
+        self, max_pixels: int, max_bytes: int, mode: str = "auto", isolate: Isolate | None = None
+    ) -> None:
+        self._reduction, self._color = reduction(mode), needs_color(mode)
+        self._isolate = isolate
         self._max_pixels = max_pixels
         self._max_bytes = max_bytes
 
@@ -45,8 +49,13 @@ class Thumbnails:
 
     def _frame(self, content: bytes | Picture, prepared: str) -> tuple[Picture, Frame]:
         if isinstance(content, bytes):
-            content = decode(content, max_pixels=self._max_pixels, reduction=reduction(prepared))
-        return content, prepare(content, prepared)[0]
+            content = decode(
+                content,
+                max_pixels=self._max_pixels,
+                reduction=self._reduction,
+                color=self._color,
+            )
+        return content, prepare(content, prepared, self._isolate)[0]
 
     def _thumbnail(self, content: bytes | Picture, picture: Picture) -> str | None:
         from PIL import Image

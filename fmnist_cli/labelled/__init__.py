@@ -1,0 +1,1 @@
+"""Folders of labelled pictures: read and prepared once, for evaluation and for training."""

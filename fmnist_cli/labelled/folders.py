@@ -1,0 +1,110 @@
+"""A folder of folders, each a class → frames with their folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from fmnist_cli.contract import SIDE, Pixels
+from fmnist_cli.cores import available_cores
+from fmnist_cli.errors import DataError, UsageError
+from fmnist_cli.prepare import Isolate
+from fmnist_cli.runtime.frames import Framer, Prepared, frames_of
+from fmnist_cli.runtime.pool import Engine
+from fmnist_cli.runtime.quiet import libraries_quiet
+from fmnist_cli.runtime.rows import Rejected
+from fmnist_cli.runtime.sources import open_source
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledFolders:
+    """Prepared pictures and the folder that each lies in.
+
+    Attributes:
+        root: where they are.
+        mode: how they were prepared; one of `fmnist_cli.prepare.MODES`.
+        folders: names of the class folders, sorted.
+        pixels: uint8 [N, 28, 28].
+        members: intp [N], the folder of each, an index into `folders`.
+        paths: of each, relative to `root`.
+        prepared: the preparation that made each.
+        rejected: what could not be read, or lies in no class folder, with the reason.
+    """
+
+    root: Path
+    mode: str
+    folders: tuple[str, ...]
+    pixels: Pixels
+    members: npt.NDArray[np.intp]
+    paths: tuple[str, ...]
+    prepared: tuple[str, ...]
+    rejected: tuple[Rejected, ...]
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+
+def read_folders(
+    root: Path,
+    mode: str = "auto",
+    isolate: Isolate | None = None,
+    *,
+    workers: int | None = None,
+    engine: Engine | None = None,
+    advance: Callable[[int], object] = lambda _count: None,
+) -> LabelledFolders:
+    """Read and prepare ``root/<class folder>/**/picture``.
+
+    Args:
+        root: a folder, or an archive whose topmost folders are the classes.
+        mode: how to prepare them.
+        isolate: finds garments in photos.
+        workers: as many as there are cores by default.
+        engine: what these are; by default processes where forking is safe.
+        advance: told how many more are done.
+
+    Raises:
+        UsageError: there is no such folder.
+        DataError: it has no class folders with pictures that can be read.
+    """
+    if not root.exists():
+        raise UsageError(f"there is no folder called {str(root)!r}")
+    with libraries_quiet():
+        results = frames_of(
+            open_source(root),
+            Framer(mode, isolate),
+            workers=workers or available_cores(),
+            engine=engine,
+            advance=advance,
+        )
+    good = [r for r in results if isinstance(r, Prepared) and "/" in r.path]
+    rejected = [r for r in results if isinstance(r, Rejected)]
+    rejected += [
+        Rejected(r.path, "lies in no class folder")
+        for r in results
+        if isinstance(r, Prepared) and "/" not in r.path
+    ]
+    if not good:
+        why = f"; {len(rejected):,} files were rejected, such as" if rejected else ""
+        example = f" {rejected[0].path}: {rejected[0].error}" if rejected else ""
+        raise DataError(
+            f"{root} has no class folders with pictures in them, as in"
+            f" {root / 'dress' / 'picture.jpg'}{why}{example}"
+        )
+    owners = [r.path.partition("/")[0] for r in good]
+    folders = sorted(set(owners))
+    position = {name: at for at, name in enumerate(folders)}
+    return LabelledFolders(
+        root=root,
+        mode=mode,
+        folders=tuple(folders),
+        pixels=np.frombuffer(b"".join(r.content for r in good), np.uint8).reshape(-1, SIDE, SIDE),
+        members=np.array([position[owner] for owner in owners], np.intp),
+        paths=tuple(r.path for r in good),
+        prepared=tuple(r.prepared for r in good),
+        rejected=tuple(rejected),
+    )

@@ -1,0 +1,110 @@
+"""Items → frames: read, decode, prepare. The unit of work where no model is asked yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from fmnist_cli.contract import SIDE
+from fmnist_cli.errors import ImageError
+from fmnist_cli.prepare import Frame, Isolate, needs_color, prepare, reduction
+from fmnist_cli.runtime.decode import MAX_PIXELS, decode
+from fmnist_cli.runtime.pool import Engine, default_engine, ordered_map
+from fmnist_cli.runtime.rows import Rejected
+from fmnist_cli.runtime.sources.base import MAX_BYTES, Item, Source
+
+
+class Prepared(NamedTuple):
+    """A picture as the models see it.
+
+    Attributes:
+        path: stable name.
+        content: the 784 bytes of its frame.
+        prepared: the preparation that made it.
+    """
+
+    path: str
+    content: bytes
+    prepared: str
+
+    def frame(self) -> Frame:
+        """uint8 [28, 28]."""
+        return np.frombuffer(self.content, np.uint8).reshape(SIDE, SIDE)
+
+
+class Framer:
+    """Callable: items → `Prepared` or `Rejected` of each, in order.
+
+    Args:
+        mode: one of `fmnist_cli.prepare.MODES`.
+        isolate: finds garments in photos.
+        max_pixels: pictures with more pixels are rejected.
+        max_bytes: files with more bytes are rejected.
+    """
+
+    def __init__(
+        self,
+        mode: str,
+        isolate: Isolate | None = None,
+        max_pixels: int = MAX_PIXELS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._mode = mode
+        self._max_pixels = max_pixels
+        self._max_bytes = max_bytes
+        self._reduction = reduction(mode)
+        self._color = needs_color(mode)
+        self._isolate = isolate
+
+    def __call__(self, items: Sequence[Item]) -> list[Prepared | Rejected]:
+        """One result per item."""
+        return [self._one(item) for item in items]
+
+    def _one(self, item: Item) -> Prepared | Rejected:
+        try:
+            content = item.read(self._max_bytes)
+            if isinstance(content, bytes):
+                content = decode(
+                    content,
+                    max_pixels=self._max_pixels,
+                    reduction=self._reduction,
+                    color=self._color,
+                )
+            frame, name = prepare(content, self._mode, self._isolate)
+        except ImageError as error:
+            return Rejected(item.path, str(error))
+        except (MemoryError, cv2.error) as error:
+            return Rejected(item.path, f"cannot be prepared: {error or 'out of memory'}")
+        return Prepared(item.path, frame.tobytes(), name)
+
+    def lost(self, item: Item, end: str) -> list[Prepared | Rejected]:
+        """The result for an item that ended its process."""
+        return [Rejected(item.path, f"the decoder crashed on it ({end})")]
+
+
+def frames_of(
+    source: Source,
+    framer: Framer,
+    *,
+    workers: int,
+    engine: Engine | None = None,
+    advance: Callable[[int], object] = lambda _count: None,
+) -> list[Prepared | Rejected]:
+    """All of a source, in its order, by the pool of workers that ``classify`` uses."""
+    results: list[Prepared | Rejected] = []
+    chunks = ordered_map(
+        framer,
+        iter(source),
+        lost=framer.lost,
+        workers=workers,
+        engine=engine or default_engine(),
+    )
+    with closing(chunks):
+        for chunk in chunks:
+            results += chunk
+            advance(len(chunk))
+    return results

@@ -1,0 +1,57 @@
+"""What each step of an epoch sees: images in random order, and a share of photos."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Every image once an epoch; photos, if any, fill a share of every batch.
+
+    Attributes:
+        images: how many images there are.
+        photos: how many photos, which follow the images.
+        size: images and photos per step.
+        share: of a batch that are photos, 0 to 1; without images, all of it.
+    """
+
+    images: int
+    photos: int
+    size: int
+    share: float
+
+    @property
+    def taken(self) -> int:
+        """Photos in a batch: at least one where there are any and some are wanted."""
+        if not self.photos or not self.share:
+            return 0
+        return min(max(1, round(self.share * self.size)), self.size - 1)
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch."""
+        return math.ceil(self.images / (self.size - self.taken))
+
+    def draw(self, generator: torch.Generator) -> list[tuple[Tensor, int]]:
+        """An epoch: per step int64 positions, images first, and how many of these are images.
+
+        Photos go round in random order, as often as they are needed.
+        """
+        each = self.size - self.taken
+        order = torch.randperm(self.images, generator=generator)
+        parts = [order[step * each : (step + 1) * each] for step in range(self.steps)]
+        if not self.taken:
+            return [(part, len(part)) for part in parts]
+        rounds = math.ceil(self.steps * self.taken / self.photos)
+        photos = torch.cat(
+            [torch.randperm(self.photos, generator=generator) for _ in range(rounds)]
+        )
+        photos = photos[: self.steps * self.taken].reshape(self.steps, self.taken) + self.images
+        return [
+            (torch.cat([part, row]), len(part)) for part, row in zip(parts, photos, strict=True)
+        ]
