@@ -32,7 +32,7 @@ from fmnist_cli.contract import Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.errors import ModelError
-from fmnist_cli.export.restore import restore
+from fmnist_cli.training.restore import restore
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest

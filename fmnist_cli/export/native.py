@@ -12,7 +12,7 @@ import torch
 
 from fmnist_cli.bench.run import NativeModel
 from fmnist_cli.errors import ModelError
-from fmnist_cli.export.restore import restore
+from fmnist_cli.training.restore import restore
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.runtime.store import ModelFile
 from fmnist_cli.training import native

@@ -11,7 +11,7 @@ from tinymodel import tiny_onnx
 
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.graph import serialize
-from fmnist_cli.export.restore import restore
+from fmnist_cli.training.restore import restore
 from fmnist_cli.export.torch_export import convert_torch
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY
