@@ -74,6 +74,15 @@ _PhotosOnly = Annotated[
 _Prepare = Annotated[
     str, typer.Option("--prepare", help="How the photos are prepared, as in fmnist classify.")
 ]
+_Init = Annotated[
+    str | None,
+    typer.Option(
+        "--init",
+        metavar="MODEL",
+        help="Exported model, or .onnx file, whose weights are trained on instead of random ones.",
+        show_default=False,
+    ),
+]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")]
 
 
@@ -90,6 +99,7 @@ def train(
     classes: Classes = None,
     prepare: _Prepare = "auto",
     photos_only: _PhotosOnly = False,
+    init: _Init = None,
     resume: _Resume = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
@@ -113,13 +123,18 @@ def train(
 
     from fmnist_cli.data.exclude import read_exclusions
     from fmnist_cli.training import run
+    from fmnist_cli.training.initial import Start
     from fmnist_cli.training.job import Job, TrainingData, in_order
     from fmnist_cli.training.progress import console_reporter
 
     chosen_device = run.choose_device(device)
     teachers = tuple(teacher or ())
+    start = None if init is None else Start.of(init)
     jobs = in_order(
-        [Job.of(spec, preset, seed, features=features, teachers=teachers) for spec in specs],
+        [
+            Job.of(spec, preset, seed, features=features, teachers=teachers, start=start)
+            for spec in specs
+        ],
         runs_dir,
     )
     read = None if photos is None else _read_photos(photos, classes, prepare, only=photos_only)

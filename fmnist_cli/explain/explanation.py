@@ -15,9 +15,9 @@ from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.cam import METHODS, heatmaps
 from fmnist_cli.explain.layers import STAGES, choose_layers, layers_of
 from fmnist_cli.explain.subjects import Subject
-from fmnist_cli.training.restore import restore
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.runtime.store import ModelFile
+from fmnist_cli.training.restore import restore
 
 DEFAULT_METHOD = "layercam"
 

@@ -12,12 +12,12 @@ import torch
 
 from fmnist_cli.bench.run import NativeModel
 from fmnist_cli.errors import ModelError
-from fmnist_cli.training.restore import restore
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.runtime.store import ModelFile
 from fmnist_cli.training import native
 from fmnist_cli.training.frameworks import load_native
 from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
+from fmnist_cli.training.restore import restore
 
 FRAMEWORKS = {"torch": "PyTorch", "sklearn": "scikit-learn", "stack": "PyTorch and scikit-learn"}
 

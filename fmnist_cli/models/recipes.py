@@ -30,6 +30,10 @@ class TorchRecipe:
             distilled. None to learn from labels alone.
         teacher_share: share of the loss that comes from the teachers, 0 to 1.
         teacher_temperature: above 1 softens the teachers' probabilities.
+        photographed: share of the images that are seen as if they had been photographed and
+            cut out (`fmnist_cli.training.photographed`), 0 to 1.
+        start: model whose finished run or exported file gives the first weights; None to begin
+            with random ones.
         photo_share: share of every batch that are photos, where there are any, 0 to 1.
         params: keyword arguments of the model's ``build``.
     """
@@ -50,13 +54,15 @@ class TorchRecipe:
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
     teacher_temperature: float = 1.0
+    photographed: float = 0.0
+    start: str | None = None
     photo_share: float = 0.15
     params: Mapping[str, float | int | str] = field(default_factory=dict)
 
     @property
     def parents(self) -> tuple[str, ...]:
         """Models whose runs must be finished first."""
-        return self.teachers
+        return self.teachers if self.start is None else (*self.teachers, self.start)
 
 
 @dataclass(frozen=True, slots=True)

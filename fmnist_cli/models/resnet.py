@@ -20,6 +20,25 @@ RECIPES = {
 }
 
 
+def tuning(epochs: int, start: str | None = None, photo_share: float = 0.15) -> TorchRecipe:
+    """A few epochs from finished weights, half of the images seen as if photographed."""
+    return TorchRecipe(
+        epochs=epochs,
+        learning_rate=2e-3,
+        weight_decay=0.02,
+        erase=0.25,
+        bfloat16=True,
+        muon=True,
+        mirror_average=True,
+        photographed=0.5,
+        start=start,
+        photo_share=photo_share,
+    )
+
+
+FINE_TUNING = tuning(epochs=5)  # with --init
+
+
 def _stage(before: int, after: int, blocks: int, stride: int) -> nn.Sequential:
     shortcut = None
     if stride != 1 or before != after:

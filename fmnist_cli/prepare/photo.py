@@ -11,65 +11,79 @@ from fmnist_cli.prepare.picture import Frame, Picture, resize
 from fmnist_cli.prepare.preparation import Isolate
 
 PHOTO_EDGE = 128  # pixels of the picture that garments are looked for in
-_LONGEST = 27  # pixels of the garment in the frame
-_LOW, _HIGH = 2, 98  # percentiles of the garment that are stretched to ...
-_DARK, _LIGHT = 40, 230  # ... these levels, so that all of it stands out from black
+_SMALL = 0.25  # parts of less than this share of the largest are left out: one shoe of two is not
+_LEAST = 0.01  # share of the picture below which nothing was found
+_EDGE = 0.3, 0.7  # probabilities between which a pixel belongs to the garment in part
+# Mean and spread of the garment in the frame, as they are in Fashion-MNIST; contrast is raised no
+# further than this, so that plain cloth does not become noise.
+_LEVEL, _SPREAD, _GAIN = 160.0, 45.0, 1.5
+
+Values = npt.NDArray[np.float32]
 
 
 def prepare_photo(picture: Picture, isolate: Isolate | None = None) -> Frame:
-    """The largest garment, centred, its contrast stretched, on black.
+    """The garment, negated as Fashion-MNIST's are, its longest edge 28, on black.
 
     Raises:
         ValueError: there is no `isolate` to find it.
     """
     if isolate is None:
         raise ValueError("photos need something that isolates garments")
-    square, (top, left, height, width) = letterboxed(picture)
-    scores = cv2.resize(isolate(square), (PHOTO_EDGE, PHOTO_EDGE), interpolation=cv2.INTER_LINEAR)
-    mask = largest_part(scores[top : top + height, left : left + width] > 0.5)
-    grey = resize(picture.grey, width, height)
-    if not mask.any():
-        mask = np.ones_like(mask)  # nothing was found: the whole picture
-    return placed(grey, mask)
-
-
-def letterboxed(
-    picture: Picture,
-) -> tuple[npt.NDArray[np.uint8], tuple[int, int, int, int]]:
-    """The whole picture in the middle of RGB [128, 128, 3]; and top, left, height, width of it."""
     height, width = picture.full or picture.grey.shape
     scale = PHOTO_EDGE / max(height, width)
-    inner_height, inner_width = max(1, round(height * scale)), max(1, round(width * scale))
-    color = picture.color
-    if color is None:
-        color = np.repeat(picture.grey[..., None], 3, axis=2)
-    top, left = (PHOTO_EDGE - inner_height) // 2, (PHOTO_EDGE - inner_width) // 2
-    square = np.zeros((PHOTO_EDGE, PHOTO_EDGE, 3), np.uint8)
-    inner = resize(color, inner_width, inner_height)
-    square[top : top + inner_height, left : left + inner_width] = inner
-    return square, (top, left, inner_height, inner_width)
+    width, height = max(1, round(width * scale)), max(1, round(height * scale))
+    found = cv2.resize(isolate(_square(picture)), (width, height), interpolation=cv2.INTER_LINEAR)
+    return placed(resize(picture.grey, width, height), garment(np.asarray(found, np.float32)))
 
 
-def largest_part(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The largest connected component of `mask` [H, W]; nothing when there is none."""
-    count, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count < 2:
-        return np.zeros_like(mask)
-    largest = 1 + int(np.argmax(statistics[1:, cv2.CC_STAT_AREA]))
-    return np.asarray(parts == largest, np.bool_)
+def _square(picture: Picture) -> npt.NDArray[np.uint8]:
+    """The whole picture stretched to RGB [128, 128, 3], which is how `isolate` was trained."""
+    if picture.color is not None:
+        return resize(picture.color, PHOTO_EDGE, PHOTO_EDGE)
+    grey = resize(picture.grey, PHOTO_EDGE, PHOTO_EDGE)
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
-def placed(grey: npt.NDArray[np.uint8], mask: npt.NDArray[np.bool_]) -> Frame:
-    """What `mask` shows of `grey`, both [H, W]: stretched, scaled, centred, black around it."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+def garment(found: Values) -> Values:
+    """How far each pixel belongs to the garment, float32 [H, W] in 0..1.
+
+    The largest connected part counts, and others that are nearly as large. Where nothing was
+    found, all of it does.
+
+    Args:
+        found: probability of garment, float32 [H, W].
+    """
+    count, parts, statistics, _ = cv2.connectedComponentsWithStats((found > 0.5).astype(np.uint8))
+    areas = statistics[1:, cv2.CC_STAT_AREA]
+    if count < 2 or areas.max() < _LEAST * found.size:
+        return np.ones_like(found)
+    kept = np.flatnonzero(np.append(0, areas) >= _SMALL * areas.max())
+    # A pixel more around what is sure, where the edge fades out.
+    sure = cv2.dilate(np.isin(parts, kept).astype(np.uint8), np.ones((3, 3), np.uint8))
+    low, high = _EDGE
+    return np.asarray(np.clip((found - low) / (high - low), 0, 1) * sure, np.float32)
+
+
+def placed(grey: npt.NDArray[np.uint8], cover: Values) -> Frame:
+    """What `cover` shows of `grey`, both [H, W]: negated, its level and contrast set, centred."""
+    rows, columns = np.flatnonzero(cover.max(axis=1) > 0.5), np.flatnonzero(cover.max(axis=0) > 0.5)
     window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    grey, mask = grey[window], mask[window]
-    low, high = np.percentile(grey[mask], (_LOW, _HIGH))
-    stretched = (grey.astype(np.float32) - low) * ((_LIGHT - _DARK) / max(high - low, 1)) + _DARK
-    cut_out = np.where(mask, stretched, 0).clip(0, 255).astype(np.uint8)
-    scale = _LONGEST / max(mask.shape)
-    height, width = (max(1, round(side * scale)) for side in mask.shape)
+    grey, cover = grey[window], cover[window]
+    scale = SIDE / max(cover.shape)
+    height, width = (max(1, round(side * scale)) for side in cover.shape)
+    # Averaged under the cover, or the background would bleed into the edge.
+    share = _resized(cover, width, height)
+    values = _resized(grey * cover, width, height) / np.maximum(share, 1e-3)
+    inside = share >= min(0.5, float(share.max()))
+    mean, spread = float(values[inside].mean()), float(values[inside].std())
+    gain = min(_GAIN, _SPREAD / max(spread, 1e-3))
+    negated = np.clip(_LEVEL + (mean - values) * gain, 0, 255) * share
     frame = np.zeros((SIDE, SIDE), np.uint8)
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
-    frame[top : top + height, left : left + width] = resize(cut_out, width, height)
+    frame[top : top + height, left : left + width] = np.rint(negated)
     return frame
+
+
+def _resized(values: npt.NDArray[np.float32], width: int, height: int) -> Values:
+    interpolation = cv2.INTER_AREA if width < values.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(values, (width, height), interpolation=interpolation), np.float32)

@@ -22,6 +22,7 @@ from fmnist_cli.training.checkpoint import (
     save_pipeline,
     save_tensors,
 )
+from fmnist_cli.training.initial import Start, begin
 from fmnist_cli.training.job import Job, TrainingData
 from fmnist_cli.training.native import Fit, NativeModel, SklearnModel, StackModel, TorchModel
 from fmnist_cli.training.parents import Parent
@@ -70,8 +71,15 @@ class _Torch:
         assert isinstance(recipe, TorchRecipe)  # noqa: S101
         torch.manual_seed(seed)
         network = order.job.spec.load().build(len(order.data.class_names), **recipe.params)
+        start, teachers = order.job.start, order.parents
+        if recipe.start is not None:
+            *teachers, first = order.parents
+            own = self.load(get_spec(first.record.model), first.record, first.run_dir)
+            start = Start(own.network, first.record.class_names, first.identity(), folded=False)
+        if start is not None:
+            begin(network, start, order.data.class_names, order.data.train.pixels)
         soft = None
-        if order.parents:
+        if teachers:
             order.reporter.start(order.job.spec.name, None)
 
             def judge_of(teacher: Parent) -> distill.Judge:
@@ -84,7 +92,7 @@ class _Torch:
                 return partial(torch_fit.predict_probabilities, network, bfloat16=bfloat16)
 
             soft = distill.soft_labels(
-                order.parents,
+                teachers,
                 judge_of,
                 order.data.train.pixels,
                 recipe.translate,

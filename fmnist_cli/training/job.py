@@ -23,6 +23,7 @@ from fmnist_cli.data.exclude import without
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.recipes import Recipe, TorchRecipe
 from fmnist_cli.models.registry import ModelSpec, get_spec
+from fmnist_cli.training.initial import Start
 from fmnist_cli.training.parents import Parent
 from fmnist_cli.training.photos import TrainingPhotos, as_images
 from fmnist_cli.training.record import RECORD_FILE
@@ -96,6 +97,7 @@ class Job:
 
     Attributes:
         teachers: folders of finished runs to distil, instead of the recipe's teacher.
+        start: an exported network whose weights come first, instead of the recipe's start.
     """
 
     spec: ModelSpec
@@ -103,6 +105,7 @@ class Job:
     recipe: Recipe
     seed: int
     teachers: tuple[Path, ...] = ()
+    start: Start | None = None
 
     @classmethod
     def of(
@@ -113,15 +116,18 @@ class Job:
         *,
         features: str | None = None,
         teachers: tuple[Path, ...] = (),
+        start: Start | None = None,
     ) -> Job:
         """The job of a model's preset; imports the model's module.
 
         Args:
             features: what a model that can use several kinds of features shall use; None
                 for the best.
+            start: weights to start from; a model that usually starts from none then has a
+                recipe of its own, ``FINE_TUNING``.
 
         Raises:
-            UsageError: the model has no such features, or cannot be taught.
+            UsageError: the model has no such features, or cannot be taught or trained on.
         """
         module = spec.load()
         recipes = module.RECIPES
@@ -135,11 +141,20 @@ class Job:
         recipe = recipes[preset]
         if teachers and not isinstance(recipe, TorchRecipe):
             raise UsageError(f"--teacher: {spec.name} is no network and learns from labels alone")
-        return cls(spec, preset, recipe, seed, teachers)
+        if start is not None:
+            if getattr(recipe, "start", None) is None:
+                recipe = getattr(module, "FINE_TUNING", None)
+            if recipe is None:
+                raise UsageError(f"--init: {spec.name} cannot be trained on; resnet and wild can")
+            recipe = replace(recipe, start=None)
+        return cls(spec, preset, recipe, seed, teachers, start)
 
     def parent_dirs(self, run_dir: Path) -> tuple[Path, ...]:
         """Folders of the runs that a run in `run_dir` is made from."""
-        return self.teachers or tuple(run_dir.parent / name for name in self.recipe.parents)
+        if not self.teachers:
+            return tuple(run_dir.parent / name for name in self.recipe.parents)
+        start = getattr(self.recipe, "start", None)
+        return self.teachers if start is None else (*self.teachers, run_dir.parent / start)
 
     def parents_of(self, run_dir: Path) -> list[Parent]:
         """The finished runs that a run in `run_dir` is made from.
@@ -181,7 +196,10 @@ class Job:
             "recipe": json.loads(json.dumps(asdict(self.recipe))),
             "data_checksum": data.checksum,
             "split_seed": data.split_seed,
-            "parents": tuple(parent.identity() for parent in parents),
+            "parents": (
+                *(parent.identity() for parent in parents),
+                *(() if self.start is None else (dict(self.start.identity),)),
+            ),
             "photos": None if data.photos is None else dict(data.photos.provenance),
         }
 

@@ -25,9 +25,12 @@ from fmnist_cli.training.batches import Batches
 from fmnist_cli.training.checkpoint import LAST_FILE, load_state, save_tensors
 from fmnist_cli.training.job import TrainingData, check_same_run
 from fmnist_cli.training.optimizer import moving_average, optimizers
+from fmnist_cli.training.photographed import photographed
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 from fmnist_cli.training.truth import hits, loss, truth_of
+
+_SHOES = ("Sandal", "Sneaker", "Ankle boot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,22 @@ def _fit_temperature(model: PixelClassifier, validation: LabelledImages) -> floa
     return math.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x)
 
 
+def _shoes(truth: Tensor, class_names: tuple[str, ...]) -> Tensor:
+    """Bool [N]: images all of whose right classes are shoes, which lie any way round."""
+    shoes = torch.tensor([name in _SHOES for name in class_names], device=truth.device)
+    return shoes[truth] if truth.dim() == 1 else ~(truth & ~shoes).any(dim=1)
+
+
+def _photographed(batch: Tensor, loose: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """A random `share` of a batch as if photographed."""
+    chosen = torch.rand(len(batch), generator=generator) < share
+    result = batch.clone()
+    result[chosen.to(batch.device)] = photographed(
+        batch[chosen.to(batch.device)], loose.cpu()[chosen], generator
+    )
+    return result
+
+
 def fit_torch(
     network: nn.Module,
     recipe: TorchRecipe,
@@ -203,6 +222,7 @@ def fit_torch(
         allowed = torch.tensor(photos.fitted.allowed, device=device)
         pixels = torch.cat([pixels, torch.tensor(photos.fitted.pixels, device=device)])
         truth = truth_of(truth, allowed)
+    loose = _shoes(truth, data.class_names)
     share = 0.0 if soft is None else recipe.teacher_share
     batches = Batches(len(train), len(pixels) - len(train), recipe.batch_size, recipe.photo_share)
     reporter.start(
@@ -228,6 +248,8 @@ def fit_torch(
             here = chosen.to(device)
             batch = see(pixels[here], view, recipe.translate)
             batch = erase(batch, recipe.erase, generator)
+            if recipe.photographed:
+                batch = _photographed(batch, loose[here], recipe.photographed, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 logits = run.model.logits(batch)
             logits = logits.float()

@@ -1,0 +1,141 @@
+"""Starting from a network that is trained already: a finished run, or an exported file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fmnist_cli.contract import Pixels
+from fmnist_cli.errors import TrainingError
+from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import open_model
+from fmnist_cli.training.restore import restore
+
+_ENOUGH = 5000  # images for the statistics of normalisations
+_NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A network to start from.
+
+    Attributes:
+        model: the network, on the CPU.
+        class_names: of its columns.
+        identity: what the record of the run says of it.
+        folded: whether normalisations are folded into products, as in exported files.
+    """
+
+    model: PixelClassifier
+    class_names: tuple[str, ...]
+    identity: Mapping[str, Any]
+    folded: bool
+
+    @classmethod
+    def of(cls, name: str, models_dir: Path | None = None) -> Start:
+        """An exported model by name, or an ``.onnx`` file by path.
+
+        Raises:
+            UsageError, ModelError: there is none, or it is no network of the registry.
+        """
+        file = open_model(name, models_dir)
+        model, card = restore(file), Session(file).card
+        identity: dict[str, Any] = {
+            "model": card.name,
+            "preset": card.preset,
+            "seed": card.seed,
+            "sha256": file.sha256,
+            "data_checksum": card.data_checksum,
+        }
+        if file.entry is not None:
+            training = file.entry.training
+            kept = ("recipe", "seconds", "best_epoch", "validation_accuracy", "parents", "photos")
+            identity |= {key: training[key] for key in kept if key in training}
+        return cls(model, card.class_names, identity, folded=True)
+
+
+def begin(network: nn.Module, start: Start, class_names: tuple[str, ...], pixels: Pixels) -> None:
+    """Give `network` the weights of `start`, ready to be trained on.
+
+    Args:
+        network: float32 [N, 1, 28, 28] → logits, in place.
+        start: where from.
+        class_names: of the network's outputs.
+        pixels: uint8 [N, 28, 28], images that it is going to see.
+
+    Raises:
+        TrainingError: they are networks of different layers.
+    """
+    if start.folded:
+        unfold(start.model, pixels[:_ENOUGH])
+    take_over(network, start, class_names)
+
+
+@torch.no_grad()
+def take_over(network: nn.Module, start: Start, class_names: tuple[str, ...]) -> None:
+    """Give `network` the weights of `start`; classes that it does not know keep their own.
+
+    Raises:
+        TrainingError: they are networks of different layers.
+    """
+    source, target = start.model.network.state_dict(), network.state_dict()
+    output = list(target)[-2:]  # weight and bias of the last layer, a row per class
+    common = [name for name in class_names if name in start.class_names]
+    ours = [class_names.index(name) for name in common]
+    theirs = [start.class_names.index(name) for name in common]
+    for name, value in target.items():
+        found = source.get(name)
+        if found is not None and name in output and found.shape[1:] == value.shape[1:]:
+            value[ours] = found[theirs]
+        elif found is not None and found.shape == value.shape:
+            value.copy_(found)
+        else:
+            raise TrainingError(
+                f"--init: {start.identity['model']} has other layers than the network that is to"
+                f" be trained ({name}); start from a model of the same kind"
+            )
+
+
+@torch.no_grad()
+def unfold(model: PixelClassifier, pixels: Pixels, batch_size: int = 1000) -> None:
+    """Give normalisations that were folded into products before them statistics again.
+
+    An exported network computes what it did with the normalisation inside the convolution. To train
+    on, each normalisation gets the mean and variance of what comes in, and weights that undo them,
+    so the function stays the same.
+
+    Args:
+        model: in place.
+        pixels: uint8 [N, 28, 28], of which the statistics are taken.
+    """
+    layers = [layer for layer in model.network.modules() if isinstance(layer, _NORMALIZATIONS)]
+    totals: dict[nn.Module, list[Tensor]] = {layer: [] for layer in layers}
+
+    def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        axes = [axis for axis in range(inputs[0].dim()) if axis != 1]
+        values = inputs[0].double()
+        totals[layer].append(torch.stack([values.mean(axes), (values**2).mean(axes)]))
+
+    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
+    model.eval()
+    for start in range(0, len(pixels), batch_size):
+        model.logits(torch.tensor(pixels[start : start + batch_size]))
+    for hook in hooks:
+        hook.remove()
+    for layer in layers:
+        assert isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)  # noqa: S101
+        assert layer.running_mean is not None  # noqa: S101
+        assert layer.running_var is not None  # noqa: S101
+        mean, square = torch.stack(totals[layer]).mean(dim=0)
+        variance = (square - mean**2).clamp(min=1e-8)
+        old = layer.weight / (layer.running_var + layer.eps).sqrt()
+        layer.bias.add_(old * (mean.float() - layer.running_mean))
+        layer.weight.copy_(old * (variance.float() + layer.eps).sqrt())
+        layer.running_mean.copy_(mean)
+        layer.running_var.copy_(variance)
