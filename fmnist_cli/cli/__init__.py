@@ -17,6 +17,7 @@ from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError
 COMMANDS = {
     "train": ("train", "train"),
     "train-all": ("train", "train_all"),
+    "train-isolate": ("isolate", "train_isolate"),
     "export": ("export", "export"),
     "classify": ("classify", "classify"),
     "evaluate": ("evaluate", "evaluate"),

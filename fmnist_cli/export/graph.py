@@ -98,11 +98,17 @@ class GraphBuilder:
         )
 
 
-def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
+def canonical(
+    model: onnx.ModelProto, kept: Sequence[str] = (INPUT_NAME, OUTPUT_NAME)
+) -> onnx.ModelProto:
     """The same graph without anything that differs between two exports.
 
     Exporters number nodes by process-wide counters and note source paths; neither says
     anything about the function computed.
+
+    Args:
+        model: the graph.
+        kept: names of its inputs and outputs, which stay.
 
     Raises:
         ValueError: the graph needs operators outside the standard domains.
@@ -112,16 +118,16 @@ def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     if result.functions or any(n.domain not in _STANDARD_DOMAINS for n in result.graph.node):
         raise ValueError("the graph needs operators outside the standard ONNX domains")
     used = {node.domain for node in result.graph.node}
-    kept = [opset for opset in result.opset_import if opset.domain in used]
+    needed = [opset for opset in result.opset_import if opset.domain in used]
     del result.opset_import[:]
-    result.opset_import.extend(kept)
+    result.opset_import.extend(needed)
     result.producer_name, result.producer_version, result.doc_string = "fmnist", "", ""
     result.ClearField("metadata_props")
     graph = result.graph
     graph.name, graph.doc_string = "fmnist", ""
     for field in ("value_info", "metadata_props", "quantization_annotation"):
         graph.ClearField(field)
-    names = {INPUT_NAME: INPUT_NAME, OUTPUT_NAME: OUTPUT_NAME, "": ""}
+    names = {"": "", **{name: name for name in kept}}
     for index, tensor in enumerate(graph.initializer):
         names[tensor.name] = f"w{index}"
         tensor.name, tensor.doc_string = names[tensor.name], ""

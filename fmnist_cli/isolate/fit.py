@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import torch
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from fmnist_cli.isolate.network import IsolateNet
 from fmnist_cli.isolate.views import Photos, view
+from fmnist_cli.training.optimizer import moving_average
 from fmnist_cli.training.torch_fit import one_cycle
 
 SIDE = 128
@@ -32,8 +33,8 @@ def fit(
     not let small garments drown.
     """
     torch.manual_seed(seed)
-    network = IsolateNet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.995), use_buffers=True)
+    network = IsolateNet().to(memory_format=torch.channels_last)
+    averaged = AveragedModel(network, multi_avg_fn=moving_average(0.995), use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.02)
     count = len(photos.images)
     steps = math.ceil(count / _BATCH)
@@ -55,11 +56,11 @@ def fit(
             dice = 1 - (2 * both + 1) / ((found + masks).sum(dim=(1, 2)) + 1)
             loss = functional.binary_cross_entropy_with_logits(logits, masks) + dice.mean()
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             averaged.update_parameters(network)
             total += loss.item()
         seconds = time.monotonic() - started
         report(f"epoch {epoch + 1}/{epochs}: loss {total / steps:.4f} ({seconds:.0f} s)")
-    result: IsolateNet = averaged.module
-    return result.eval()
+    network.load_state_dict(averaged.module.state_dict())
+    return network.eval()

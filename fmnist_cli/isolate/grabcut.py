@@ -30,5 +30,5 @@ def grabcut(image: npt.NDArray[np.uint8], iterations: int = 4) -> npt.NDArray[np
     mask[np.maximum(abs(rows), abs(columns)) > 1 - 2 * _FRAME] = cv2.GC_BGD
     models = np.zeros((2, 1, 65))
     cv2.setRNGSeed(0)
-    cv2.grabCut(small, mask, None, models[0], models[1], iterations, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(small, mask, (0, 0, 1, 1), models[0], models[1], iterations, cv2.GC_INIT_WITH_MASK)
     return np.asarray((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD), np.float32)

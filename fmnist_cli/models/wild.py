@@ -14,8 +14,8 @@ __all__ = ["RECIPES", "build"]
 
 RECIPES = {
     "quick": _tuning(epochs=1, start="resnet", photo_share=0.2),
-    "standard": _tuning(epochs=4, start="resnet", photo_share=0.2),
-    "best": _tuning(epochs=8, start="resnet", photo_share=0.2),
+    "standard": _tuning(epochs=3, start="resnet", photo_share=0.2),
+    "best": _tuning(epochs=6, start="resnet", photo_share=0.2),
 }
 
 FINE_TUNING: TorchRecipe = RECIPES["best"]

@@ -1,0 +1,86 @@
+"""The fitted network → `isolate.onnx` and its entry in the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+
+from fmnist_cli.errors import VerificationError
+from fmnist_cli.export.graph import OPSET, canonical, count_parameters
+from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.isolate.network import IsolateNet
+from fmnist_cli.manifest import MANIFEST_FILE, Manifest, Part
+from fmnist_cli.runtime.isolate import INPUT, OUTPUT, PART
+
+_ATOL = 1e-4  # |PyTorch − ONNX Runtime| of a probability
+
+
+def convert(network: IsolateNet) -> bytes:
+    """The graph: ``image`` uint8 [N, 128, 128, 3] → ``mask`` float32 [N, 64, 64].
+
+    Raises:
+        VerificationError: it does not compute what the network does.
+    """
+    program = torch.onnx.export(
+        network.eval(),
+        (torch.zeros(2, 128, 128, 3, dtype=torch.uint8),),
+        dynamo=True,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes={INPUT: {0: "N"}},
+        opset_version=OPSET,
+        verbose=False,
+    )
+    assert program is not None  # noqa: S101  (None only when asked to write a file)
+    graph = canonical(program.model_proto, kept=(INPUT, OUTPUT))
+    content = bytes(graph.SerializeToString(deterministic=True))
+    _verify(network, content)
+    return content
+
+
+def _verify(network: IsolateNet, content: bytes) -> None:
+    session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
+    noise = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3), np.uint8)
+    for count in (1, 3):
+        with torch.inference_mode():
+            expected = network(torch.tensor(noise[:count])).numpy()
+        (actual,) = session.run([OUTPUT], {INPUT: noise[:count]})
+        difference = float(np.abs(expected - actual).max())
+        if not difference <= _ATOL:
+            raise VerificationError(
+                f"{PART}: the graph differs from the network by {difference:.1e};"
+                " it was not written"
+            )
+
+
+def write(
+    network: IsolateNet, out: Path, metrics: Mapping[str, Any], training: Mapping[str, Any]
+) -> Part:
+    """Write ``out/isolate.onnx`` and note it in the manifest there, if there is one.
+
+    Raises:
+        VerificationError: the graph does not compute what the network does.
+    """
+    import onnx
+
+    content = convert(network)
+    path = out / f"{PART}.onnx"
+    replace_file(path, lambda partial: partial.write_bytes(content))
+    part = Part(
+        file=path.name,
+        title="Where in a photo the garment is",
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        parameters=count_parameters(onnx.load_from_string(content)),
+        metrics=metrics,
+        training=training,
+    )
+    known = Manifest.read(out) if (out / MANIFEST_FILE).exists() else Manifest({})
+    write_text(out / MANIFEST_FILE, known._replace(parts={**known.parts, PART: part}).to_json())
+    return part

@@ -1,0 +1,122 @@
+"""From a folder of photos to a fitted network: masks by GrabCut, then training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fmnist_cli import __version__
+from fmnist_cli.cores import available_cores
+from fmnist_cli.errors import DataError, ImageError
+from fmnist_cli.isolate.fit import SIDE, fit
+from fmnist_cli.isolate.grabcut import grabcut
+from fmnist_cli.isolate.network import IsolateNet
+from fmnist_cli.isolate.views import Photos, ground_of
+from fmnist_cli.machine import Machine
+from fmnist_cli.prepare import needs_color, reduction
+from fmnist_cli.runtime.decode import decode
+from fmnist_cli.runtime.sources import open_source
+
+_STORED = 144  # pixels a side that photos are kept at, from which 128 are seen at a time
+_USUAL = 0.06, 0.75  # share of a photo that is garment; where GrabCut says otherwise it failed
+_FEWEST = 32  # photos; one batch
+
+Masked = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+
+
+class Outcome(NamedTuple):
+    """A fitted network, and how it came to be, as JSON values."""
+
+    network: IsolateNet
+    metrics: dict[str, Any]
+    training: dict[str, Any]
+
+
+def _masked(content: bytes) -> Masked | None:
+    """A photo and its mask, both `_STORED` a side; None where GrabCut failed or nothing is."""
+    cv2.setNumThreads(1)
+    try:
+        picture = decode(content, reduction=reduction("photo"), color=needs_color("photo"))
+    except ImageError:
+        return None
+    if picture.color is None:
+        return None
+    size = (_STORED, _STORED)
+    mask = cv2.resize(grabcut(picture.color), size, interpolation=cv2.INTER_AREA)
+    if not _USUAL[0] < float(mask.mean()) < _USUAL[1]:
+        return None
+    image = cv2.resize(picture.color, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(image, np.uint8), np.asarray(mask > 0.5, np.uint8)
+
+
+def read_photos(folder: Path, report: Callable[[str], None]) -> tuple[Photos, int]:
+    """All photos of a folder with masks, and how many were left out.
+
+    Raises:
+        UsageError: there is no such folder.
+        DataError: too few photos.
+    """
+    contents = [item.read() for item in open_source(folder)]
+    report(f"masks of {len(contents):,} photos by GrabCut")
+    with ProcessPoolExecutor(available_cores()) as pool:
+        found = list(pool.map(_masked, (c for c in contents if isinstance(c, bytes)), chunksize=8))
+    good = [one for one in found if one is not None]
+    if len(good) < _FEWEST:
+        raise DataError(
+            f"{folder} has {len(good)} colour photos with a garment in the middle; at least"
+            f" {_FEWEST} are needed"
+        )
+    images, masks = (torch.from_numpy(np.stack(part)) for part in zip(*good, strict=True))
+    grounds = [ground_of(image, mask) for image, mask in good]
+    return Photos(images, masks, torch.from_numpy(np.stack(grounds))), len(contents) - len(good)
+
+
+def agreement(network: IsolateNet, photos: Photos) -> float:
+    """Mean intersection over union of the network's masks and GrabCut's, 0 to 1."""
+    shares = []
+    with torch.inference_mode():
+        for image, mask in zip(photos.images.numpy(), photos.masks.numpy(), strict=True):
+            seen = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+            found = network(torch.from_numpy(seen[None]))[0].numpy() > 0.5
+            small = cv2.resize(mask.astype(np.float32), found.shape, interpolation=cv2.INTER_AREA)
+            both, either = found & (small > 0.5), found | (small > 0.5)
+            shares.append(both.sum() / max(either.sum(), 1))
+    return float(np.mean(shares))
+
+
+def make(
+    folder: Path, *, epochs: int, seed: int = 0, report: Callable[[str], None] = print
+) -> Outcome:
+    """Learn to find garments from the photos of a folder; no labels are needed.
+
+    Raises:
+        UsageError, DataError: as `read_photos`.
+    """
+    photos, left_out = read_photos(folder, report)
+    started = time.monotonic()
+    network = fit(photos, epochs=epochs, seed=seed, report=report)
+    seconds = time.monotonic() - started
+    count = len(photos.images)
+    return Outcome(
+        network,
+        {"grabcut_intersection_over_union": agreement(network, photos), "images": count},
+        {
+            "photos": count,
+            "left_out": left_out,
+            "masks": "GrabCut at 160 pixels, 4 iterations",
+            "epochs": epochs,
+            "seed": seed,
+            "seconds": seconds,
+            "machine": asdict(Machine.current("cpu")),
+            "version": __version__,
+        },
+    )
