@@ -11,12 +11,12 @@ from tinymodel import tiny_onnx
 
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.graph import serialize
-from fmnist_cli.training.restore import restore
 from fmnist_cli.export.torch_export import convert_torch
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile, open_model, shipped_dir
+from fmnist_cli.training.restore import restore
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
 NETWORKS = [name for name, spec in REGISTRY.items() if spec.framework == "torch"]
