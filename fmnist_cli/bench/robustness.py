@@ -1,4 +1,4 @@
-"""Accuracy on pictures made worse on purpose, model by model, kind by kind, strength by strength."""
+"""Accuracy on pictures made worse on purpose, by model, kind and strength."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Share(NamedTuple):
     high: float
 
 
-def over_images(scores: npt.NDArray[np.floating[Any]]) -> Share:
-    """Mean of one score per image, float [N] in 0..1, with its normal interval.
+def over_images(scores: npt.NDArray[Any]) -> Share:
+    """Mean of one score per image, bool or float [N] in 0..1, with its normal interval.
 
     The unit is the image: what several corruptions of one image have in common is not counted as
     if they were several images.
@@ -115,20 +115,27 @@ def measure(
         # Of the very pixels, so that two documents can be known to be of the same pictures.
         "images_sha256": hashlib.sha256(images.pixels.tobytes()).hexdigest(),
         "groups": {
-            group: {"title": title, "counted": in_mean} for group, (title, in_mean) in GROUPS.items()
+            group: {"title": title, "counted": in_mean}
+            for group, (title, in_mean) in GROUPS.items()
         },
         "kinds": {
-            name: {**kind._asdict(), "levels": list(kind.levels), "counted": name in counted()}
-            | {"apply": None}
+            name: {
+                "title": kind.title,
+                "group": kind.group,
+                "source": kind.source,
+                "parameter": kind.parameter,
+                "levels": list(kind.levels),
+            }
             for name, kind in KINDS.items()
         },
         "models": {
             name: {
-                "title": files[name].entry.title if files[name].entry else files[name].name,
-                "sha256": files[name].sha256,
+                "title": file.entry.title if file.entry else file.name,
+                "sha256": file.sha256,
                 **summary(clean[name], hits[name]),
             }
-            for name in sessions
+            for name, file in files.items()
+            if name in sessions
         },
     }
 

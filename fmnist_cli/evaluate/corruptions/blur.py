@@ -65,4 +65,5 @@ def _areas(side: int) -> Floats:
     low, high = edges[:-1, None], edges[1:, None]
     pixel = np.arange(SIDE)
     shared = np.clip(np.minimum(high, pixel + 1) - np.maximum(low, pixel), 0, None)
-    return (shared * side / SIDE).astype(np.float32)
+    shares: Floats = (shared * side / SIDE).astype(np.float32)
+    return shares

@@ -16,7 +16,7 @@ def brightness(images: Images, level: float, rng: np.random.Generator) -> Images
 def contrast(images: Images, level: float, rng: np.random.Generator) -> Images:
     """`level` times as far from the picture's mean."""
     del rng
-    mean = images.mean(axis=(1, 2), keepdims=True)
+    mean: Images = images.mean(axis=(1, 2), keepdims=True)
     return mean + np.float32(level) * (images - mean)
 
 

@@ -174,6 +174,6 @@ def corrupt(name: str, pixels: Pixels, strength: int, seed: int = 0) -> Pixels:
     if not 1 <= strength <= len(kind.levels):
         raise ValueError(f"{name} has strengths from 1 to {len(kind.levels)}, not {strength}")
     rng = np.random.default_rng([seed, crc32(name.encode())])
-    images = pixels.astype(np.float32) / 255
+    images = (pixels / np.float32(255)).astype(np.float32)
     worse = kind.apply(images, kind.levels[strength - 1], rng)
     return np.rint(np.clip(worse, 0, 1) * 255).astype(np.uint8)

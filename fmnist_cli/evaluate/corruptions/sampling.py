@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import SIDE
 
-Images = npt.NDArray[np.float32]  # [N, 28, 28], 0..1
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]
+Images = Floats  # [N, 28, 28], 0..1
 
 _CENTRE = (SIDE - 1) / 2
 
 
 def grid() -> tuple[Floats, Floats]:
-    """x and y of every pixel from the centre, float32 [28, 28] each, -13.5 to 13.5."""
+    """X and y of every pixel from the centre, float32 [28, 28] each, -13.5 to 13.5."""
     axis = np.arange(SIDE, dtype=np.float32) - np.float32(_CENTRE)
     x, y = np.meshgrid(axis, axis)
     return x, y
