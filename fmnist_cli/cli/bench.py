@@ -102,29 +102,6 @@ def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Ca
     return [Candidate(name, file) for name, file in zip(unique, files, strict=True)]
 
 
-# What `--robustness` uses; all other options are of what it does not do.
-_OF_ROBUSTNESS = frozenset(
-    {"model", "threads", "json_", "csv", "robustness", "robustness_images"}
-    | {"data_dir", "models_dir"}
-)
-
-
-def _only_robustness(context: typer.Context) -> None:
-    """Refuse options that would be ignored.
-
-    Raises:
-        UsageError: one was given.
-    """
-    for parameter in context.command.params:
-        source = context.get_parameter_source(str(parameter.name))
-        given = source is not None and source.name == "COMMANDLINE"
-        if given and parameter.name not in _OF_ROBUSTNESS:
-            raise UsageError(
-                f"--robustness measures accuracy alone; leave out {parameter.opts[0]},"
-                " or measure twice"
-            )
-
-
 def _command(models: Sequence[str], plan: Plan, native: bool, images: Path | None) -> str:
     """The command line that measures the same again."""
     import shlex
@@ -229,9 +206,9 @@ def bench(
     from fmnist_cli.cores import available_cores
 
     if robustness:
-        from fmnist_cli.cli.bench_robustness import bench_robustness
+        from fmnist_cli.cli.bench_robustness import bench_robustness, check_options
 
-        _only_robustness(context)
+        check_options(context)
         _check_paths(None, [Path(json_) if json_ and json_ != "-" else None, csv])
         candidates = _candidates(model, models_dir)
         count = robustness_images

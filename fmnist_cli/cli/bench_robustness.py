@@ -8,11 +8,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmnist_cli.errors import UsageError
+
 if TYPE_CHECKING:
+    import typer
+
     from fmnist_cli.bench.plan import Candidate
 
 WIDTH = 100
 _HEADS, _GAP, _NAME = 20, 2, 14  # columns of the terminal: first column, between, widest name
+
+
+# What `--robustness` uses; all other options are of what it does not do.
+_OF_ROBUSTNESS = frozenset(
+    {"model", "threads", "json_", "csv", "robustness", "robustness_images"}
+    | {"data_dir", "models_dir"}
+)
+
+
+def check_options(context: typer.Context) -> None:
+    """Refuse options of the benchmark that would be ignored.
+
+    Raises:
+        UsageError: one was given.
+    """
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        given = source is not None and source.name == "COMMANDLINE"
+        if given and parameter.name not in _OF_ROBUSTNESS:
+            raise UsageError(
+                f"--robustness measures accuracy alone; leave out {parameter.opts[0]},"
+                " or measure twice"
+            )
 
 
 def bench_robustness(

@@ -116,7 +116,7 @@ KINDS: Mapping[str, Corruption] = {
         (0.1, 0.2, 0.3, 0.4, 0.5), geometry.shear,
     ),
     "negative": Corruption(
-        "Negative", "polarity", "Fashion-MNIST-C", "turned round", (1,), light.negative
+        "Negative", "polarity", "Fashion-MNIST-C", "times inverted", (1,), light.negative
     ),
     "tilt": Corruption(
         "Tilt", "tilt", "MNIST-C", "degrees", (-30, -15, 15, 30), geometry.rotate
@@ -125,15 +125,15 @@ KINDS: Mapping[str, Corruption] = {
         "Turn", "turn", "Fashion-MNIST-C", "degrees", (-90, 90, 180), geometry.rotate
     ),
     "grey_background": Corruption(
-        "Grey", "background", "this project", f"brightness, {_SHARE}",
+        "Grey behind", "background", "this project", f"brightness, {_SHARE}",
         _BACKGROUND, backgrounds.grey,
     ),
     "gradient_background": Corruption(
-        "Gradient", "background", "this project", f"brightest, {_SHARE}",
+        "Gradient behind", "background", "this project", f"brightest, {_SHARE}",
         _BACKGROUND, backgrounds.gradient,
     ),
     "striped_background": Corruption(
-        "Stripes", "background", "this project", f"brightest, {_SHARE}",
+        "Stripes behind", "background", "this project", f"brightest, {_SHARE}",
         _BACKGROUND, backgrounds.stripes,
     ),
     "noisy_background": Corruption(

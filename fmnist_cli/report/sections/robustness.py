@@ -121,7 +121,7 @@ def _by_kind(inputs: Inputs, document: Document, kinds: int) -> str:
     models: Mapping[str, Any] = document["models"]
     heads = "".join(f'<th scope="col">{text(inputs.title(model))}</th>' for model in models)
     rows = "".join(
-        f'<tr{"" if within else " class=whole"}><th scope="row">{text(head)}</th>'
+        f'<tr{"" if within else " class=group"}><th scope="row">{text(head)}</th>'
         + "".join(
             f'<td class="l{sum(share < step for step in _STEPS)}">{100 * share:.1f}</td>'
             for share in shares
@@ -130,8 +130,8 @@ def _by_kind(inputs: Inputs, document: Document, kinds: int) -> str:
         for head, within, shares in _rows(document, kinds)
     )
     return (
-        "<figure><figcaption>Accuracy (%) by kind, mean over its strengths; the darker, the"
-        ' lower</figcaption>\n<div class="scroll whole" role="region" tabindex="0"'
+        "<figure><figcaption>Accuracy (%) by kind, mean over its strengths; the stronger the"
+        ' colour, the lower</figcaption>\n<div class="scroll whole" role="region" tabindex="0"'
         ' aria-label="Accuracy by kind of corruption"><table class="shaded"><thead><tr>'
         f'<th scope="col" class="name">kind</th>{heads}</tr></thead><tbody>\n'
         f"{rows}</tbody></table></div></figure>\n"
