@@ -114,6 +114,22 @@ def measure(
         "seed": SEED,
         # Of the very pixels, so that two documents can be known to be of the same pictures.
         "images_sha256": hashlib.sha256(images.pixels.tobytes()).hexdigest(),
+        **described(),
+        "models": {
+            name: {
+                "title": file.entry.title if file.entry else file.name,
+                "sha256": file.sha256,
+                **summary(clean[name], hits[name]),
+            }
+            for name, file in files.items()
+            if name in sessions
+        },
+    }
+
+
+def described() -> dict[str, Any]:
+    """The groups and kinds, so that a document says by itself what was measured."""
+    return {
         "groups": {
             group: {"title": title, "counted": in_mean}
             for group, (title, in_mean) in GROUPS.items()
@@ -127,15 +143,6 @@ def measure(
                 "levels": list(kind.levels),
             }
             for name, kind in KINDS.items()
-        },
-        "models": {
-            name: {
-                "title": file.entry.title if file.entry else file.name,
-                "sha256": file.sha256,
-                **summary(clean[name], hits[name]),
-            }
-            for name, file in files.items()
-            if name in sessions
         },
     }
 

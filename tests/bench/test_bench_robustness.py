@@ -18,6 +18,8 @@ from fmnist_cli.evaluate.corruptions import GROUPS, KINDS, corrupt, counted
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
 
 def test_every_cell_is_the_accuracy_on_the_corrupted_images(
     tmp_path: Path, tiny_models: Path, tiny_data: Path
@@ -122,7 +124,6 @@ def test_images_are_drawn_evenly_over_the_classes() -> None:
     ("arguments", "exit_code", "message"),
     [
         (["--robustness-images", "5"], 2, "--robustness-images needs --robustness"),
-        (["--robustness", "--rounds", "3"], 2, "accuracy alone; leave out --rounds"),
         (["--robustness", "--no-native"], 2, "accuracy alone; leave out --native"),
         (["--robustness", "--csv", "."], 2, ". is a folder; name a file"),
         (["--robustness"], 1, "fmnist data download"),
@@ -135,6 +136,16 @@ def test_what_cannot_be_measured_is_said(
     assert done.returncode == exit_code
     assert message in done.stderr
     assert done.stdout == ""
+
+
+def test_every_kind_is_documented() -> None:
+    text = (DOCS / "robustness.md").read_text(encoding="utf-8")
+    for name, kind in KINDS.items():
+        levels = ", ".join(f"{level:g}" for level in kind.levels)
+        row = f"| {kind.title} (`{name}`) | {GROUPS[kind.group][0]} | {kind.source} |"
+        assert f"{row} {kind.parameter} | {levels} |" in text
+    cells = sum(len(kind.levels) for kind in KINDS.values())
+    assert f"made worse in {len(KINDS)} ways at growing strength, {cells} cells" in text
 
 
 def test_models_of_other_classes_alone_are_refused(
