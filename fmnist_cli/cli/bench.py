@@ -179,7 +179,7 @@ def bench(
     ] = None,
     robustness: Annotated[
         bool,
-        typer.Option("--robustness", help="Only accuracy, on pictures made worse in 23 ways."),
+        typer.Option("--robustness", help="Instead, accuracy on test images made worse."),
     ] = False,
     robustness_images: Annotated[
         int | None,

@@ -98,7 +98,7 @@ def bench_robustness(
         "split": "test",
         **measured,
     }
-    text = json.dumps(document, indent=1) + "\n"
+    text = json.dumps(document, indent=2) + "\n"
     if json_ == "-":
         sys.stdout.write(text)
     else:
@@ -120,10 +120,12 @@ def _command(asked: Sequence[str], count: int) -> str:
 
 
 def _rows(document: Mapping[str, Any]) -> Iterator[tuple[str, list[float | None]]]:
-    """Heads and accuracies of each model; a row without accuracies is a heading."""
+    """What stands at the left, and the share of each model; kinds are indented below their group."""
     models = document["models"].values()
+    counted = [group for group, about in document["groups"].items() if about["counted"]]
+    mean_of = sum(kind["group"] in counted for kind in document["kinds"].values())
     yield "clean", [one["clean"]["mean"] for one in models]
-    yield "mean of 15 kinds", [one["mean_corruption_accuracy"]["mean"] for one in models]
+    yield f"mean of {mean_of} kinds", [one["mean_corruption_accuracy"]["mean"] for one in models]
     yield "relative drop", [one["relative_drop"] for one in models]
     for group, about in document["groups"].items():
         kinds = [name for name, kind in document["kinds"].items() if kind["group"] == group]
@@ -172,6 +174,6 @@ def print_robustness(document: Mapping[str, Any]) -> None:
         f"{document['images']:,} test images, the same for all models; means over strengths. Half"
         f" of the 95 %\ninterval is at most ±{100 * margin:.1f} points for the first two rows;"
         " it is over images. A single strength\nis in --json and --csv. Relative drop: share of"
-        " the clean accuracy that the 15 kinds take away.",
+        " the clean accuracy that these kinds take away.",
         markup=False,
     )
