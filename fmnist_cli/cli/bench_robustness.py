@@ -120,7 +120,7 @@ def _command(asked: Sequence[str], count: int) -> str:
 
 
 def _rows(document: Mapping[str, Any]) -> Iterator[tuple[str, list[float | None]]]:
-    """What stands at the left, and the share of each model; kinds are indented below their group."""
+    """Heads and the share of each model; kinds are indented below their group."""
     models = document["models"].values()
     counted = [group for group, about in document["groups"].items() if about["counted"]]
     mean_of = sum(kind["group"] in counted for kind in document["kinds"].values())
