@@ -140,6 +140,26 @@ def cost_table(results: Path = RESULTS) -> str:
     return _table([*header, "Load", "One image (p50)", "Images per second"], rows)
 
 
+def robustness_table() -> str:
+    """Accuracy on corrupted images by group of corruptions."""
+    document = _read(RESULTS / "robustness.json")
+    groups = document["groups"]
+    rows = []
+    for name, result in document["models"].items():
+        mean = result["mean_corruption_accuracy"]
+        spread = (mean["high"] - mean["low"]) / 2
+        rows.append(
+            [
+                f"`{name}`",
+                f"{result['clean']['mean'] * 100:.1f}",
+                f"**{mean['mean'] * 100:.1f}** ± {spread * 100:.1f}",
+                *(f"{result['by_group'][group]['mean'] * 100:.1f}" for group in groups),
+            ]
+        )
+    titles = [f"{group['title'][0].upper()}{group['title'][1:]}" for group in groups.values()]
+    return _table(["Model", "Clean", "Mean of 15", *titles], rows)
+
+
 PRESETS = {
     "quick": "trying it: most models on part of the images, networks for a few epochs",
     "standard": "everyday use",
@@ -217,6 +237,7 @@ TABLES = {
     "accuracy": accuracy_table,
     "seeds": seeds_table,
     "cost": cost_table,
+    "robustness": robustness_table,
     "native": native_table,
     "presets": presets_table,
     "classify": classify_table,

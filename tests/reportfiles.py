@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from synthetic import write_files
 
+from fmnist_cli.bench.robustness import described, summary
 from fmnist_cli.cli.evaluate import predictions_json
 from fmnist_cli.contract import CLASS_NAMES, Labels, Probabilities
 from fmnist_cli.data.dataset import load_split
+from fmnist_cli.evaluate.corruptions import KINDS
 from fmnist_cli.evaluate.metrics import evaluate
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 
@@ -61,6 +63,7 @@ def write_all(folder: Path) -> Folders:
         (folders.models / f"{name}.json").write_text(record, encoding="utf-8")
     folders.write("evaluate-test", _evaluation(entries, load_split("test", data).labels, rng))
     folders.write("bench", _bench(entries, folders.read("evaluate-test"), rng))
+    folders.write("robustness", _robustness(entries, rng))
     folders.write("data", _description(data, rng))
     folders.write("accuracy", {"test_images": 200, "runs": [_run(n, entries[n]) for n in TITLES]})
     folders.write("explain", _explanations(entries, load_split("test", data).labels))
@@ -144,6 +147,15 @@ def _bench(
         near["quality"]["accuracy"] += number / 1000
         models[name] = near
     return {"format": 2, "machine": {"processor": "Test CPU"}, "threads": 2, "models": models}
+
+
+def _robustness(entries: dict[str, Entry], rng: np.random.Generator) -> dict[str, Any]:
+    models = {}
+    for name, entry in entries.items():
+        hits = {n: [rng.random(80) < 0.6 for _ in kind.levels] for n, kind in KINDS.items()}
+        found = summary(rng.random(80) < 0.9, hits)
+        models[name] = {"title": entry.title, "sha256": entry.sha256, **found}
+    return {"format": 1, "split": "test", "images": 80, "seed": 0, **described(), "models": models}
 
 
 def _description(data: Path, rng: np.random.Generator) -> dict[str, Any]:

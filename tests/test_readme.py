@@ -24,7 +24,7 @@ def test_its_tables_come_from_the_results() -> None:
 
 def test_the_results_are_of_the_shipped_files() -> None:
     manifest = Manifest.read(ROOT / "exported")
-    for name in ("evaluate-test.json", "bench.json", "native.json"):
+    for name in ("evaluate-test.json", "bench.json", "native.json", "robustness.json"):
         document = json.loads((ROOT / "benchmarks" / "results" / name).read_text())
         shipped = {name: entry.sha256 for name, entry in manifest.models.items()}
         assert {n: m["sha256"] for n, m in document["models"].items()} == shipped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from importlib.metadata import version
@@ -28,16 +28,24 @@ def head(command: str, plan: Plan, *, pixels: str, started: datetime) -> dict[st
     return {
         "format": FORMAT,
         "command": command,
+        **circumstances(started),
+        "pixels": pixels,
+        **asdict(plan),
+        "thread_counts": list(plan.thread_counts),
+    }
+
+
+def circumstances(started: datetime, more: Sequence[str] = ()) -> dict[str, Any]:
+    """When, where and with what; `more` are packages besides those that every measurement needs."""
+    packages = ("numpy", "onnxruntime", *more)
+    return {
         "date": started.isoformat(timespec="seconds"),
         "machine": asdict(Machine.current()),
         "versions": {
             "fmnist-cli": __version__,
             "python": platform.python_version(),
-            **{package: version(package) for package in ("numpy", "onnxruntime")},
+            **{package: version(package) for package in packages},
         },
-        "pixels": pixels,
-        **asdict(plan),
-        "thread_counts": list(plan.thread_counts),
     }
 
 

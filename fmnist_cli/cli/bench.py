@@ -80,6 +80,28 @@ def _check_paths(images: Path | None, targets: Sequence[Path | None]) -> None:
             raise UsageError(f"{target} is a folder; name a file to write the results to")
 
 
+def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Candidate]:
+    """The models asked for, or all, under unique names.
+
+    Raises:
+        UsageError: there are none.
+        ModelError: a file is missing or another one than its manifest says.
+    """
+    from fmnist_cli.bench.plan import Candidate
+    from fmnist_cli.bench.run import unique_names
+    from fmnist_cli.manifest import Manifest
+    from fmnist_cli.runtime.store import find_models_dir, open_model
+
+    names = asked or list(Manifest.read(find_models_dir(models_dir)).models)
+    if not names:
+        raise UsageError(
+            f"{find_models_dir(models_dir)} has no models; make some with: fmnist export"
+        )
+    files = [open_model(one, models_dir) for one in names]
+    unique = unique_names([file.name for file in files])
+    return [Candidate(name, file) for name, file in zip(unique, files, strict=True)]
+
+
 def _command(models: Sequence[str], plan: Plan, native: bool, images: Path | None) -> str:
     """The command line that measures the same again."""
     import shlex
@@ -116,6 +138,7 @@ def _write(
 
 
 def bench(
+    context: typer.Context,
     model: Models = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads per call; all available cores by default.")
@@ -154,6 +177,16 @@ def bench(
             " 'latency_p50 > 1.2x' (of OLD).",
         ),
     ] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option("--robustness", help="Instead, accuracy on test images made worse."),
+    ] = False,
+    robustness_images: Annotated[
+        int | None,
+        typer.Option(
+            "--robustness-images", min=1, metavar="N", help="Test images for it; 1000 by default."
+        ),
+    ] = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
     runs_dir: RunsDir = Path("runs"),
@@ -166,30 +199,29 @@ def bench(
 
     from fmnist_cli.bench import compare as earlier
     from fmnist_cli.bench.conditions import complete, head
-    from fmnist_cli.bench.plan import Candidate, Plan
+    from fmnist_cli.bench.plan import Plan
     from fmnist_cli.bench.rules import parse_rule, violations
-    from fmnist_cli.bench.run import noisy_models, run, unique_names
+    from fmnist_cli.bench.run import noisy_models, run
     from fmnist_cli.cli.bench_text import print_changes
     from fmnist_cli.cores import available_cores
-    from fmnist_cli.manifest import Manifest
-    from fmnist_cli.runtime.store import find_models_dir, open_model
 
+    if robustness:
+        from fmnist_cli.cli.bench_robustness import bench_robustness, check_options
+
+        check_options(context)
+        _check_paths(None, [Path(json_) if json_ and json_ != "-" else None, csv])
+        candidates = _candidates(model, models_dir)
+        count = robustness_images
+        bench_robustness(model or (), candidates, threads, count, data_dir, json_, csv)
+        return
+    if robustness_images is not None:
+        raise UsageError("--robustness-images needs --robustness")
     rules = [parse_rule(text) for text in fail_if or ()]
     if compare is None and (relative := [rule.text for rule in rules if rule.relative]):
         raise UsageError(f"--fail-if {relative[0]!r} needs --compare OLD.json to be a multiple of")
     _check_paths(images, [Path(json_) if json_ and json_ != "-" else None, csv, html])
-    asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
-    if not asked:
-        raise UsageError(
-            f"{find_models_dir(models_dir)} has no models; make some with: fmnist export"
-        )
+    candidates = _candidates(model, models_dir)
     plan = Plan(threads or available_cores(), seconds, rounds)
-
-    files = [open_model(one, models_dir) for one in asked]
-    candidates = [
-        Candidate(name, file)
-        for name, file in zip(unique_names([file.name for file in files]), files, strict=True)
-    ]
     split = _test_split(data_dir)
     find_native = _native_of(candidates, runs_dir, plan.threads) if native else None
     begun = head(

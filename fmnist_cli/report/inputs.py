@@ -73,7 +73,7 @@ class Inputs:
             if name in measured and measured[name] != entry.sha256
         ]
         # Only networks have heat maps.
-        whole = kind in ("evaluation", "bench")
+        whole = kind in ("evaluation", "bench", "robustness")
         missing = [name for name in self.manifest.models if whole and name not in measured]
         again = f"; measure again: {KINDS[kind].command}"
         found = []

@@ -55,6 +55,12 @@ KINDS: Mapping[str, Kind] = {
         lambda document: _models(document, "timing"),
         "bench.json",
     ),
+    "robustness": Kind(
+        "measurement of the robustness",
+        "fmnist bench --robustness --json robustness.json",
+        lambda document: _models(document, "mean_corruption_accuracy", "by_kind"),
+        "robustness.json",
+    ),
     "runs": Kind(
         "table of training runs",
         "python benchmarks/accuracy.py runs",

@@ -26,6 +26,7 @@ from fmnist_cli.report.sections import (
     data,
     faithfulness,
     results,
+    robustness,
 )
 from fmnist_cli.runtime.sinks.gallery.page import allowed, asset
 
@@ -39,6 +40,7 @@ _SECTIONS: Sequence[tuple[Build, str]] = (
     (classes.build, "evaluation"),
     (cost.build, "bench"),
     (calibration.build, "evaluation"),
+    (robustness.build, "robustness"),
     (confusion.surest, "evaluation"),
     (cam.build, "explanations"),
     (faithfulness.build, "faithfulness"),

@@ -102,6 +102,7 @@ def test_a_damaged_document_is_named(own: Folders, kind: str) -> None:
         "data": {"splits": []},
         "evaluation": {"models": {"cnn": {"confusion": 1, "per_class": 2}}},
         "bench": {"models": {"cnn": {"timing": {}, "quality": {"accuracy": 1}}}},
+        "robustness": {"kinds": []},
         "runs": {"runs": [{}]},
         "explanations": {"items": [{"heat": ""}]},
         "faithfulness": {"images": "many"},

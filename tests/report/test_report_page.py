@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,6 +23,7 @@ from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.files import ENV_VAR, find_data_dir
 from fmnist_cli.errors import DataError
+from fmnist_cli.evaluate.corruptions import KINDS, corrupt
 from fmnist_cli.report.inputs import gather
 from fmnist_cli.report.mistakes import mistakes
 from fmnist_cli.report.page import make
@@ -194,11 +196,11 @@ def test_charts_have_the_numbers_of_the_files(page: Page, folders: Folders) -> N
 
 def test_every_chart_has_words_and_numbers(page: Page) -> None:
     charts = [one for one in page.all("figure") if one.get("class") == "chart"]
-    assert len(charts) == 2 + 2 * 2 + 1 + 1 + 3 + 1
+    assert len(charts) == 2 + 2 * 2 + 1 + 1 + 3 + 1 + 1
     plots = [one for one in page.all("div") if one.get("class") == "plot"]
     assert [one["role"] for one in plots] == ["img"] * len(charts)
     assert all(len(one["aria-label"] or "") > 60 for one in plots)
-    assert len(page.all("details")) == len(charts) + 1  # and the training runs
+    assert len(page.all("details")) == len(charts) + 2  # and training runs, every corruption
     assert all("alt" in one for one in page.all("img"))
     assert all(one["alt"] for one in page.all("img") if "hidden" not in one)
 
@@ -219,6 +221,79 @@ def test_tables_beside_the_charts_have_the_same_numbers(page: Page, folders: Fol
     faithful = page.tables["Convolutional network: faithfulness"]
     assert faithful[1] == ["hirescam", "0.750 [0.700, 0.800]", "random"]
     assert faithful[2][2] == "control"
+
+
+def test_robustness_has_the_numbers_of_the_file(page: Page, folders: Folders) -> None:
+    document = folders.read("robustness")
+    models = document["models"]
+    for trace, one in zip(page.data("spec-strength")["data"], models.values(), strict=True):
+        assert trace["name"] == one["title"]
+        strengths = [at["mean"] for at in one["by_strength"]]
+        assert trace["y"] == [one["clean"]["mean"], *strengths]
+    for row, one in zip(page.tables["Accuracy by strength"][1:], models.values(), strict=True):
+        mean = one["mean_corruption_accuracy"]
+        ends = f" [{percent(mean['low'], 1)}, {percent(mean['high'], 1)}]"
+        assert row[7:] == [percent(mean["mean"], 1) + ends, percent(one["relative_drop"], 1)]
+
+    header, *rows = page.tables["Accuracy by kind of corruption"]
+    assert header[1:] == [one["title"] for one in models.values()]
+    told = {head: cells for head, *cells in rows}
+    assert len(told) == len(rows)
+
+    def cells(*keys: str) -> list[str]:
+        found = list(models.values())
+        for key in keys:
+            found = [one[key] for one in found]
+        return [f"{100 * share:.1f}" for share in found]
+
+    assert told["Clean"] == cells("clean", "mean")
+    assert told["Mean of 15 kinds"] == cells("mean_corruption_accuracy", "mean")
+    for group in document["groups"].items():
+        head = group[1]["title"][0].upper() + group[1]["title"][1:]
+        assert told[head] == cells("by_group", group[0], "mean")
+    sizes = Counter(kind["group"] for kind in document["kinds"].values())
+    for name, kind in document["kinds"].items():
+        if sizes[kind["group"]] > 1:
+            assert told[kind["title"]] == cells("by_kind", name, "mean")
+
+    rows = page.tables["Accuracy by kind and strength"][1:]
+    assert len(rows) == sum(len(kind["levels"]) for kind in document["kinds"].values())
+    for title, source, strength, level, *shares in rows:
+        name = next(n for n, one in document["kinds"].items() if one["title"] == title)
+        at = int(strength) - 1
+        assert source == document["kinds"][name]["source"]
+        assert float(level) == document["kinds"][name]["levels"][at]
+        assert shares == [percent(m["by_kind"][name]["accuracy"][at], 1) for m in models.values()]
+
+
+def test_examples_are_corrupted_as_measured(page: Page, folders: Folders) -> None:
+    images = load_split("test", folders.data)
+    strips = {
+        (one["alt"] or "").partition(":")[0]: one
+        for one in page.all("img")
+        if "as it is, then with" in (one["alt"] or "")
+    }
+    assert list(strips) == [kind.title for kind in KINDS.values()]
+    for number, (name, kind) in enumerate(KINDS.items()):
+        shown = strips[kind.title]
+        assert (shown["width"], shown["height"]) == ("168", "28")
+        picture = images.pixels[images.labels == number % 10][:1]
+        content = base64.b64decode((shown["src"] or "").partition("base64,")[2])
+        strip = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        np.testing.assert_array_equal(strip[:, :28], picture[0])
+        np.testing.assert_array_equal(strip[:, 28:56], corrupt(name, picture, 1)[0])
+
+
+def test_kinds_of_another_version_have_no_example(own: Folders) -> None:
+    document = own.read("robustness")
+    document["kinds"]["fog"]["levels"][0] = 0.25
+    own.write("robustness", document)
+    text = html_of(own)
+    assert "Fog: a test image" not in text
+    assert "Contrast: a test image" in text
+    assert ["Fog", "MNIST-C", "1", "0.25"] in [
+        row[:4] for row in Page(text).tables["Accuracy by kind and strength"]
+    ]
 
 
 def test_the_page_needs_nothing_but_itself(html: str, page: Page) -> None:
@@ -328,7 +403,7 @@ def test_maps_of_one_old_model_are_called_stale(own: Folders) -> None:
 
 
 def test_what_is_stale_is_said_on_the_page(own: Folders) -> None:
-    for name in ("evaluate-test", "bench"):
+    for name in ("evaluate-test", "bench", "robustness"):
         document = own.read(name)
         document["models"]["cnn"]["sha256"] = "0" * 64
         own.write(name, document)
@@ -341,6 +416,7 @@ def test_what_is_stale_is_said_on_the_page(own: Folders) -> None:
     for words in (
         "evaluate-test.json measured other files of cnn than",
         "bench.json measured other files of cnn than",
+        "robustness.json measured other files of cnn than",
         "accuracy.json has not the runs that logreg were exported from",
         "audit.json audits other data",
         "data.json describes other data",
