@@ -32,7 +32,6 @@ from fmnist_cli.contract import Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.errors import ModelError
-from fmnist_cli.training.restore import restore
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest
@@ -42,6 +41,7 @@ from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training.frameworks import load_native
 from fmnist_cli.training.native import NativeModel, TorchModel
+from fmnist_cli.training.restore import restore
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "benchmarks" / "results" / "native.json"

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from fmnist_cli.contract import Pixels
-from fmnist_cli.training.restore import restore
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
+from fmnist_cli.training.restore import restore
 
 
 def write_weights(model: str, pixels: Pixels, target: Path) -> float:
