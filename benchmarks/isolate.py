@@ -65,7 +65,8 @@ def alone(folder: Path, rounds: int) -> dict[str, Any]:
     colors = [picture.color for picture in pictures if picture.color is not None]
     squares = [cv2.resize(c, (128, 128), interpolation=cv2.INTER_AREA) for c in colors]
     isolate = open_isolator("photo")
-    assert isolate is not None
+    if isolate is None:
+        raise SystemExit("there is no isolate.onnx to measure")
     return {
         "network_ms": milliseconds(isolate, [np.asarray(s, np.uint8) for s in squares], rounds),
         "grabcut_ms": milliseconds(grabcut, colors[:20], 2),
@@ -76,7 +77,8 @@ def measure(folder: Path, rounds: int) -> dict[str, Any]:
     """The whole document."""
     images = sum(1 for _ in open_source(folder))
     part = find_part("isolate")
-    assert part is not None
+    if part is None:
+        raise SystemExit("there is no isolate.onnx to measure")
     document: dict[str, Any] = {
         "format": 1,
         "command": "python benchmarks/isolate.py --photos FOLDER",
@@ -93,14 +95,14 @@ def measure(folder: Path, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as work:
         for model in MODELS:
             options = ["-m", model, "--prepare", "photo", "-q", "-o", Path(work) / "rows.jsonl"]
+            limit = ["--limit", str(REFERENCE)]
             contenders: dict[str, Callable[[], Run]] = {
                 "ours": partial(
                     run, [sys.executable, "-m", "fmnist_cli", "classify", folder, *options]
                 ),
                 "grabcut": partial(
                     run,
-                    [sys.executable, "-m", "peers.grabcut", folder, model]
-                    + ["--limit", str(REFERENCE)],
+                    [sys.executable, *("-m", "peers.grabcut", folder, model), *limit],
                 ),
             }
             runs = interleave(contenders, rounds)
