@@ -13,6 +13,7 @@ from fmnist_cli.errors import ModelError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import Framework, ModelSpec, get_spec
+from fmnist_cli.models.wild import Gated
 from fmnist_cli.training import distill, sklearn_fit, stack_fit, torch_fit
 from fmnist_cli.training.checkpoint import (
     PIPELINE_FILE,
@@ -22,6 +23,7 @@ from fmnist_cli.training.checkpoint import (
     save_pipeline,
     save_tensors,
 )
+from fmnist_cli.training.gate import add_gate
 from fmnist_cli.training.initial import Start, begin
 from fmnist_cli.training.job import Job, TrainingData
 from fmnist_cli.training.native import Fit, NativeModel, SklearnModel, StackModel, TorchModel
@@ -76,8 +78,11 @@ class _Torch:
             *teachers, first = order.parents
             own = self.load(get_spec(first.record.model), first.record, first.run_dir)
             start = Start(own.network, first.record.class_names, first.identity(), folded=False)
+        trained = network.trained if isinstance(network, Gated) else network
         if start is not None:
-            begin(network, start, order.data.class_names, order.data.train.pixels)
+            begin(trained, start, order.data.class_names, order.data.train.pixels)
+        if isinstance(network, Gated):
+            network.known.load_state_dict(trained.state_dict())
         soft = None
         if teachers:
             order.reporter.start(order.job.spec.name, None)
@@ -100,7 +105,7 @@ class _Torch:
                 mirrored=recipe.flip,
             )
         fit = torch_fit.fit_torch(
-            network,
+            trained,
             recipe,
             order.data,
             order.run_dir,
@@ -110,6 +115,8 @@ class _Torch:
             reporter=order.reporter,
             soft=soft,
         )
+        if isinstance(network, Gated):
+            fit = add_gate(fit, network, order.data, seed)
         return Fit(
             TorchModel(fit.model),
             lambda run_dir: save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict()),

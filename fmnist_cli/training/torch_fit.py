@@ -143,7 +143,7 @@ class _Run:
         self.best_epoch = state["best_epoch"]
 
 
-def _fit_temperature(model: PixelClassifier, validation: LabelledImages) -> float:
+def fit_temperature(model: PixelClassifier, validation: LabelledImages) -> float:
     """Temperature with the least validation loss (Guo et al. 2017)."""
     probabilities = predict_probabilities(model, validation.pixels).astype(np.float64)
     logits = np.log(np.maximum(probabilities, 1e-30))  # temperature is still 1
@@ -295,7 +295,7 @@ def fit_torch(
     run.model.load_state_dict(run.best)
     run.model.cpu()
     run.model.mirror_average = recipe.mirror_average  # only now: validation takes half the time
-    temperature = _fit_temperature(run.model, validation)
+    temperature = fit_temperature(run.model, validation)
     run.model.temperature.fill_(temperature)
     return TorchFit(
         run.model,
