@@ -83,7 +83,9 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         if plan is None and resuming:
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
         names = session.card.class_names
-        classifier = Classifier(session, names, settings, run.batch_size or BATCH, isolate)
+        save = None if run.dry_run else outputs.frame_folder(resuming)
+        batch_size = run.batch_size or BATCH
+        classifier = Classifier(session, names, settings, batch_size, isolate, save)
         job = Job(
             source=source,
             classify=classifier,
