@@ -115,8 +115,8 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             return EXIT_INTERRUPTED
     if settings.mode == "auto" and isolate is None and job.tally.prepared["product"]:
         sys.stderr.write(
-            "note: photos were taken for product pictures, since nothing that finds garments"
-            " ('isolate') is among the models\n"
+            "note: all that is no frame was taken for a product picture; what finds garments in"
+            " photos ('isolate') is not among the models\n"
         )
     return _report(job, fresh, inputs, outputs, session, options, quiet=run.quiet)
 

@@ -23,7 +23,7 @@ _PATCH = 0.001  # of all pixels, the least that such a patch has
 _SPECK = 0.0005  # of all pixels; what is smaller is dirt
 _SPREAD = 6  # levels around the most frequent one that belong to the background's
 _OPAQUE = 26  # alpha from which on an outline is part of the item: 10 %
-_SHARPEN = 0.3  # weight of the difference from the picture blurred with sigma 1
+_SHARPEN = 0.5  # weight of the difference from the picture blurred with sigma 1
 
 Mask = npt.NDArray[np.bool_]
 

@@ -13,7 +13,7 @@ from fmnist_cli.errors import ImageError
 from fmnist_cli.prepare.picture import Frame, Picture
 from fmnist_cli.prepare.preparation import Isolate
 from fmnist_cli.runtime.decode import MAX_PIXELS
-from fmnist_cli.runtime.framing import Framer
+from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
@@ -106,7 +106,7 @@ class Classifier:
         self._infer = infer
         self._class_names = class_names
         self._settings = settings
-        self._frame_of = Framer(settings.mode, isolate, settings.max_pixels, settings.max_bytes)
+        self._frame_of = Framing(settings.mode, isolate, settings.max_pixels, settings.max_bytes)
         self._save = save
         self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
 

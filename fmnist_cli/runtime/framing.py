@@ -1,4 +1,4 @@
-"""Items → frames: read, decode, prepare; what comes before inference, whoever needs it."""
+"""Item → frame: read, decode, prepare; what comes before inference, whoever needs it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fmnist_cli.runtime.decode import MAX_PIXELS, decode
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
 
-class Framer:
+class Framing:
     """Callable: item → (frame uint8 [28, 28], name of its preparation).
 
     Args:

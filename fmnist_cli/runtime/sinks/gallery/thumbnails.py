@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fmnist_cli.prepare import Frame, Isolate, Picture
-from fmnist_cli.runtime.framing import Framer
+from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.sources.base import Item
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ class Thumbnails:
     def __init__(
         self, max_pixels: int, max_bytes: int, mode: str = "auto", isolate: Isolate | None = None
     ) -> None:
-        self._framer = Framer(mode, isolate, max_pixels, max_bytes)
+        self._framing = Framing(mode, isolate, max_pixels, max_bytes)
         self._max_bytes = max_bytes
 
     def __call__(self, item: Item, prepared: str) -> tuple[str | None, str | None]:
         """The two pictures of an item."""
         try:
             content = item.read(self._max_bytes)
-            picture = self._framer.picture(content)
-            frame = self._framer.again(picture, prepared)
+            picture = self._framing.picture(content)
+            frame = self._framing.again(picture, prepared)
         except Exception:  # gone, changed, or too large by now: the page shows the rest
             return None, None
         if picture.colorless and np.array_equal(picture.grey, frame):
