@@ -16,7 +16,7 @@ from fmnist_cli.prepare.picture import Picture, border_of
 _NEAR = 6  # levels of any channel around the border's median that count as the background
 _PLAIN = 0.5  # share of the border that is background around a product; items touch it
 _CUT_OUT = 0.03  # share of transparent pixels from which on alpha is an outline
-_LOOKED_AT = 2048  # pixels of the border; more tell no more
+_LOOKED_AT = 512  # pixels of the border; more tell no more
 
 
 def choose(picture: Picture) -> str:
