@@ -6,10 +6,12 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import onnx
+from onnx import TensorProto, helper
 
 from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, ModelCard
 from fmnist_cli.export.graph import GraphBuilder, canonical, count_parameters, serialize
-from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
+from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
 
 
 def card_of(name: str, class_names: tuple[str, ...] = CLASS_NAMES) -> ModelCard:
@@ -65,4 +67,36 @@ def write_exported(folder: Path, name: str = "cnn") -> Path:
     )
     (folder / entry.file).write_bytes(content)
     (folder / MANIFEST_FILE).write_text(Manifest({name: entry}).to_json(), encoding="utf-8")
+    return folder
+
+
+def isolate_onnx() -> bytes:
+    """A graph in the form of isolate.onnx: what is as good as red is garment."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("Slice", ["levels", "0", "1", "3"], ["red"]),
+        helper.make_node("Slice", ["levels", "1", "2", "3"], ["green"]),
+        helper.make_node("Sub", ["red", "green"], ["difference"]),
+        helper.make_node("Squeeze", ["difference", "3"], ["plane"]),
+        helper.make_node("Greater", ["plane", "least"], ["is_red"]),
+        helper.make_node("Cast", ["is_red"], ["mask"], to=TensorProto.FLOAT),
+    ]
+    whole = [helper.make_tensor(str(n), TensorProto.INT64, [1], [n]) for n in (0, 1, 2, 3)]
+    least = helper.make_tensor("least", TensorProto.FLOAT, [], [60.0])
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 128, 128, 3])
+    mask = helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["N", 128, 128])
+    graph = helper.make_graph(nodes, "isolate", [image], [mask], [*whole, least])
+    opset = [helper.make_opsetid("", 17)]
+    model: onnx.ModelProto = helper.make_model(graph, opset_imports=opset, ir_version=9)
+    return model.SerializeToString()
+
+
+def add_isolate(folder: Path) -> Path:
+    """Add the part `isolate` to a folder of models."""
+    content = isolate_onnx()
+    sha256 = hashlib.sha256(content).hexdigest()
+    part = Part("isolate.onnx", "What is red", sha256, len(content), 1, {}, {})
+    (folder / part.file).write_bytes(content)
+    manifest = Manifest(Manifest.read(folder).models, {"isolate": part})
+    (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     return folder

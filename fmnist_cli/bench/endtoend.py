@@ -7,6 +7,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from fmnist_cli.bench.child import last_words, run_python
 from fmnist_cli.bench.intervals import Estimate
@@ -45,7 +46,21 @@ class EndToEnd:
     images_per_s: Estimate
 
 
-def label_folder(folder: Path, model: Path, workers: int) -> Labelled:
+class Pictures(NamedTuple):
+    """What is labelled, and how.
+
+    Attributes:
+        folder: of pictures.
+        prepare: one of `fmnist_cli.prepare.MODES`.
+        models_dir: where that finds its parts; searched for as by `fmnist classify`.
+    """
+
+    folder: Path
+    prepare: str = "auto"
+    models_dir: Path | None = None
+
+
+def label_folder(pictures: Pictures, model: Path, workers: int) -> Labelled:
     """Run ``fmnist classify FOLDER`` as a process of its own; its rows are thrown away.
 
     Raises:
@@ -53,8 +68,11 @@ def label_folder(folder: Path, model: Path, workers: int) -> Labelled:
     """
     with tempfile.TemporaryDirectory() as kept:
         summary = Path(kept) / "summary.json"
+        folder, prepare, models_dir = pictures
         words = ["classify", str(folder), "--model", str(model), "--workers", str(workers)]
         words += ["-o", str(Path(kept) / "rows.jsonl"), "--summary", str(summary), "--quiet"]
+        words += ["--prepare", prepare]
+        words += [] if models_dir is None else ["--models-dir", str(models_dir)]
         started = time.perf_counter()
         done = run_python("from fmnist_cli.cli import main; main()", *words)
         seconds = time.perf_counter() - started

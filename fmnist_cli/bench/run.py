@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from fmnist_cli.bench import speedup
-from fmnist_cli.bench.endtoend import ROUNDS, EndToEnd, Labelled, label_folder
+from fmnist_cli.bench.endtoend import ROUNDS, EndToEnd, Labelled, Pictures, label_folder
 from fmnist_cli.bench.intervals import Estimate, estimate
 from fmnist_cli.bench.latency import Infer
 from fmnist_cli.bench.macs import count_macs
@@ -102,7 +101,7 @@ def run(
     images: LabelledImages | None,
     *,
     find_native: FindNative | None = None,
-    folder: Path | None = None,
+    pictures: Pictures | None = None,
     on_step: Say = lambda _: None,
     on_missing: Callable[[str, str], object] = lambda _name, _reason: None,
 ) -> dict[str, Result]:
@@ -113,13 +112,13 @@ def run(
         plan: how to measure time.
         images: the test split; without it there is no accuracy, and timing uses noise.
         find_native: reads native models; None to leave them out.
-        folder: pictures to label with the whole command; None to leave that out.
+        pictures: what to label with the whole command; None to leave that out.
         on_step: told what happens next.
         on_missing: told which model could not be compared with its native one, and why.
 
     Raises:
         ModelError: a file is no usable model.
-        DataError: the folder's pictures cannot be labelled.
+        DataError: the pictures cannot be labelled.
     """
     pixels = random_pixels() if images is None else images.pixels[:TIMED_IMAGES]
     quality: dict[str, Quality | None] = {}
@@ -147,7 +146,7 @@ def run(
                 on_missing(candidate.name, str(error))
             else:
                 natives[candidate.name] = _compare(candidate, plan, native, difference, pixels)
-    labelled = {} if folder is None else _label(candidates, plan, folder, on_step)
+    labelled = {} if pictures is None else _label(candidates, plan, pictures, on_step)
 
     results: dict[str, Result] = {}
     for candidate in candidates:
@@ -210,11 +209,11 @@ def _compare(
 
 
 def _label(
-    candidates: Sequence[Candidate], plan: Plan, folder: Path, on_step: Say
+    candidates: Sequence[Candidate], plan: Plan, pictures: Pictures, on_step: Say
 ) -> dict[str, EndToEnd]:
     def turn(candidate: Candidate) -> Labelled:
-        on_step(f"{candidate.name}: labelling {folder}")
-        return label_folder(folder, candidate.file.path, plan.threads)
+        on_step(f"{candidate.name}: labelling {pictures.folder}")
+        return label_folder(pictures, candidate.file.path, plan.threads)
 
     turn(candidates[0])  # puts the files into the system's cache
     runs = interleave({c.name: partial(turn, c) for c in candidates}, ROUNDS)

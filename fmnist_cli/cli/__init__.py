@@ -20,6 +20,7 @@ COMMANDS = {
     "train-isolate": ("isolate", "train_isolate"),
     "export": ("export", "export"),
     "classify": ("classify", "classify"),
+    "prepare": ("prepare", "prepare"),
     "evaluate": ("evaluate", "evaluate"),
     "bench": ("bench", "bench"),
     "explain": ("explain", "explain"),

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, JsonFile, Models, ModelsDir, RunsDir, require_extra
+from fmnist_cli.cli.options import (
+    DataDir,
+    JsonFile,
+    Models,
+    ModelsDir,
+    Prepare,
+    RunsDir,
+    one_of,
+    require_extra,
+)
 from fmnist_cli.errors import DataError, FmnistError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +111,9 @@ def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Ca
     return [Candidate(name, file) for name, file in zip(unique, files, strict=True)]
 
 
-def _command(models: Sequence[str], plan: Plan, native: bool, images: Path | None) -> str:
+def _command(
+    models: Sequence[str], plan: Plan, native: bool, images: Path | None, prepare: str
+) -> str:
     """The command line that measures the same again."""
     import shlex
 
@@ -112,6 +123,7 @@ def _command(models: Sequence[str], plan: Plan, native: bool, images: Path | Non
     words += ["--rounds", str(plan.rounds)]
     words += [] if native else ["--no-native"]
     words += ["--images", images.name or str(images)] if images else []
+    words += [] if prepare == "auto" else ["--prepare", prepare]
     return shlex.join(["fmnist", "bench", *words])
 
 
@@ -157,6 +169,7 @@ def bench(
         Path | None,
         typer.Option("--images", metavar="DIR", help="Also time classify on these pictures."),
     ] = None,
+    prepare: Prepare = "auto",
     json_: JsonFile = None,
     csv: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="A row per model, with intervals.")
@@ -199,11 +212,13 @@ def bench(
 
     from fmnist_cli.bench import compare as earlier
     from fmnist_cli.bench.conditions import complete, head
+    from fmnist_cli.bench.endtoend import Pictures
     from fmnist_cli.bench.plan import Plan
     from fmnist_cli.bench.rules import parse_rule, violations
     from fmnist_cli.bench.run import noisy_models, run
     from fmnist_cli.cli.bench_text import print_changes
     from fmnist_cli.cores import available_cores
+    from fmnist_cli.prepare import MODES
 
     if robustness:
         from fmnist_cli.cli.bench_robustness import bench_robustness, check_options
@@ -216,6 +231,9 @@ def bench(
         return
     if robustness_images is not None:
         raise UsageError("--robustness-images needs --robustness")
+    one_of(prepare, MODES, "--prepare")
+    if images is None and prepare != "auto":
+        raise UsageError("--prepare says how the pictures of --images are prepared; name some")
     rules = [parse_rule(text) for text in fail_if or ()]
     if compare is None and (relative := [rule.text for rule in rules if rule.relative]):
         raise UsageError(f"--fail-if {relative[0]!r} needs --compare OLD.json to be a multiple of")
@@ -225,7 +243,7 @@ def bench(
     split = _test_split(data_dir)
     find_native = _native_of(candidates, runs_dir, plan.threads) if native else None
     begun = head(
-        _command(model or (), plan, native, images),
+        _command(model or (), plan, native, images, prepare),
         plan,
         pixels="random" if split is None else "test",
         started=datetime.now(UTC),
@@ -243,7 +261,7 @@ def bench(
             plan,
             split,
             find_native=find_native,
-            folder=images,
+            pictures=None if images is None else Pictures(images, prepare, models_dir),
             on_step=lambda step: status.update(escape(step)),
             on_missing=lambda name, reason: missing.setdefault(reason, []).append(name),
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import ModelsDir, one_of, parse_shard, parse_size
+from fmnist_cli.cli.options import ModelsDir, Prepare, one_of, parse_shard, parse_size
 from fmnist_cli.errors import UsageError
 
 
@@ -58,9 +58,11 @@ def classify(
     copy: Annotated[bool, typer.Option("--copy", help="Sort copies (the default).")] = False,
     link: Annotated[bool, typer.Option("--link", help="Sort symbolic links.")] = False,
     move: Annotated[bool, typer.Option("--move", help="Sort the files themselves.")] = False,
-    prepare: Annotated[
-        str, typer.Option(help="auto, frame (already 28×28 form) or product (plain background).")
-    ] = "auto",
+    prepare: Prepare = "auto",
+    save_prepared: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Also write the 28×28 frames that the model saw."),
+    ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Candidates per row.")] = 3,
     threshold: Annotated[
         float,
@@ -176,6 +178,7 @@ def classify(
             gallery=report[0] if report else None,
             sort_into=sort_into,
             how="move" if move else "link" if link else "copy",
+            save_prepared=save_prepared,
             errors_only=errors_only,
             summary=summary,
         ),

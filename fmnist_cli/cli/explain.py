@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, JsonFile, ModelsDir, one_of, require_extra
+from fmnist_cli.cli.options import DataDir, JsonFile, ModelsDir, Prepare, one_of, require_extra
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 _SPLITS = ("test", "validation", "train")
@@ -63,9 +63,7 @@ def explain(
         int | None,
         typer.Option(min=1, help="At most so many pictures; 20 of a split by default."),
     ] = None,
-    prepare: Annotated[
-        str, typer.Option(help="auto, frame (already 28×28 form) or product (plain background).")
-    ] = "auto",
+    prepare: Prepare = "auto",
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is not empty.")
     ] = False,

@@ -83,7 +83,9 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         if plan is None and resuming:
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
         names = session.card.class_names
-        classifier = Classifier(session, names, settings, run.batch_size or BATCH, isolate)
+        save = None if run.dry_run else outputs.frame_folder(resuming)
+        batch_size = run.batch_size or BATCH
+        classifier = Classifier(session, names, settings, batch_size, isolate, save)
         job = Job(
             source=source,
             classify=classifier,
@@ -113,8 +115,8 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             return EXIT_INTERRUPTED
     if settings.mode == "auto" and isolate is None and job.tally.prepared["product"]:
         sys.stderr.write(
-            "note: photos were taken for product pictures, since nothing that finds garments"
-            " ('isolate') is among the models\n"
+            "note: all that is no frame was taken for a product picture; what finds garments in"
+            " photos ('isolate') is not among the models\n"
         )
     return _report(job, fresh, inputs, outputs, session, options, quiet=run.quiet)
 

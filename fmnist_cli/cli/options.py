@@ -30,6 +30,9 @@ ModelsDir = Annotated[
     ),
 ]
 
+Prepare = Annotated[
+    str, typer.Option(help="auto, frame (as it is), product (plain background) or photo.")
+]
 Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from fmnist_cli import __version__
+from fmnist_cli.album.folder import check_folder
 from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
@@ -23,7 +24,7 @@ from fmnist_cli.errors import FmnistError, ModelError
 from fmnist_cli.explain.explanation import Explainer, class_id, parse_target
 from fmnist_cli.explain.measure import measure as measured
 from fmnist_cli.explain.measure import settings
-from fmnist_cli.explain.output import check_folder, gallery, write_folder, write_json
+from fmnist_cli.explain.output import gallery, write_folder, write_json
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
 from fmnist_cli.machine import Machine
 from fmnist_cli.runtime.classifier import Settings

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fmnist_cli import __version__
+from fmnist_cli.album.folder import PAGE, file_names
 from fmnist_cli.contract import CLASS_NAMES
-from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.draw import triptych
 from fmnist_cli.explain.explanation import Explainer, Explanation
 from fmnist_cli.explain.page import page
@@ -20,23 +19,7 @@ from fmnist_cli.runtime.rows import Rejected
 from fmnist_cli.runtime.sinks.text import printable
 
 FORMAT = 1
-PAGE, DATA = "index.html", "explain.json"
-
-
-def check_folder(out: Path, *, force: bool) -> None:
-    """Refuse a folder whose content would be written over.
-
-    Raises:
-        UsageError: it is a file, or a folder that is not empty, without `force`.
-    """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder with -o")
-    existing = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []
-    if existing and not force:
-        raise UsageError(
-            f"{out} is not empty (it holds {existing[0]}). Name another folder, or add --force to"
-            " write into this one"
-        )
+DATA = "explain.json"
 
 
 def write_folder(
@@ -57,7 +40,7 @@ def write_folder(
         rejected: what could not.
         command: that makes the same again.
     """
-    names = _file_names(explanations)
+    names = file_names([explanation.subject.source for explanation in explanations])
     for explanation, name in zip(explanations, names, strict=True):
         caption, below = _captions(explanation, explainer)
         image = triptych(explanation.subject.pixels, explanation.heat, caption, below)
@@ -122,15 +105,3 @@ def _captions(explanation: Explanation, explainer: Explainer) -> tuple[str, str]
         f"evidence for {CLASS_NAMES[explanation.target]} · {explainer.file.name}"
         f" {explainer.method} {explainer.layer} · {printable(subject.source)}"
     )
-
-
-def _file_names(explanations: Sequence[Explanation]) -> list[str]:
-    """``0001-coat.png`` and so on: the number of the picture, and what is left of its name."""
-    width = max(4, len(str(len(explanations))))
-    names = []
-    for number, explanation in enumerate(explanations, start=1):
-        # Of a name only what every file system takes, and no folders.
-        stem = re.sub(r"\.\w{1,5}$", "", explanation.subject.source.rpartition("/")[2])
-        plain = re.sub(r"[^\w-]+", "-", stem, flags=re.ASCII).strip("-")[:60]
-        names.append(f"{number:0{width}d}-{plain or 'picture'}.png")
-    return names

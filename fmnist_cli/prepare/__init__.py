@@ -11,12 +11,13 @@ from fmnist_cli.prepare.choice import choose
 from fmnist_cli.prepare.frame import prepare_frame
 from fmnist_cli.prepare.photo import PHOTO_EDGE, prepare_photo
 from fmnist_cli.prepare.picture import Frame, Picture
-from fmnist_cli.prepare.preparation import Isolate, Preparation
+from fmnist_cli.prepare.preparation import ENOUGH, Isolate, Preparation
 from fmnist_cli.prepare.product import prepare_product
 
 PREPARATIONS: dict[str, Preparation] = {
     "frame": Preparation(prepare_frame, edge=min),
-    "product": Preparation(prepare_product, edge=max),
+    # Trimming may leave half of the edge.
+    "product": Preparation(prepare_product, edge=max, enough=2 * ENOUGH),
     "photo": Preparation(prepare_photo, edge=max, enough=PHOTO_EDGE, color=True),
 }
 MODES: tuple[str, ...] = ("auto", *PREPARATIONS)

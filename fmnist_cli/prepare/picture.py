@@ -38,3 +38,8 @@ def resize(pixels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArra
     shrinking = width * height < pixels.shape[0] * pixels.shape[1]
     interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), np.uint8)
+
+
+def border_of(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The pixels at the edges, [H, W, ...] → [2·(H + W), ...]; corners count twice."""
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

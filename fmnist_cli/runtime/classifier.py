@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from fmnist_cli.contract import SIDE, Pixels, Probabilities
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import Isolate, needs_color, prepare, reduction
-from fmnist_cli.prepare.picture import Picture
-from fmnist_cli.runtime.decode import MAX_PIXELS, decode
+from fmnist_cli.prepare.picture import Frame, Picture
+from fmnist_cli.prepare.preparation import Isolate
+from fmnist_cli.runtime.decode import MAX_PIXELS
+from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
@@ -90,6 +90,7 @@ class Classifier:
         settings: how pictures become rows.
         batch_size: pictures per inference call.
         isolate: finds garments in photos; needed by the mode ``photo``.
+        save: takes the path of each item that could be read, and its frame.
     """
 
     def __init__(
@@ -99,14 +100,14 @@ class Classifier:
         settings: Settings,
         batch_size: int = BATCH,
         isolate: Isolate | None = None,
+        save: Callable[[str, Frame], object] | None = None,
     ) -> None:
         self._batch_size = batch_size
         self._infer = infer
         self._class_names = class_names
         self._settings = settings
-        self._isolate = isolate
-        self._reduction = reduction(settings.mode)
-        self._color = needs_color(settings.mode)
+        self._frame_of = Framing(settings.mode, isolate, settings.max_pixels, settings.max_bytes)
+        self._save = save
         self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
 
     def warm(self) -> None:
@@ -115,7 +116,7 @@ class Classifier:
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """One row per item, in order."""
-        settings, reduction = self._settings, self._reduction
+        frame_of, save = self._frame_of, self._save
         rows: list[Row | None] = [None] * len(items)
         frames = self._buffer(len(items))
         good: list[tuple[int, str]] = []  # position among the items, preparation
@@ -125,25 +126,15 @@ class Classifier:
                 rows[position] = item.row
                 continue
             try:
-                content = item.read(settings.max_bytes)
-                if isinstance(content, bytes):
-                    content = decode(
-                        content,
-                        max_pixels=settings.max_pixels,
-                        reduction=reduction,
-                        color=self._color,
-                    )
-                frames[len(good)], prepared = prepare(content, settings.mode, self._isolate)
+                frames[len(good)], prepared = frame_of(item)
             except ImageError as error:
                 rows[position] = Rejected(item.path, str(error))
-            except (MemoryError, cv2.error) as error:
-                # Too large for this machine, or a shape that OpenCV will not resize.
-                reason = f"cannot be prepared: {error or 'out of memory'}"
-                rows[position] = Rejected(item.path, reason)
             else:
+                if save is not None:
+                    save(item.path, frames[len(good)])
                 good.append((position, prepared))
         if good:
-            names, threshold = self._class_names, settings.threshold
+            names, threshold = self._class_names, self._settings.threshold
             ids, values = self._ranked(frames, len(good))
             for (position, prepared), best, most in zip(good, ids, values, strict=True):
                 path, class_id, confidence = items[position].path, best[0], most[0]

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from fmnist_cli.contract import SIDE
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import Frame, Isolate, needs_color, prepare, reduction
-from fmnist_cli.runtime.decode import MAX_PIXELS, decode
+from fmnist_cli.prepare import Frame, Isolate
+from fmnist_cli.runtime.decode import MAX_PIXELS
+from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.pool import Engine, default_engine, ordered_map
 from fmnist_cli.runtime.rows import Rejected
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item, Source
@@ -53,12 +53,7 @@ class Framer:
         max_pixels: int = MAX_PIXELS,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._mode = mode
-        self._max_pixels = max_pixels
-        self._max_bytes = max_bytes
-        self._reduction = reduction(mode)
-        self._color = needs_color(mode)
-        self._isolate = isolate
+        self._frame_of = Framing(mode, isolate, max_pixels, max_bytes)
 
     def __call__(self, items: Sequence[Item]) -> list[Prepared | Rejected]:
         """One result per item."""
@@ -66,19 +61,9 @@ class Framer:
 
     def _one(self, item: Item) -> Prepared | Rejected:
         try:
-            content = item.read(self._max_bytes)
-            if isinstance(content, bytes):
-                content = decode(
-                    content,
-                    max_pixels=self._max_pixels,
-                    reduction=self._reduction,
-                    color=self._color,
-                )
-            frame, name = prepare(content, self._mode, self._isolate)
+            frame, name = self._frame_of(item)
         except ImageError as error:
             return Rejected(item.path, str(error))
-        except (MemoryError, cv2.error) as error:
-            return Rejected(item.path, f"cannot be prepared: {error or 'out of memory'}")
         return Prepared(item.path, frame.tobytes(), name)
 
     def lost(self, item: Item, end: str) -> list[Prepared | Rejected]:

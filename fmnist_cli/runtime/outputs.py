@@ -18,6 +18,7 @@ from fmnist_cli.runtime.rows import Row
 from fmnist_cli.runtime.sinks import FORMATS, Sink, format_of, open_line_format
 
 if TYPE_CHECKING:
+    from fmnist_cli.runtime.sinks.frames import FrameFolder
     from fmnist_cli.runtime.sinks.tree import TreeSink
 
 PARQUET = ".parquet"
@@ -34,6 +35,7 @@ class Wanted(NamedTuple):
         sort_into: root of a sorted tree.
         how: how pictures get into the tree.
         gallery: file of a page of pictures (`--report`).
+        save_prepared: folder for the frames that the model saw.
         errors_only: whether only rows of rejected inputs are written.
         summary: file of counts and settings.
     """
@@ -43,6 +45,7 @@ class Wanted(NamedTuple):
     sort_into: str | None = None
     how: Literal["copy", "link", "move"] = "copy"
     gallery: str | None = None
+    save_prepared: str | None = None
     errors_only: bool = False
     summary: str | None = None
 
@@ -55,7 +58,8 @@ class Outputs:
         stream: target and format of the rows that are written as they come; the target
             None is standard output.
         files: format of each output file.
-        tree, page, summary: sorted tree, page of pictures, counts and settings.
+        tree, frames, page, summary: sorted tree, folder of frames, page of pictures, counts
+            and settings.
         wanted: what was asked for.
     """
 
@@ -64,6 +68,7 @@ class Outputs:
     stream: tuple[Path | None, str] | None = None
     files: dict[Path, str] = field(default_factory=dict)
     tree: Path | None = None
+    frames: Path | None = None
     page: Path | None = None
     summary: Path | None = None
     _placed: TreeSink | None = None
@@ -106,13 +111,9 @@ class Outputs:
         if wanted.summary is not None:
             outputs.summary = _checked(wanted.summary)
         if wanted.sort_into is not None:
-            outputs.tree = Path(wanted.sort_into).resolve()
-            for root in roots:
-                if outputs.tree.is_relative_to(root.resolve()):
-                    raise UsageError(
-                        f"--sort-into {wanted.sort_into!r} lies in the input {str(root)!r},"
-                        " where it would become input itself; choose a folder beside it"
-                    )
+            outputs.tree = _beside("--sort-into", wanted.sort_into, roots)
+        if wanted.save_prepared is not None:
+            outputs.frames = _beside("--save-prepared", wanted.save_prepared, roots)
         return outputs
 
     def plan(
@@ -157,6 +158,20 @@ class Outputs:
         journal = open_line_format("jsonl", self.top_k)
         return Plan(target, journal, stages, options, earlier, tuple(targets))
 
+    def frame_folder(self, resuming: bool) -> FrameFolder | None:
+        """Where the workers put frames, if that was asked for.
+
+        Raises:
+            UsageError: the folder is not empty, and this is not a run resumed.
+        """
+        if self.frames is None:
+            return None
+        from fmnist_cli.runtime.sinks.frames import FrameFolder
+        from fmnist_cli.runtime.sinks.tree import check_tree
+
+        check_tree(self.frames, resuming=resuming, purpose="save frames in")
+        return FrameFolder(self.frames)
+
     def check(self, inputs: Sequence[Path]) -> None:
         """Refuse to write over what is read, or twice into the same file.
 
@@ -177,7 +192,8 @@ class Outputs:
                     raise UsageError(f"two outputs of this run would be written to {path}")
 
     def _targets(self) -> list[Path]:
-        return [*self.files, *filter(None, (self.page, self.tree, self.summary))]
+        others = (self.page, self.tree, self.frames, self.summary)
+        return [*self.files, *filter(None, others)]
 
     def told(self) -> str:
         """Words about where the rows are."""
@@ -186,6 +202,8 @@ class Outputs:
             parts.append(f"page in {self.page}")
         if self.tree:
             parts.append(f"pictures sorted into {self.tree}")
+        if self.frames:
+            parts.append(f"frames in {self.frames}")
         return ", ".join(parts)
 
     def problems(self) -> str:
@@ -236,6 +254,18 @@ class Outputs:
             max_bytes=self.settings.max_bytes,
         )
         return self._placed
+
+
+def _beside(option: str, name: str, roots: Sequence[Path]) -> Path:
+    """A folder for output that is in none of those which are read."""
+    folder = Path(name).resolve()
+    for root in roots:
+        if folder.is_relative_to(root.resolve()):
+            raise UsageError(
+                f"{option} {name!r} lies in the input {str(root)!r},"
+                " where it would become input itself; choose a folder beside it"
+            )
+    return folder
 
 
 def _checked(name: str) -> Path:

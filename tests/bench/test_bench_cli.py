@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.main import get_command
 
-from fmnist_cli.bench.endtoend import label_folder
+from fmnist_cli.bench.endtoend import Pictures, label_folder
 from fmnist_cli.bench.rules import METRICS
 from fmnist_cli.cli import build_app
 from fmnist_cli.errors import DataError
@@ -207,7 +207,7 @@ def test_without_the_extra_a_note_says_what_to_install(tmp_path: Path, exported_
 
 def test_a_folder_without_pictures_is_told(tmp_path: Path, tiny_models: Path) -> None:
     with pytest.raises(DataError, match=r"--images .*: no pictures found in"):
-        label_folder(tmp_path, tiny_models / "one.onnx", workers=1)
+        label_folder(Pictures(tmp_path), tiny_models / "one.onnx", workers=1)
 
 
 def test_every_option_is_documented() -> None:

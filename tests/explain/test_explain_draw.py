@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmnist_cli.explain.draw import SCALE, colored, overlaid, triptych
+from fmnist_cli.album.draw import SCALE
+from fmnist_cli.explain.draw import colored, overlaid, triptych
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
 HEAT = np.arange(784, dtype=np.uint32).reshape(28, 28).astype(np.uint8)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fmnist_cli.prepare import prepare
-from fmnist_cli.runtime.decode import decode
+from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.sources import open_source
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -21,7 +20,7 @@ def main() -> None:
     """Prepare every sample; a frame is 28 rows of hexadecimal pixels."""
     golden = {}
     for item in open_source(SAMPLES):
-        frame, prepared = prepare(decode(item.read()))
+        frame, prepared = Framing("auto")(item)
         golden[item.path] = {"prepared": prepared, "rows": [row.tobytes().hex() for row in frame]}
     GOLDEN.write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
 

@@ -8,15 +8,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from kindsamples import SAMPLES
 from pictures import chunk, encoded, exif, png, png_stream, smooth
+from PIL import Image
 
 from fmnist_cli.prepare.picture import Picture
-from fmnist_cli.runtime.decode import MAX_PIXELS, read_header
+from fmnist_cli.runtime.decode import MAX_PIXELS, decode, read_header
 from fmnist_cli.runtime.decode.complete import decode_complete
 from fmnist_cli.runtime.decode.header import factor_for
 from fmnist_cli.runtime.decode.plain import decode_plain
@@ -24,23 +26,30 @@ from fmnist_cli.runtime.decode.plain import decode_plain
 JPEG_TOLERANCE = 2  # grey levels, where OpenCV and Pillow are built with different libjpegs
 
 
-def both(data: bytes, factor: int = 1) -> tuple[Picture, Picture]:
+def both(data: bytes, factor: int = 1, color: bool = False) -> tuple[Picture, Picture]:
     """The picture by either path."""
     header = read_header(data, MAX_PIXELS)
     assert header is not None
     assert header.plain, "not for the fast path"
     chosen = factor_for(header.width, header.height, lambda *_: factor) if header.is_jpeg else 1
-    plain = decode_plain(data, header, chosen)
+    plain = decode_plain(data, header, chosen, color)
     assert plain is not None
     orientation = header.orientation if header.is_jpeg else None
-    return plain, decode_complete(data, orientation, MAX_PIXELS, lambda *_: factor)
+    return plain, decode_complete(data, orientation, MAX_PIXELS, lambda *_: factor, color)
 
 
 def check_same(data: bytes, factor: int = 1, tolerance: int = 0) -> Picture:
-    plain, complete = both(data, factor)
-    assert plain.grey.shape == complete.grey.shape
-    assert (plain.colorless, plain.full) == (complete.colorless, complete.full)
-    assert np.abs(plain.grey.astype(int) - complete.grey).max() <= tolerance
+    for color in (True, False):
+        plain, complete = both(data, factor, color)
+        assert plain.grey.shape == complete.grey.shape
+        assert (plain.colorless, plain.full) == (complete.colorless, complete.full)
+        for ours, theirs in zip(plain, complete, strict=True):
+            assert (ours is None) == (theirs is None)
+            if isinstance(ours, np.ndarray):
+                assert isinstance(theirs, np.ndarray)
+                assert ours.shape[:2] == theirs.shape[:2] == plain.grey.shape
+                assert np.abs(ours.astype(int) - theirs).max() <= tolerance
+        assert color or plain.color is None
     return plain
 
 
@@ -74,6 +83,58 @@ def test_a_frame_stored_as_colour_is_grey_by_both_paths() -> None:
     picture = check_same(encoded(np.repeat(grey[:, :, None], 3, axis=2)))
     np.testing.assert_array_equal(picture.grey, grey)
     assert picture.colorless
+
+
+@pytest.mark.parametrize("alpha", [0, 90, 254])
+def test_alpha_is_there_unless_it_is_opaque(alpha: int) -> None:
+    rgba = np.full((20, 30, 4), (200, 30, 90, 255), np.uint8)
+    opaque = check_same(encoded(rgba))
+    assert opaque.alpha is None
+    rgba[:5, :, 3] = alpha
+    for data in (encoded(rgba), encoded(rgba, "WebP", lossless=True)):
+        picture = decode(data, color=True)
+        assert picture.alpha is not None
+        np.testing.assert_array_equal(picture.alpha, rgba[..., 3])
+        assert picture.color is not None
+        np.testing.assert_array_equal(picture.color[5:], rgba[5:, :, :3])
+        over = 255 - (255 - rgba[0, 0, :3].astype(float)) * alpha / 255
+        assert np.abs(picture.color[0, 0] - over).max() <= 1
+        assert abs(int(picture.grey[0, 0]) - over @ [0.299, 0.587, 0.114]) <= 2
+    check_same(encoded(rgba))
+
+
+def test_an_opaque_frame_with_an_alpha_channel_is_a_frame() -> None:
+    grey = np.arange(784, dtype=np.uint32).reshape(28, 28).astype(np.uint8)
+    picture = check_same(encoded(np.dstack([grey, grey, grey, np.full_like(grey, 255)])))
+    assert picture.colorless
+    np.testing.assert_array_equal(picture.grey, grey)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WebP"])
+def test_colour_and_alpha_are_turned_like_grey(kind: str, turn: int) -> None:
+    rgba = np.zeros((24, 40, 4), np.uint8)
+    rgba[:, :20] = (250, 10, 10, 255)
+    rgba[12:, 20:] = (10, 10, 250, 80)
+    rgba[:12, 20:, 3] = 255
+    pixels = rgba if kind != "JPEG" else rgba[..., :3]
+    options = {"quality": 100, "subsampling": 0} if kind == "JPEG" else {"lossless": True}
+    picture = decode(encoded(pixels, kind, exif=exif(turn), **options), color=True)
+    assert picture.color is not None
+    assert picture.color.shape[:2] == picture.grey.shape == ((40, 24) if turn > 4 else (24, 40))
+    again = np.asarray(cv2.cvtColor(picture.color, cv2.COLOR_RGB2GRAY), np.uint8)
+    assert np.abs(again.astype(int) - picture.grey).max() <= 1
+    if kind != "JPEG":
+        assert picture.alpha is not None
+        pale = picture.color.min(axis=2) > 100  # what lies thin over white
+        np.testing.assert_array_equal(pale, picture.alpha < 128)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1", "I;16"])
+def test_what_has_no_colour_has_none_when_asked(mode: str) -> None:
+    image = Image.fromarray(np.full((9, 9), 80, np.uint8))
+    image = image.convert("I;16") if mode == "I;16" else image.convert(mode)
+    assert decode(encoded(image), color=True).color is None
 
 
 # JPEG.

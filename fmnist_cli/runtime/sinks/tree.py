@@ -35,8 +35,8 @@ def _ignore(line: str) -> None:
     del line
 
 
-def check_tree(folder: Path, *, resuming: bool = False) -> None:
-    """Ask before a run whether its tree can be made.
+def check_tree(folder: Path, *, resuming: bool = False, purpose: str = "sort into") -> None:
+    """Ask before a run whether its tree can be made; `purpose` says what for.
 
     Raises:
         UsageError: `folder` is no folder, or not empty and this is not a run resumed.
@@ -44,9 +44,9 @@ def check_tree(folder: Path, *, resuming: bool = False) -> None:
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder; name one to sort into")
+        raise UsageError(f"{folder} is not a folder; name one to {purpose}")
     if not resuming and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty; name a new folder to sort into")
+        raise UsageError(f"{folder} is not empty; name a new folder to {purpose}")
 
 
 class TreeSink:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmnist_cli.prepare import Frame, Isolate, Picture, needs_color, prepare, reduction
-from fmnist_cli.runtime.decode import decode
+from fmnist_cli.prepare import Frame, Isolate, Picture
+from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.sources.base import Item
 
 if TYPE_CHECKING:
@@ -31,31 +31,20 @@ class Thumbnails:
     def __init__(
         self, max_pixels: int, max_bytes: int, mode: str = "auto", isolate: Isolate | None = None
     ) -> None:
-        self._reduction, self._color = reduction(mode), needs_color(mode)
-        self._isolate = isolate
-        self._max_pixels = max_pixels
+        self._framing = Framing(mode, isolate, max_pixels, max_bytes)
         self._max_bytes = max_bytes
 
     def __call__(self, item: Item, prepared: str) -> tuple[str | None, str | None]:
         """The two pictures of an item."""
         try:
             content = item.read(self._max_bytes)
-            picture, frame = self._frame(content, prepared)
+            picture = self._framing.picture(content)
+            frame = self._framing.again(picture, prepared)
         except Exception:  # gone, changed, or too large by now: the page shows the rest
             return None, None
         if picture.colorless and np.array_equal(picture.grey, frame):
             return None, _png(frame)
         return self._thumbnail(content, picture), _png(frame)
-
-    def _frame(self, content: bytes | Picture, prepared: str) -> tuple[Picture, Frame]:
-        if isinstance(content, bytes):
-            content = decode(
-                content,
-                max_pixels=self._max_pixels,
-                reduction=self._reduction,
-                color=self._color,
-            )
-        return content, prepare(content, prepared, self._isolate)[0]
 
     def _thumbnail(self, content: bytes | Picture, picture: Picture) -> str | None:
         from PIL import Image

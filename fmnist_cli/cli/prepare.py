@@ -1,0 +1,81 @@
+"""`fmnist prepare IMAGE…`: how pictures become what the models see."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnist_cli.cli.options import ModelsDir, Prepare, one_of
+from fmnist_cli.errors import EXIT_REJECTED, FmnistError
+
+
+def prepare(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE...", help="Pictures, folders, patterns and archives, as for classify."
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for pictures of before and after, and a page."),
+    ] = None,
+    prepare: Prepare = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many pictures.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write into a folder that is not empty.")
+    ] = False,
+    models_dir: ModelsDir = None,
+) -> None:
+    """Say how each picture is prepared, and show it beside the frame that the models see.
+
+    Exit code 0: all prepared; 3: some inputs rejected, each with its reason.
+    """
+    from fmnist_cli.album.folder import check_folder
+    from fmnist_cli.album.prepared import Pair, original_of, write_album
+    from fmnist_cli.errors import ImageError
+    from fmnist_cli.prepare import MODES
+    from fmnist_cli.runtime.decode import MAX_PIXELS
+    from fmnist_cli.runtime.frames import Framer, Prepared
+    from fmnist_cli.runtime.isolate import open_isolator
+    from fmnist_cli.runtime.quiet import libraries_quiet
+    from fmnist_cli.runtime.request import Inputs
+    from fmnist_cli.runtime.rows import Rejected
+    from fmnist_cli.runtime.sinks.text import printable
+
+    one_of(prepare, MODES, "--prepare")
+    if output is not None:
+        check_folder(output, force=force)
+    request = Inputs(tuple(inputs), limit=limit)
+    framer = Framer(prepare, open_isolator(prepare, models_dir))
+    pairs: list[Pair] = []
+    rejected: list[Rejected] = []
+    seen = 0
+    with libraries_quiet():
+        for seen, item in enumerate(request.open(), start=1):  # noqa: B007
+            (result,) = framer([item])
+            if isinstance(result, Prepared) and output is not None:
+                try:
+                    original = original_of(item, MAX_PIXELS, request.max_bytes)
+                    pairs.append(Pair(item.path, original, result.frame(), result.prepared))
+                except ImageError as error:  # changed since
+                    result = Rejected(item.path, str(error))
+            if isinstance(result, Rejected):
+                rejected.append(result)
+                line = f"{'rejected':<8}  {printable(item.path)}: {printable(result.error)}"
+            else:
+                line = f"{result.prepared:<8}  {printable(item.path)}"
+            sys.stdout.write(f"{line}\n")
+    if not seen:
+        raise FmnistError(
+            f"no pictures found in {request}."
+            " Pictures are told by suffix or content; hidden files are left alone"
+        )
+    if output is not None:
+        write_album(output, pairs, rejected)
+        sys.stderr.write(f"{len(pairs):,} before and after in {output}\n")
+    if rejected:
+        raise typer.Exit(EXIT_REJECTED)

@@ -1,0 +1,152 @@
+"""`fmnist prepare`, and `fmnist classify --save-prepared`: what the models see."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packing import as_zip
+from pictures import encoded, frame
+from PIL import Image
+from process import RunFmnist
+from tinymodel import add_isolate
+
+from fmnist_cli.album.draw import PANEL
+from fmnist_cli.runtime.framing import Framing
+from fmnist_cli.runtime.sinks.frames import FrameFolder
+from fmnist_cli.runtime.sources.base import HeldItem
+
+
+def product() -> bytes:
+    pixels = np.full((120, 90, 3), 255, np.uint8)
+    pixels[20:100, 30:70] = (180, 40, 60)
+    return encoded(pixels, "JPEG", quality=90)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A frame, a product, a photo, and one that is broken."""
+    root = tmp_path / "pictures <b>"
+    (root / "sub").mkdir(parents=True)
+    (root / "a.png").write_bytes(encoded(frame(1)))
+    (root / "broken.png").write_bytes(b"no picture")
+    (root / "sub" / "item.jpg").write_bytes(product())
+    noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+    noise[20:60, 30:70] = (250, 20, 20)
+    (root / "sub" / "photo.png").write_bytes(encoded(noise))
+    return root
+
+
+@pytest.fixture
+def models(exported_dir: Path, tmp_path: Path) -> Path:
+    return add_isolate(Path(shutil.copytree(exported_dir, tmp_path / "models")))
+
+
+def test_before_and_after(
+    run_fmnist: RunFmnist, folder: Path, models: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = run_fmnist("prepare", folder, "-o", out, "--models-dir", models)
+    assert done.code == 3, done.stderr
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [
+        ["frame", "a.png"],
+        ["rejected", "broken.png:"],
+        ["product", "sub/item.jpg"],
+        ["photo", "sub/photo.png"],
+    ]
+    names = ["0001-a.png", "0002-item.png", "0003-photo.png", "index.html"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    image = np.asarray(Image.open(out / "0002-item.png").convert("RGB"))
+    expected, _ = Framing()(HeldItem("", product()))
+    after = image[22 : 22 + PANEL, 16 + PANEL : 16 + 2 * PANEL]
+    np.testing.assert_array_equal(after[::8, ::8, 0], expected)
+    red = image[22 + PANEL // 2, 8 + PANEL // 2].astype(int)
+    assert red[0] > red[1] + 100
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert page.count("<figure>") == 3
+    assert "broken.png" in page
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+
+    again = run_fmnist("prepare", folder, "-o", out, "--models-dir", models)
+    assert again.code == 2
+    assert "--force" in again.stderr
+
+
+def test_without_a_folder_it_says_what_was_chosen(
+    run_fmnist: RunFmnist, exported_dir: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "pictures.zip"
+    as_zip({"b.jpg": product(), "c.png": encoded(frame(2))}, archive)
+    done = run_fmnist("prepare", archive, "--models-dir", exported_dir)
+    assert (done.code, done.stderr) == (0, "")
+    assert [line.split() for line in done.stdout.splitlines()] == [
+        ["product", "b.jpg"],
+        ["frame", "c.png"],
+    ]
+    done = run_fmnist("prepare", archive, "--prepare", "photo", "--models-dir", exported_dir)
+    assert done.code == 2
+    assert "--models-dir" in done.stderr
+
+
+def test_classify_saves_what_the_model_saw(
+    run_fmnist: RunFmnist, folder: Path, models: Path, tmp_path: Path
+) -> None:
+    frames, rows = tmp_path / "frames", tmp_path / "rows.jsonl"
+    command = ("classify", folder, "-m", "cnn", "--models-dir", models, "-o", rows)
+    command = (*command, "--save-prepared", frames)
+    done = run_fmnist(*command)
+    assert done.code == 3, done.stderr
+    saved = {p.relative_to(frames).as_posix() for p in frames.rglob("*") if p.is_file()}
+    assert saved == {"a.png", "sub/item.jpg.png", "sub/photo.png"}
+    np.testing.assert_array_equal(np.asarray(Image.open(frames / "a.png")), frame(1))
+    prepared = [json.loads(line)["prepared"] for line in rows.read_text().splitlines()]
+    assert prepared == ["frame", None, "product", "photo"]
+    # What the model saw is what it says the same of.
+    again = run_fmnist("classify", frames, "-m", "cnn", "--models-dir", models)
+    labels = [json.loads(line)["top"] for line in again.stdout.splitlines()]
+    first = [json.loads(line)["top"] for line in rows.read_text().splitlines()]
+    assert labels == [top for top in first if top]
+
+    done = run_fmnist(*command)
+    assert done.code == 2
+    assert "not empty" in done.stderr
+    assert run_fmnist(*command, "--resume").code == 3
+    inside = run_fmnist(*command[:-1], folder / "frames")
+    assert inside.code == 2
+    assert "would become input itself" in inside.stderr
+
+
+def test_photos_without_what_finds_garments_are_products_and_that_is_said(
+    run_fmnist: RunFmnist, folder: Path, exported_dir: Path
+) -> None:
+    done = run_fmnist("classify", folder, "-m", "cnn", "--models-dir", exported_dir)
+    assert done.stderr.count("note: ") == 1
+    assert "isolate" in done.stderr
+    assert '"prepared":"photo"' not in done.stdout
+    done = run_fmnist("classify", folder / "a.png", "-m", "cnn", "--models-dir", exported_dir)
+    assert "note: " not in done.stderr
+
+
+def test_frames_go_nowhere_else_and_replace_nothing(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    save = FrameFolder(out)
+    for path in ("../up.png", "/abs.png", "a", "a/b.png", "a.png", "x.jpg", "x.jpg"):
+        save(path, frame(len(path)))
+    names = [p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()]
+    assert len(names) == 6
+    assert "x.jpg.png" in names
+    assert not list(tmp_path.glob("*.png"))
+    for seed, path in enumerate(("same.png", "same")):
+        save(path, frame(seed))
+    np.testing.assert_array_equal(np.asarray(Image.open(out / "same.png")), frame(0))
+    assert len(list(out.rglob("*.png"))) == 8
+
+
+def test_bench_wants_pictures_to_prepare(run_fmnist: RunFmnist, exported_dir: Path) -> None:
+    done = run_fmnist("bench", "--prepare", "photo", "--models-dir", exported_dir)
+    assert done.code == 2
+    assert "--images" in done.stderr
