@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, JsonFile, Models, ModelsDir
-from fmnist_cli.errors import ModelError
+from fmnist_cli.cli.options import Classes, DataDir, JsonFile, Models, ModelsDir, one_of
+from fmnist_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from fmnist_cli.contract import Probabilities
@@ -65,6 +65,27 @@ def predictions_json(probabilities: Probabilities) -> dict[str, str]:
 def evaluate(
     model: Models = None,
     split: Annotated[EvaluatedSplit, typer.Option(help="Labelled images to measure on.")] = "test",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Measure on labelled pictures of your own instead, DIR/CLASS/….",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Classes = None,
+    prepare: Annotated[
+        str, typer.Option(help="How these pictures are prepared, as in fmnist classify.")
+    ] = "auto",
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="With --data: also a page of the pictures with the wrong label.",
+            show_default=False,
+        ),
+    ] = None,
     json_: JsonFile = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
@@ -72,6 +93,9 @@ def evaluate(
     """Accuracy, loss and confusion of exported models."""
     import shlex
     from dataclasses import asdict
+
+    if data is None and (classes is not None or report is not None or prepare != "auto"):
+        raise UsageError("--classes, --prepare and --report go with --data DIR")
 
     from fmnist_cli import __version__
     from fmnist_cli.bench.run import unique_names
@@ -87,6 +111,21 @@ def evaluate(
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
     files = [open_model(one, models_dir) for one in asked]
     names = unique_names([file.name for file in files])
+    if data is not None:
+        from fmnist_cli.cli.evaluate_folders import Asked, evaluate_on_folders
+        from fmnist_cli.prepare import MODES
+
+        mode = one_of(prepare, MODES, "--prepare")
+        code = evaluate_on_folders(
+            {
+                name: (file.sha256, Session(file, threads=available_cores()))
+                for name, file in zip(names, files, strict=True)
+            },
+            Asked(data, classes, mode, json_, report, models_dir),
+        )
+        if code:
+            raise typer.Exit(code)
+        return
     images = load_split(split, data_dir)
     results: dict[str, object] = {}
     summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
