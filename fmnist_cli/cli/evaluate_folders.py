@@ -166,5 +166,4 @@ def _write_page(
 
     shown = Shown(found, found.root.resolve().name, names, results, draw)
     with libraries_quiet(), whole_file(target) as partial, writing(partial):
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(page(shown))
+        partial.write_text("".join(page(shown)), encoding="utf-8", newline="\n")

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.explain.draw import colored, overlaid
 from fmnist_cli.explain.explanation import Explainer, Explanation
 from fmnist_cli.runtime.rows import Rejected
@@ -86,7 +85,7 @@ their colours must not be compared from one picture to the next.</p>
 
 def _card(explanation: Explanation, name: str) -> str:
     subject = explanation.subject
-    source, target = text(subject.source), text(CLASS_NAMES[explanation.target])
+    source, target = text(subject.source), text(explanation.target_name)
     pictures = (
         (subject.pixels, f"{source} as the model sees it"),
         (colored(explanation.heat), f"heat map of {source}: evidence for {target}"),
@@ -95,8 +94,8 @@ def _card(explanation: Explanation, name: str) -> str:
     images = "".join(
         f'<img src="{_png(pixels)}" width="28" height="28" alt="{alt}">' for pixels, alt in pictures
     )
-    predicted = text(CLASS_NAMES[subject.predicted])
-    true = "" if subject.true is None else f"true: {text(CLASS_NAMES[subject.true])} · "
+    predicted = text(explanation.predicted_name)
+    true = f"true: {text(explanation.true_name)} · " if explanation.true_name else ""
     return (
         f'<li class="card"><figure><div class="pictures">{images}</div><figcaption>'
         f'<p class="verdict"><span>{predicted}</span>'

@@ -138,7 +138,7 @@ def evaluate_folders(
     allowed = allowed_of(found.members, columns, len(classes.class_names))
     predicted: Labels = probabilities.argmax(axis=1).astype(np.int64)
     right = is_right(predicted, allowed)
-    known: Mask = allowed.any(axis=1)
+    known: Mask = allowed.sum(axis=1) > 0
     asked = novelty is not None
     strange: Mask = np.zeros(len(found), np.bool_)
     if novelty is not None:
