@@ -15,7 +15,7 @@ from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_wor
 from fmnist_cli.runtime.rows import Rejected
 
 NAMES = ("Coat", "Bag", "Boot", "<Shoe>")
-# Two coats, one of them taken for a bag; three shoes, one for a coat; two hats, which have no class.
+# Two coats, one taken for a bag; three shoes, one taken for a coat; two hats, which have no class.
 MEMBERS = np.array([0, 0, 1, 1, 1, 2, 2])
 SAID = np.array([0, 1, 2, 3, 0, 1, 1])
 
