@@ -161,7 +161,9 @@ def evaluate(
             )
             print(report_text(evaluation), "\n")  # noqa: T201
             print(confusion_text(evaluation), "\n")  # noqa: T201
-    if len(names) > 1 and json_ != "-":
+    if not results:
+        raise ModelError("no model knows the classes of Fashion-MNIST; give --data DIR")
+    if len(results) > 1 and json_ != "-":
         print("\n".join(summary))  # noqa: T201
     if json_ is None:
         return

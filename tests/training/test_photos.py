@@ -9,14 +9,18 @@ import numpy as np
 import pytest
 import torch
 from photofolders import write_photos
-from synthetic import data
+from synthetic import data, images
 from torch.nn import functional
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.contract import CLASS_NAMES, ModelCard
 from fmnist_cli.errors import DataError, TrainingError
+from fmnist_cli.export.run import export, update_manifest
 from fmnist_cli.labelled.folders import LabelledFolders, read_folders
+from fmnist_cli.manifest import Entry
 from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
-from fmnist_cli.models.registry import get_spec
+from fmnist_cli.models.registry import ModelSpec, get_spec
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training.batches import Batches
 from fmnist_cli.training.job import Job, TrainingData
 from fmnist_cli.training.photos import TrainingPhotos
@@ -53,6 +57,14 @@ def run(job: Job, given: TrainingData, folder: Path, *, resume: bool = False) ->
         resume=resume,
         reporter=SilentReporter(),
     )
+
+
+def exported(spec: ModelSpec, run_dir: Path) -> tuple[ModelCard, Entry]:
+    """What an export of the run says of itself, read back from its files."""
+    out = run_dir / "exported"
+    entry = export(spec, run_dir, out, {"test": images(50, 3), "validation": images(50, 2)})
+    update_manifest(out, spec.name, entry)
+    return Session(open_model(spec.name, out)).card, entry
 
 
 def test_the_loss_of_sets_of_one_is_that_of_labels() -> None:
@@ -166,6 +178,11 @@ def test_photos_alone_are_a_data_set_of_their_own(folders: LabelledFolders, tmp_
     assert record.train_images == 44
     assert record.validation_accuracy == 1.0
     assert record.data_checksum.startswith("photos ")
+    card, entry = exported(spec, tmp_path)
+    assert card.class_names == ("Hat", "Trouser")
+    assert card.test_accuracy is None
+    assert card.caption == "Logistic regression"
+    assert entry.metrics == {}
 
 
 def test_a_classical_model_takes_photos_of_one_class_as_images(
@@ -176,3 +193,7 @@ def test_a_classical_model_takes_photos_of_one_class_as_images(
     record = run(job, replace(data(200, 50), photos=photos(folders)), tmp_path)
     assert record.photo_validation is not None
     assert record.photo_validation["folders"]["hat"] == 1.0
+    card, entry = exported(spec, tmp_path)
+    assert card.class_names == (*CLASS_NAMES, "Hat")
+    assert card.test_accuracy == entry.metrics["test"]["accuracy"] > 0.5
+    assert entry.training["photo_validation"]["macro_accuracy"] > 0.8
