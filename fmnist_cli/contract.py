@@ -3,15 +3,17 @@
 Every graph, deep or classical, maps
 
     pixels         uint8    [N, 28, 28]   0 = background, 255 = brightest garment pixel
-    probabilities  float32  [N, 10]       each row sums to 1
+    probabilities  float32  [N, classes]  each row sums to 1
 
-with N free. Scaling, flattening, projections and calibration happen inside the graph.
+with N free, and ten classes unless a model was trained on photos of others. Scaling, flattening,
+projections and calibration happen inside the graph.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,16 +36,23 @@ CLASS_NAMES: tuple[str, ...] = (
     "Ankle boot",
 )
 
+UNKNOWN = "unknown"  # the label of what is no class of the model
+
 Pixels = npt.NDArray[np.uint8]  # [N, 28, 28]
 Labels = npt.NDArray[np.int64]  # [N]
 Probabilities = npt.NDArray[np.float32]  # [N, classes]
+
+
+def knows_fashion_mnist(class_names: Sequence[str]) -> bool:
+    """Whether a model's first classes are Fashion-MNIST's, so that it can be measured on that."""
+    return tuple(class_names[: len(CLASS_NAMES)]) == CLASS_NAMES
 
 
 # Fields of a card that are no text, in a graph's metadata as JSON.
 _CARD_KINDS: dict[str, Any] = {
     "class_names": list,
     "seed": int,
-    "test_accuracy": (int, float),
+    "test_accuracy": (int, float, NoneType),
     "temperature": (int, float),
     "tolerance": (int, float),
 }
@@ -60,7 +69,8 @@ class ModelCard(NamedTuple):
         data_checksum: MD5 of the training images file, as published with the data set.
         seed: seed of the training run.
         preset: preset of the training run.
-        test_accuracy: accuracy of this graph on the test split, 0 to 1.
+        test_accuracy: accuracy of this graph on the test split, 0 to 1; None for a model of
+            other classes.
         temperature: logits were divided by this inside the graph; 1 where not used.
         tolerance: largest allowed difference between native and exported probabilities.
     """
@@ -72,9 +82,16 @@ class ModelCard(NamedTuple):
     data_checksum: str
     seed: int
     preset: str
-    test_accuracy: float
+    test_accuracy: float | None
     temperature: float
     tolerance: float
+
+    @property
+    def caption(self) -> str:
+        """Title and test accuracy, for people."""
+        if self.test_accuracy is None:
+            return self.title
+        return f"{self.title}, test accuracy {self.test_accuracy:.2%}"
 
     def to_metadata(self) -> dict[str, str]:
         """String values for ONNX ``metadata_props``; the inverse of `from_metadata`."""

@@ -112,7 +112,7 @@ def _check(entry: Entry) -> None:
     """
     _check_inside(entry.file)
     numbers = (
-        *(entry.metrics["test"][name] for name in ("accuracy", "loss")),
+        *(split[name] for split in entry.metrics.values() for name in ("accuracy", "loss")),
         *(entry.training[name] for name in ("seed", "seconds")),
         entry.bytes,
         entry.parameters,

@@ -44,17 +44,19 @@ def tiny_graph(classes: int = len(CLASS_NAMES)) -> GraphBuilder:
     return graph
 
 
-def tiny_onnx(name: str) -> tuple[bytes, int]:
+def tiny_onnx(name: str, class_names: tuple[str, ...] = CLASS_NAMES) -> tuple[bytes, int]:
     """The bytes of the tiny model under the contract, and its number of parameters."""
-    graph = tiny_graph()
-    model = canonical(graph.build("Softmax_5_0", len(CLASS_NAMES)))
-    return serialize(model, card_of(name)), count_parameters(model)
+    graph = tiny_graph(len(class_names))
+    model = canonical(graph.build("Softmax_5_0", len(class_names)))
+    return serialize(model, card_of(name, class_names)), count_parameters(model)
 
 
-def write_exported(folder: Path, name: str = "cnn") -> Path:
+def write_exported(
+    folder: Path, name: str = "cnn", class_names: tuple[str, ...] = CLASS_NAMES
+) -> Path:
     """A folder as `fmnist export` leaves it, with one model."""
     folder.mkdir(parents=True, exist_ok=True)
-    content, parameters = tiny_onnx(name)
+    content, parameters = tiny_onnx(name, class_names)
     entry = Entry(
         file=f"{name}.onnx",
         title="Tiny network",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, JsonFile, Models, ModelsDir
-from fmnist_cli.errors import ModelError
+from fmnist_cli.cli.options import Classes, DataDir, JsonFile, Models, ModelsDir, one_of
+from fmnist_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from fmnist_cli.contract import Probabilities
@@ -65,6 +65,27 @@ def predictions_json(probabilities: Probabilities) -> dict[str, str]:
 def evaluate(
     model: Models = None,
     split: Annotated[EvaluatedSplit, typer.Option(help="Labelled images to measure on.")] = "test",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Measure on labelled pictures of your own instead, DIR/CLASS/….",
+            show_default=False,
+        ),
+    ] = None,
+    classes: Classes = None,
+    prepare: Annotated[
+        str, typer.Option(help="How these pictures are prepared, as in fmnist classify.")
+    ] = "auto",
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="With --data: also a page of the pictures with the wrong label.",
+            show_default=False,
+        ),
+    ] = None,
     json_: JsonFile = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
@@ -73,12 +94,16 @@ def evaluate(
     import shlex
     from dataclasses import asdict
 
+    if data is None and (classes is not None or report is not None or prepare != "auto"):
+        raise UsageError("--classes, --prepare and --report go with --data DIR")
+
     from fmnist_cli import __version__
     from fmnist_cli.bench.run import unique_names
-    from fmnist_cli.contract import CLASS_NAMES
+    from fmnist_cli.contract import CLASS_NAMES, knows_fashion_mnist
     from fmnist_cli.cores import available_cores
     from fmnist_cli.data.dataset import load_split
     from fmnist_cli.evaluate.metrics import evaluate as measure
+    from fmnist_cli.evaluate.metrics import of_first
     from fmnist_cli.files import write_text
     from fmnist_cli.manifest import Manifest
     from fmnist_cli.runtime.session import Session
@@ -87,18 +112,38 @@ def evaluate(
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
     files = [open_model(one, models_dir) for one in asked]
     names = unique_names([file.name for file in files])
+    if data is not None:
+        from fmnist_cli.cli.evaluate_folders import Asked, evaluate_on_folders
+        from fmnist_cli.prepare import MODES
+
+        mode = one_of(prepare, MODES, "--prepare")
+        code = evaluate_on_folders(
+            {
+                name: (file.sha256, Session(file, threads=available_cores()))
+                for name, file in zip(names, files, strict=True)
+            },
+            Asked(data, classes, mode, json_, report, models_dir),
+        )
+        if code:
+            raise typer.Exit(code)
+        return
     images = load_split(split, data_dir)
     results: dict[str, object] = {}
     summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
     for name, file in zip(names, files, strict=True):
         session = Session(file, threads=available_cores())
-        if session.card.class_names != CLASS_NAMES:
-            raise ModelError(
+        if not knows_fashion_mnist(session.card.class_names):
+            why = (
                 f"{file.path} knows other classes than Fashion-MNIST, so its accuracy on these"
-                " images means nothing"
+                " images means nothing; --data DIR measures on pictures of your own"
             )
-        probabilities = session.probabilities(images.pixels)
-        evaluation = measure(probabilities, images.labels, session.card.class_names)
+            if model:
+                raise ModelError(why)
+            sys.stderr.write(f"left out: {why}\n")
+            continue
+        # Of a model that knows further classes: which of these ten it is.
+        probabilities = of_first(session.probabilities(images.pixels), len(CLASS_NAMES))
+        evaluation = measure(probabilities, images.labels, CLASS_NAMES)
         results[name] = {
             "sha256": file.sha256,
             **asdict(evaluation),
@@ -116,7 +161,9 @@ def evaluate(
             )
             print(report_text(evaluation), "\n")  # noqa: T201
             print(confusion_text(evaluation), "\n")  # noqa: T201
-    if len(names) > 1 and json_ != "-":
+    if not results:
+        raise ModelError("no model knows the classes of Fashion-MNIST; give --data DIR")
+    if len(results) > 1 and json_ != "-":
         print("\n".join(summary))  # noqa: T201
     if json_ is None:
         return

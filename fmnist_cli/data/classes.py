@@ -16,9 +16,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fmnist_cli.contract import UNKNOWN
 from fmnist_cli.errors import DataError
-
-UNKNOWN = "unknown"
 
 Meanings = Mapping[str, tuple[str, ...]]  # folder → names of the right classes; none: unknown
 

@@ -79,6 +79,23 @@ def cross_entropy(probabilities: Probabilities, labels: Labels) -> float:
     return float(-np.log(np.maximum(chosen, 1e-7)).mean())
 
 
+def of_first(probabilities: Probabilities, count: int) -> Probabilities:
+    """Probabilities given that it is one of the first `count` classes.
+
+    A model of more classes than a data set has is measured on it as though it had to choose among
+    those; one of as many is measured as it is.
+
+    Args:
+        probabilities: float32 [N, classes].
+        count: at most as many as there are.
+    """
+    if probabilities.shape[1] == count:
+        return probabilities
+    chosen = probabilities[:, :count]
+    result: Probabilities = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1e-30)
+    return result
+
+
 def confusion_matrix(predicted: Labels, labels: Labels, classes: int) -> npt.NDArray[np.int64]:
     """Counts int64 [classes, classes]: row = true class, column = predicted class."""
     flat = np.bincount(labels * classes + predicted, minlength=classes * classes)

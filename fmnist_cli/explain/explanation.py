@@ -32,11 +32,28 @@ class Explanation:
         subject: the picture, and what the model says of it.
         target: class id that the map is for.
         heat: uint8 [28, 28], 0 no evidence for the target, 255 the most in this picture.
+        class_names: of the model.
     """
 
     subject: Subject
     target: int
     heat: Heat
+    class_names: Sequence[str]
+
+    @property
+    def target_name(self) -> str:
+        """Name of the class that the map is for."""
+        return self.class_names[self.target]
+
+    @property
+    def predicted_name(self) -> str:
+        """Name of the most probable class."""
+        return self.class_names[self.subject.predicted]
+
+    @property
+    def true_name(self) -> str | None:
+        """The label; None where there is none."""
+        return None if self.subject.true is None else self.class_names[self.subject.true]
 
     def to_json(self) -> dict[str, Any]:
         """JSON values; ``heat`` is base64 of the map's 784 bytes, row by row."""
@@ -45,10 +62,10 @@ class Explanation:
             "source": subject.source,
             "split": subject.split,
             "index": subject.index,
-            "true": None if subject.true is None else CLASS_NAMES[subject.true],
-            "predicted": CLASS_NAMES[subject.predicted],
+            "true": self.true_name,
+            "predicted": self.predicted_name,
             "confidence": round(subject.confidence, 6),
-            "target": CLASS_NAMES[self.target],
+            "target": self.target_name,
             "heat": b64encode(self.heat.tobytes()).decode(),
         }
 
@@ -62,15 +79,23 @@ class Explainer:
         classifier: its network.
         method: one of `METHODS`.
         layer: names of layers, as for `choose_layers`.
+        class_names: of the model.
     """
 
     file: ModelFile
     classifier: PixelClassifier
     method: str
     layer: str
+    class_names: tuple[str, ...] = CLASS_NAMES
 
     @classmethod
-    def of(cls, file: ModelFile, method: str = DEFAULT_METHOD, layer: str = STAGES) -> Explainer:
+    def of(
+        cls,
+        file: ModelFile,
+        method: str = DEFAULT_METHOD,
+        layer: str = STAGES,
+        class_names: tuple[str, ...] = CLASS_NAMES,
+    ) -> Explainer:
         """That of an exported network.
 
         Raises:
@@ -81,7 +106,7 @@ class Explainer:
             raise UsageError(f"--method {method!r} is unknown; choose from {', '.join(METHODS)}")
         classifier = restore(file)
         choose_layers(layers_of(classifier), layer)
-        return cls(file, classifier, method, layer)
+        return cls(file, classifier, method, layer, class_names)
 
     def explain(
         self, subjects: Sequence[Subject], target: Literal["predicted", "true"] | int = "predicted"
@@ -103,10 +128,15 @@ class Explainer:
             layers,
         )
         heats = np.rint(255 * maps).astype(np.uint8)
-        return [Explanation(*each) for each in zip(subjects, targets, heats, strict=True)]
+        return [
+            Explanation(*each, self.class_names)
+            for each in zip(subjects, targets, heats, strict=True)
+        ]
 
 
-def parse_target(text: str) -> Literal["predicted", "true"] | int:
+def parse_target(
+    text: str, class_names: Sequence[str] = CLASS_NAMES
+) -> Literal["predicted", "true"] | int:
     """``predicted``, ``true`` or the id of the class of that name.
 
     Raises:
@@ -116,19 +146,21 @@ def parse_target(text: str) -> Literal["predicted", "true"] | int:
         return "predicted"
     if text == "true":
         return "true"
-    return class_id(text, "--target", "predicted, true, ")
+    return class_id(text, "--target", class_names, "predicted, true, ")
 
 
-def class_id(text: str, option: str, others: str = "") -> int:
+def class_id(
+    text: str, option: str, class_names: Sequence[str] = CLASS_NAMES, others: str = ""
+) -> int:
     """Id of the class called `text`, in capitals or not.
 
     Raises:
         UsageError: there is none; names the option, the classes, and `others` before them.
     """
-    names = [name.lower() for name in CLASS_NAMES]
+    names = [name.lower() for name in class_names]
     if text.lower() not in names:
         raise UsageError(
-            f"{option} {text!r} is no class; choose from {others}{', '.join(CLASS_NAMES)}"
+            f"{option} {text!r} is no class; choose from {others}{', '.join(class_names)}"
         )
     return names.index(text.lower())
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from fmnist_cli import __version__
 from fmnist_cli.album.folder import check_folder
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.contract import knows_fashion_mnist
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.files import Split
@@ -82,8 +82,10 @@ def explain_pictures(
 ) -> int:
     """Write the folder; how many inputs were rejected."""
     check_folder(out.folder, force=out.force)
-    wanted = parse_target(target)
-    explainer, session = _open(model, method, layer, models_dir)
+    explainer, session = _open(
+        model, method, layer, models_dir, on_data_set=chosen.split is not None
+    )
+    wanted = parse_target(target, explainer.class_names)
     subjects, rejected = _subjects(chosen, session, models_dir)
     if not subjects and not rejected:
         raise FmnistError(
@@ -209,13 +211,21 @@ def faithfulness_text(name: str, method: str, result: Mapping[str, Any]) -> str:
 
 
 def _open(
-    model: str, method: str, layer: str, models_dir: Path | None
+    model: str,
+    method: str,
+    layer: str,
+    models_dir: Path | None,
+    *,
+    on_data_set: bool = True,
 ) -> tuple[Explainer, Session]:
     file = open_model(model, models_dir)
     session = Session(file, threads=available_cores())
-    if session.card.class_names != CLASS_NAMES:
-        raise ModelError(f"{file.path} knows other classes than Fashion-MNIST")
-    return Explainer.of(file, method, layer), session
+    names = session.card.class_names
+    if on_data_set and not knows_fashion_mnist(names):
+        raise ModelError(
+            f"{file.path} knows other classes than Fashion-MNIST; explain pictures of your own"
+        )
+    return Explainer.of(file, method, layer, names), session
 
 
 def _subjects(
@@ -226,7 +236,7 @@ def _subjects(
         with libraries_quiet():
             how = Settings(mode=chosen.prepare)
             isolate = open_isolator(chosen.prepare, models_dir)
-            return from_items(items, session, CLASS_NAMES, how, isolate)
+            return from_items(items, session, session.card.class_names, how, isolate)
     label = None if chosen.label is None else class_id(chosen.label, "--class")
     split = cast("Split", chosen.split)
     images: LabelledImages = load_split(split, chosen.data_dir)

@@ -10,7 +10,6 @@ from typing import Any
 
 from fmnist_cli import __version__
 from fmnist_cli.album.folder import PAGE, file_names
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.explain.draw import triptych
 from fmnist_cli.explain.explanation import Explainer, Explanation
 from fmnist_cli.explain.page import page
@@ -99,9 +98,9 @@ def _model(explainer: Explainer) -> dict[str, str]:
 
 def _captions(explanation: Explanation, explainer: Explainer) -> tuple[str, str]:
     subject = explanation.subject
-    true = "" if subject.true is None else f"true: {CLASS_NAMES[subject.true]}   "
-    verdict = f"{true}predicted: {CLASS_NAMES[subject.predicted]}, {subject.confidence:.1%}"
+    true = f"true: {explanation.true_name}   " if explanation.true_name else ""
+    verdict = f"{true}predicted: {explanation.predicted_name}, {subject.confidence:.1%}"
     return verdict, (
-        f"evidence for {CLASS_NAMES[explanation.target]} · {explainer.file.name}"
+        f"evidence for {explanation.target_name} · {explainer.file.name}"
         f" {explainer.method} {explainer.layer} · {printable(subject.source)}"
     )

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fmnist_cli.album.page import data_uri, document, numbers, refused
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.explain.draw import colored, overlaid
 from fmnist_cli.explain.explanation import Explainer, Explanation
 from fmnist_cli.runtime.rows import Rejected
@@ -71,7 +70,7 @@ their colours must not be compared from one picture to the next.</p>
 
 def _card(explanation: Explanation, name: str) -> str:
     subject = explanation.subject
-    source, target = text(subject.source), text(CLASS_NAMES[explanation.target])
+    source, target = text(subject.source), text(explanation.target_name)
     pictures = (
         (subject.pixels, f"{source} as the model sees it"),
         (colored(explanation.heat), f"heat map of {source}: evidence for {target}"),
@@ -81,8 +80,8 @@ def _card(explanation: Explanation, name: str) -> str:
         f'<img src="{data_uri(pixels)}" width="28" height="28" alt="{alt}">'
         for pixels, alt in pictures
     )
-    predicted = text(CLASS_NAMES[subject.predicted])
-    true = "" if subject.true is None else f"true: {text(CLASS_NAMES[subject.true])} · "
+    predicted = text(explanation.predicted_name)
+    true = f"true: {text(explanation.true_name)} · " if explanation.true_name else ""
     return (
         f'<li class="card"><figure><div class="pictures">{images}</div><figcaption>'
         f'<p class="verdict"><span>{predicted}</span>'

@@ -11,11 +11,11 @@ from typing import Any
 import onnx
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import CLASS_NAMES, ModelCard
+from fmnist_cli.contract import CLASS_NAMES, ModelCard, knows_fashion_mnist
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError
-from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
+from fmnist_cli.evaluate.metrics import accuracy, cross_entropy, of_first
 from fmnist_cli.export.graph import count_parameters, serialize
 from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file, write_text
@@ -48,7 +48,7 @@ def convert(native: NativeModel) -> onnx.ModelProto:
 
 
 def _measure(session: Session, images: LabelledImages) -> dict[str, float]:
-    probabilities = session.probabilities(images.pixels)
+    probabilities = of_first(session.probabilities(images.pixels), len(CLASS_NAMES))
     return {
         "images": len(images.labels),
         "accuracy": round(accuracy(probabilities, images.labels), 6),
@@ -75,7 +75,7 @@ def export(
 
     Args:
         splits: ``"test"`` and ``"validation"``; the graph is verified on test images and
-            its metrics are measured on both.
+            its metrics are measured on both, if it knows their classes.
 
     Raises:
         ModelError: there is no finished run.
@@ -88,12 +88,12 @@ def export(
     graph = convert(native)
     path = out / f"{spec.name}.onnx"
 
-    def card(test_accuracy: float) -> ModelCard:
+    def card(test_accuracy: float | None) -> ModelCard:
         return ModelCard(
             name=spec.name,
             title=spec.title,
             version=__version__,
-            class_names=CLASS_NAMES,
+            class_names=record.class_names,
             data_checksum=record.data_checksum,
             seed=record.seed,
             preset=record.preset,
@@ -112,14 +112,15 @@ def export(
         splits["test"].pixels[:verified_images],
         spec.atol,
     )
-    metrics = {name: _measure(session, images) for name, images in splits.items()}
-    if spec.framework == "stack":
+    measured = splits if knows_fashion_mnist(record.class_names) else {}
+    metrics = {name: _measure(session, images) for name, images in measured.items()}
+    if spec.framework == "stack" and metrics:
         # It was fitted on the validation images, so only cross-validation says how good it is.
         metrics["validation"] |= {
             "accuracy": round(record.validation_accuracy, 6),
             "loss": round(record.validation_loss, 6),
         }
-    content = serialize(graph, card(metrics["test"]["accuracy"]))
+    content = serialize(graph, card(metrics["test"]["accuracy"] if metrics else None))
     replace_file(path, lambda partial: partial.write_bytes(content))
     write_text(out / f"{spec.name}.json", record.to_json())
     return Entry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class LabelledFolders:
     Attributes:
         root: where they are.
         mode: how they were prepared; one of `fmnist_cli.prepare.MODES`.
-        folders: names of the class folders, sorted.
+        folders: names of the class folders, sorted; also those where nothing can be read.
         pixels: uint8 [N, 28, 28].
         members: intp [N], the folder of each, an index into `folders`.
         paths: of each, relative to `root`.
@@ -46,6 +46,21 @@ class LabelledFolders:
 
     def __len__(self) -> int:
         return len(self.members)
+
+
+def class_folders(root: Path) -> tuple[str, ...]:
+    """Names of the folders in `root` with pictures below them, sorted; no picture is read.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    if not root.exists():
+        raise UsageError(f"there is no folder called {str(root)!r}")
+    return _folders(item.path for item in open_source(root))
+
+
+def _folders(paths: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({path.partition("/")[0] for path in paths if "/" in path}))
 
 
 def read_folders(
@@ -95,13 +110,13 @@ def read_folders(
             f"{root} has no class folders with pictures in them, as in"
             f" {root / 'dress' / 'picture.jpg'}{why}{example}"
         )
+    folders = _folders(r.path for r in results)
     owners = [r.path.partition("/")[0] for r in good]
-    folders = sorted(set(owners))
     position = {name: at for at, name in enumerate(folders)}
     return LabelledFolders(
         root=root,
         mode=mode,
-        folders=tuple(folders),
+        folders=folders,
         pixels=np.frombuffer(b"".join(r.content for r in good), np.uint8).reshape(-1, SIDE, SIDE),
         members=np.array([position[owner] for owner in owners], np.intp),
         paths=tuple(r.path for r in good),

@@ -55,7 +55,7 @@ class Inputs:
             # What follows the comma says which images were left out.
             str(entry.training.get("data_checksum")).partition(",")[0]
             for entry in self.manifest.models.values()
-            if entry.training.get("data_checksum")
+            if "test" in entry.metrics and entry.training.get("data_checksum")
         }
         return bool(trained - {checksum})
 
@@ -72,9 +72,13 @@ class Inputs:
             for name, entry in self.manifest.models.items()
             if name in measured and measured[name] != entry.sha256
         ]
-        # Only networks have heat maps.
-        whole = kind in ("evaluation", "bench", "robustness")
-        missing = [name for name in self.manifest.models if whole and name not in measured]
+        # Only networks have heat maps, and only models of its classes are measured on the data set.
+        expected = {
+            "evaluation": [n for n, e in self.manifest.models.items() if "test" in e.metrics],
+            "bench": list(self.manifest.models),
+            "robustness": [n for n, e in self.manifest.models.items() if "test" in e.metrics],
+        }.get(kind, [])
+        missing = [name for name in expected if name not in measured]
         again = f"; measure again: {KINDS[kind].command}"
         found = []
         if other:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-UNKNOWN = "unknown"  # the label of a picture whose confidence is below the threshold
+from fmnist_cli.contract import UNKNOWN as UNKNOWN
 
 
 class Candidate(NamedTuple):

@@ -112,7 +112,7 @@ class Tally:
         lines = [
             f"{style(', '.join(parts), bold=True)} in {timing['seconds']:.2f} s"
             f" ({timing['images_per_s']:,.0f} images/s)"
-            f" · {card.title}, test accuracy {card.test_accuracy:.2%}"
+            f" · {card.caption}"
         ]
         width = max(map(len, self._class_names))
         most = max(self._labels.values(), default=1)

@@ -104,6 +104,9 @@ class _Torch:
                 order.reporter,
                 mirrored=recipe.flip,
             )
+            # Teachers that do not know the last classes never name them.
+            unknown = len(order.data.class_names) - soft.shape[-1]
+            soft = torch.nn.functional.pad(soft, (0, unknown))
         fit = torch_fit.fit_torch(
             trained,
             recipe,

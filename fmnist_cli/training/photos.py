@@ -119,24 +119,21 @@ class TrainingPhotos:
             DataError: a folder has no class, or a new class too few photos.
         """
         known = () if only else CLASS_NAMES
+        several = [folder for folder, names in (meanings or {}).items() if len(names) > 1]
+        if only and meanings:  # classes of one's own have no need of "any of"
+            meanings = {**meanings, **dict.fromkeys(several, ())}
         classes = resolve(found.folders, known, meanings, keep_new=True, source=str(found.root))
         columns = [classes.columns[folder] for folder in found.folders]
-        everything = Photos(
-            found.pixels,
-            allowed_of(found.members, columns, len(classes.class_names)),
-            found.members,
-        )
-        right = everything.allowed.sum(axis=1)
-        # Classes of one's own have no need of "any of".
-        usable = right == 1 if only else right > 0
-        photos = everything.part(usable)
+        allowed = allowed_of(found.members, columns, len(classes.class_names))
+        usable = allowed.sum(axis=1) > 0
+        photos = Photos(found.pixels, allowed, found.members).part(usable)
         _check_enough(photos, classes.class_names, found, known)
         fitted, held = split_indices(photos.members.astype(np.int64), seed)
-        counts = np.bincount(everything.members[~usable], minlength=len(found.folders))
+        counts = np.bincount(found.members[~usable], minlength=len(found.folders))
         left_out = [
             f"{count:,} photos of {folder}, which"
-            + (" may be one of several classes" if columns[at] else " is no class")
-            for at, (folder, count) in enumerate(zip(found.folders, counts, strict=True))
+            + (" may be one of several classes" if folder in several else " is no class")
+            for folder, count in zip(found.folders, counts.tolist(), strict=True)
             if count
         ]
         left_out += [f"{row.path}: {row.error}" for row in found.rejected]

@@ -116,6 +116,8 @@ def train(
     for parent in parents:
         parent.check_split(data.checksum, data.split_seed)
     identity = job.identity(data, parents)
+    for parent in parents:
+        parent.check_classes(data.class_names, identity["photos"], fewer=spec.framework == "torch")
     finished = run_dir / RECORD_FILE
     if not resume:
         announce(job, data, run_dir)

@@ -9,8 +9,8 @@ from synthetic import images
 
 from fmnist_cli.contract import CLASS_NAMES, Pixels, Probabilities
 from fmnist_cli.errors import UsageError
-from fmnist_cli.explain.explanation import class_id, parse_target
-from fmnist_cli.explain.subjects import from_items, from_split, one_per_class
+from fmnist_cli.explain.explanation import Explanation, class_id, parse_target
+from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
 from fmnist_cli.runtime.classifier import Settings
 from fmnist_cli.runtime.sources.base import HeldItem, Item
 
@@ -77,6 +77,14 @@ def test_the_gallery_has_the_first_right_and_the_first_wrong_of_each_class() -> 
     # Of class 0 image 20 is wrong, of class 3 the images 3 and 13.
     places = [subject.index for subject in chosen]
     assert places == [0, 20, 1, 2, 23, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_names_are_those_of_the_model() -> None:
+    names = (*CLASS_NAMES, "Hat")
+    assert parse_target("hat", names) == 10
+    subject = Subject("a.png", IMAGES.pixels[0], np.eye(11, dtype=np.float32)[10])
+    found = Explanation(subject, 10, IMAGES.pixels[0], names).to_json()
+    assert (found["true"], found["predicted"], found["target"]) == (None, "Hat", "Hat")
 
 
 def test_targets() -> None:

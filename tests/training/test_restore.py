@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tinymodel import tiny_onnx
+from tinymodel import card_of, tiny_onnx
 
+from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.graph import serialize
 from fmnist_cli.export.torch_export import convert_torch
@@ -41,6 +42,15 @@ def test_what_came_back_exports_to_a_graph_that_says_the_same() -> None:
     content = serialize(convert_torch(restore(file)), Session(file).card)
     again = ModelFile.of("cnn", Path("cnn.onnx"), content)
     np.testing.assert_allclose(Session(again)(PIXELS), Session(file)(PIXELS), atol=1e-6)
+
+
+def test_a_network_of_twelve_classes_comes_back() -> None:
+    torch.manual_seed(2)
+    network = PixelClassifier(REGISTRY["cnn"].load().build(12)).eval()
+    names = (*CLASS_NAMES, "Hat", "Skirt")
+    content = serialize(convert_torch(network), card_of("cnn", names))
+    file = ModelFile.of("cnn", Path("somewhere/cnn.onnx"), content)
+    assert largest_difference(restore(file), file) < 1e-5
 
 
 def test_gradients_reach_the_first_layer() -> None:

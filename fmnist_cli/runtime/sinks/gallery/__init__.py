@@ -67,7 +67,7 @@ class GallerySink:
         self._thumbnails = Thumbnails(max_pixels, max_bytes, mode, isolate)
         self._report = Report(
             card.title,
-            card.test_accuracy,
+            card.caption,
             {name: Section() for name in (*card.class_names, UNKNOWN)},
             foremost=min(_FOREMOST, self._unsure),
         )

@@ -49,7 +49,7 @@ style-src {allowed(style)}; script-src {allowed(script)}; base-uri 'none'; form-
 <a class="skip" href="#pictures">Skip to the pictures</a>
 <header>
 <h1>Pictures by label</h1>
-<p class="soft">{text(report.title)}, test accuracy {report.test_accuracy:.2%}</p>
+<p class="soft">{text(report.caption)}</p>
 </header>
 <main>
 """

@@ -60,7 +60,7 @@ class Report:
 
     Attributes:
         title: name of the model.
-        test_accuracy: 0 to 1.
+        caption: name and accuracy of the model.
         sections: by label, in the order of the page.
         histogram: predictions by confidence, `BINS` bins.
         total: rows.
@@ -71,7 +71,7 @@ class Report:
     """
 
     title: str
-    test_accuracy: float
+    caption: str
     sections: dict[str, Section]
     histogram: list[int] = field(default_factory=lambda: [0] * BINS)
     total: int = 0

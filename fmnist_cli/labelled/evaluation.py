@@ -1,0 +1,195 @@
+"""What a model makes of labelled folders: right or not, by folder, and what it takes them for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fmnist_cli.contract import Labels, Probabilities
+from fmnist_cli.data.classes import FolderClasses
+from fmnist_cli.evaluate.folders import allowed_of, is_right, macro, recalls
+from fmnist_cli.labelled.folders import LabelledFolders
+from fmnist_cli.runtime.rows import UNKNOWN
+
+Mask = npt.NDArray[np.bool_]  # [N]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderResult:
+    """One folder.
+
+    Attributes:
+        folder: its name.
+        classes: those that are right; none where the right answer is "unknown".
+        images: pictures in it.
+        right: of these, labelled with one of `classes`; None where there is none.
+        unknown: of these, told to be no class of the model; None where that was not asked.
+        labels: how often each label was given, the most frequent first.
+    """
+
+    folder: str
+    classes: tuple[str, ...]
+    images: int
+    right: int | None
+    unknown: int | None
+    labels: Mapping[str, int]
+
+    @property
+    def mistaken(self) -> tuple[str, int] | None:
+        """The most frequent wrong label; None where all are right."""
+        wrong = [(label, count) for label, count in self.labels.items()]
+        return next((pair for pair in wrong if pair[0] not in self.classes), None)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownResult:
+    """How well what is no class of the model is told from what is one; shares are 0 to 1.
+
+    Attributes:
+        threshold: novelty above which a picture is unknown.
+        images: pictures in folders that mean "unknown".
+        recognised: share of them that is called so; None without any.
+        wrongly_unknown: share of the others that is called so.
+        accuracy: share of the others that is labelled and labelled right.
+    """
+
+    threshold: float
+    images: int
+    recognised: float | None
+    wrongly_unknown: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FolderEvaluation:
+    """One model on labelled folders.
+
+    Attributes:
+        images: pictures in folders that mean a class; what accuracies are over.
+        accuracy: share of them that is labelled right, 0 to 1.
+        macro_accuracy: mean over their folders.
+        folders: each folder, those that mean "unknown" included.
+        unknown: see there; None where that was not asked.
+        predicted: int64 [N], column of each picture's label.
+        confidence: float32 [N], its probability.
+        is_unknown: bool [N], which are told to be no class; none where that was not asked.
+        wrong: bool [N], which have the wrong label, or are called unknown and are not, or are
+            unknown and not called so where that was asked.
+    """
+
+    images: int
+    accuracy: float
+    macro_accuracy: float
+    folders: tuple[FolderResult, ...]
+    unknown: UnknownResult | None
+    predicted: Labels
+    confidence: npt.NDArray[np.float32]
+    is_unknown: Mask
+    wrong: Mask
+
+    def to_json(self) -> dict[str, Any]:
+        """The figures as JSON values; confusion is by folder and label."""
+        return {
+            "images": self.images,
+            "accuracy": self.accuracy,
+            "macro_accuracy": self.macro_accuracy,
+            "folders": {
+                one.folder: {
+                    "classes": list(one.classes) or [UNKNOWN],
+                    "images": one.images,
+                    "right": one.right,
+                    "unknown": one.unknown,
+                }
+                for one in self.folders
+            },
+            "confusion": {one.folder: dict(one.labels) for one in self.folders},
+            "unknown": None
+            if self.unknown is None
+            else {
+                "threshold": self.unknown.threshold,
+                "images": self.unknown.images,
+                "recognised": self.unknown.recognised,
+                "wrongly_unknown": self.unknown.wrongly_unknown,
+                "accuracy": self.unknown.accuracy,
+            },
+        }
+
+
+def evaluate_folders(
+    found: LabelledFolders,
+    classes: FolderClasses,
+    probabilities: Probabilities,
+    novelty: tuple[npt.NDArray[np.float32], float] | None = None,
+) -> FolderEvaluation:
+    """Measure a model.
+
+    Args:
+        found: the pictures.
+        classes: what their folders mean to this model.
+        probabilities: float32 [N, classes] of `found.pixels`.
+        novelty: float32 [N], how strange each is, and above what it is unknown; None not to ask.
+    """
+    columns = [classes.columns[folder] for folder in found.folders]
+    allowed = allowed_of(found.members, columns, len(classes.class_names))
+    predicted: Labels = probabilities.argmax(axis=1).astype(np.int64)
+    right = is_right(predicted, allowed)
+    known: Mask = allowed.sum(axis=1) > 0
+    asked = novelty is not None
+    strange: Mask = np.zeros(len(found), np.bool_)
+    if novelty is not None:
+        strange = np.greater(*novelty)
+    shares = recalls(right[known], found.members[known], found.folders)
+    unknown = None
+    if novelty is not None:
+        unknown = UnknownResult(
+            threshold=novelty[1],
+            images=int((~known).sum()),
+            recognised=_share(strange[~known]),
+            wrongly_unknown=_share(strange[known]) or 0.0,
+            accuracy=_share((right & ~strange)[known]) or 0.0,
+        )
+    return FolderEvaluation(
+        images=int(known.sum()),
+        accuracy=_share(right[known]) or 0.0,
+        macro_accuracy=macro(shares),
+        folders=tuple(
+            _folder(name, at, found, classes, (predicted, right, strange if asked else None))
+            for at, name in enumerate(found.folders)
+        ),
+        unknown=unknown,
+        predicted=predicted,
+        confidence=probabilities.max(axis=1),
+        is_unknown=strange,
+        wrong=np.where(known, ~right | strange, asked & ~strange),
+    )
+
+
+def _folder(
+    name: str,
+    at: int,
+    found: LabelledFolders,
+    classes: FolderClasses,
+    said: tuple[Labels, Mask, Mask | None],
+) -> FolderResult:
+    members = found.members == at
+    predicted, right, strange = said
+    names = tuple(classes.class_names[column] for column in classes.columns[name])
+    counts = Counter(classes.class_names[column] for column in predicted[members].tolist())
+    return FolderResult(
+        folder=name,
+        classes=names,
+        images=int(members.sum()),
+        right=int(right[members].sum()) if names else None,
+        unknown=None if strange is None else int(strange[members].sum()),
+        labels=dict(counts.most_common()),
+    )
+
+
+def _share(mask: Mask) -> float | None:
+    """Share that is true; None of none."""
+    return float(mask.mean()) if len(mask) else None

@@ -1,0 +1,146 @@
+"""`fmnist evaluate --data DIR`, and models of other classes than ten."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from photofolders import write_photos
+from synthetic import images, write_files
+from tinymodel import write_exported
+from typer.testing import CliRunner
+
+from fmnist_cli.bench.quality import measure_quality
+from fmnist_cli.cli import build_app
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.errors import DataError, FmnistError, ModelError, UsageError
+from fmnist_cli.evaluate.metrics import evaluate, of_first
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import open_model
+
+TWELVE = (*CLASS_NAMES, "Hat", "Skirt")
+OTHERS = ("Hat", "Skirt", "Shorts")
+CLASSES = '[classes]\nshoes = ["Sandal", "Sneaker"]\nhat = "unknown"\n'
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three folders, two of which mean something only by the file beside them; one bad file."""
+    folder = tmp_path_factory.mktemp("labelled")
+    write_photos(folder / "mine", {"dress": 4, "hat": 3, "shoes": 5})
+    (folder / "mine" / "hat" / "bad.jpg").write_bytes(b"no picture")
+    (folder / "classes.toml").write_text(CLASSES, encoding="utf-8")
+    return folder / "mine"
+
+
+@pytest.fixture(scope="module")
+def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_exported(tmp_path_factory.mktemp("twelve"), class_names=TWELVE)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_exported(tmp_path_factory.mktemp("others"), class_names=OTHERS)
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(build_app(), ["evaluate", *map(str, arguments)])
+
+
+def test_folders_are_measured_and_the_wrong_ones_shown(
+    photos: Path, exported_dir: Path, tmp_path: Path
+) -> None:
+    page, document = tmp_path / "wrong.html", tmp_path / "results.json"
+    done = run(
+        *("--data", photos, "--classes", photos.parent / "classes.toml"),
+        *("--models-dir", exported_dir, "--json", document, "--report", page),
+    )
+    assert done.exit_code == 3  # one file could not be read
+    assert "12 pictures" in done.stdout
+    assert "not read: hat/bad.jpg: not an image" in done.stdout
+    assert 'left out of the accuracy: 3 pictures of hat, which mean "unknown"' in done.stdout
+    values = json.loads(document.read_text(encoding="utf-8"))
+    assert values["pictures"]["folder"] == "mine"
+    assert values["pictures"]["prepared"] == {"frame": 12}
+    assert [row["path"] for row in values["pictures"]["rejected"]] == ["hat/bad.jpg"]
+    result = values["models"]["cnn"]
+    assert result["images"] == 9
+    shares = [result["folders"][name]["right"] / n for name, n in (("dress", 4), ("shoes", 5))]
+    assert result["macro_accuracy"] == pytest.approx(np.mean(shares))
+    assert sum(map(sum, (counts.values() for counts in result["confusion"].values()))) == 12
+    text = page.read_text(encoding="utf-8")
+    wrong = 9 - sum(result["folders"][name]["right"] for name in ("dress", "shoes"))
+    assert text.count('<li class="card">') == wrong
+    assert text.count("data:image/png") == wrong  # frames: the original is the frame itself
+    assert str(photos.parent) not in text
+
+
+def test_json_on_standard_output_is_all_that_is_there(photos: Path, exported_dir: Path) -> None:
+    done = run(
+        *("--data", photos, "--classes", photos.parent / "classes.toml"),
+        *("-m", "cnn", "-m", exported_dir / "cnn.onnx"),
+        *("--models-dir", exported_dir, "--json", "-"),
+    )
+    models = json.loads(done.stdout)["models"]
+    assert models["cnn"] == models["cnn #2"]
+
+
+def test_a_folder_without_a_class_is_an_error_that_says_what_to_write(
+    photos: Path, exported_dir: Path
+) -> None:
+    done = run("--data", photos, "--models-dir", exported_dir)
+    assert isinstance(done.exception, DataError)
+    assert "the folders hat, shoes of" in str(done.exception)
+    assert '  hat = "unknown"' in str(done.exception)
+
+
+def test_options_of_folders_need_a_folder(exported_dir: Path, tmp_path: Path) -> None:
+    for option in ("--classes", "--report"):
+        done = run(option, tmp_path / "x", "--models-dir", exported_dir)
+        assert isinstance(done.exception, UsageError)
+    done = run("--data", tmp_path / "none", "--models-dir", exported_dir)
+    assert isinstance(done.exception, UsageError)
+
+
+def test_a_model_of_further_classes_knows_its_own_and_the_ten(
+    photos: Path, twelve: Path, tmp_path: Path
+) -> None:
+    folders = tmp_path / "classes.toml"
+    folders.write_text(CLASSES.replace("unknown", "Hat"), encoding="utf-8")
+    done = run("--data", photos, "--classes", folders, "--models-dir", twelve, "--json", "-")
+    result = json.loads(done.stdout)["models"]["cnn"]
+    assert result["images"] == 12
+    assert result["folders"]["hat"]["classes"] == ["Hat"]
+    data = write_files(tmp_path, 120, 50)
+    done = run("--models-dir", twelve, "--data-dir", data, "--json", "-")
+    result = json.loads(done.stdout)["models"]["cnn"]
+    session = Session(open_model("cnn", twelve))
+    test = images(50, 2)
+    chosen = session.probabilities(test.pixels)[:, :10]
+    assert result["accuracy"] == np.mean(chosen.argmax(axis=1) == test.labels)
+    assert [one["label"] for one in result["per_class"]] == list(CLASS_NAMES)
+    quality = measure_quality(session, test)
+    assert quality is not None
+    assert quality.accuracy == result["accuracy"]
+
+
+def test_a_model_of_other_classes_is_not_measured_on_fashion_mnist(
+    others: Path, tmp_path: Path
+) -> None:
+    data = write_files(tmp_path, 120, 50)
+    assert measure_quality(Session(open_model("cnn", others)), images(50, 2)) is None
+    done = run("--models-dir", others, "--data-dir", data, "-m", "cnn")
+    assert isinstance(done.exception, ModelError)
+    done = run("--models-dir", others, "--data-dir", data)
+    assert isinstance(done.exception, FmnistError)
+    assert "left out" in done.stderr
+
+
+def test_probabilities_of_some_classes_sum_to_one() -> None:
+    given = np.array([[0.2, 0.2, 0.6], [0, 0, 1]], np.float32)
+    np.testing.assert_allclose(of_first(given, 2), [[0.5, 0.5], [0, 0]])
+    assert of_first(given, 3) is given
+    assert evaluate(of_first(given, 2), np.array([0, 1]), ("a", "b")).images == 2

@@ -1,0 +1,94 @@
+"""Accuracy over folders, where several classes, or none, may be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fmnist_cli.data.classes import FolderClasses
+from fmnist_cli.labelled.evaluation import FolderEvaluation, evaluate_folders
+from fmnist_cli.labelled.folders import LabelledFolders
+from fmnist_cli.labelled.page import Shown, page
+from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
+from fmnist_cli.runtime.rows import Rejected
+
+NAMES = ("Coat", "Bag", "Boot", "<Shoe>")
+# Two coats, one taken for a bag; three shoes, one taken for a coat; two hats, which have no class.
+MEMBERS = np.array([0, 0, 1, 1, 1, 2, 2])
+SAID = np.array([0, 1, 2, 3, 0, 1, 1])
+
+
+def found() -> LabelledFolders:
+    return LabelledFolders(
+        root=Path("photos"),
+        mode="auto",
+        folders=("coat", "footwear", "hat"),
+        pixels=np.zeros((7, 28, 28), np.uint8),
+        members=MEMBERS,
+        paths=tuple(f"f/{number}.png" for number in range(7)),
+        prepared=("frame",) * 7,
+        rejected=(Rejected("hat/<bad>.png", "empty file"),),
+    )
+
+
+def evaluated(novelty: list[float] | None = None) -> FolderEvaluation:
+    probabilities = np.full((7, 4), 0.1, np.float32)
+    probabilities[np.arange(7), SAID] = 0.7
+    classes = FolderClasses(NAMES, {"coat": (0,), "footwear": (2, 3), "hat": ()})
+    asked = None if novelty is None else (np.array(novelty, np.float32), 0.5)
+    return evaluate_folders(found(), classes, probabilities, asked)
+
+
+def test_any_of_several_classes_is_right_and_unknown_folders_are_left_out() -> None:
+    result = evaluated()
+    assert result.images == 5
+    assert result.accuracy == pytest.approx(3 / 5)
+    assert result.macro_accuracy == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert [one.right for one in result.folders] == [1, 2, None]
+    assert [one.mistaken for one in result.folders] == [("Bag", 1), ("Coat", 1), ("Bag", 2)]
+    assert result.wrong.tolist() == [False, True, False, False, True, False, False]
+    assert result.to_json()["confusion"]["footwear"] == {"Boot": 1, "<Shoe>": 1, "Coat": 1}
+    assert result.to_json()["folders"]["hat"]["classes"] == ["unknown"]
+    assert unknown_words(result) == (
+        'left out of the accuracy: 2 pictures of hat, which mean "unknown"'
+    )
+
+
+def test_the_unknown_are_counted_where_that_is_asked() -> None:
+    result = evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5])
+    assert result.accuracy == pytest.approx(3 / 5)  # of the labels, whatever is called unknown
+    assert result.unknown is not None
+    assert result.unknown.recognised == 0.5
+    assert result.unknown.wrongly_unknown == pytest.approx(1 / 5)
+    assert result.unknown.accuracy == pytest.approx(2 / 5)
+    assert [one.unknown for one in result.folders] == [1, 0, 1]
+    assert result.wrong.tolist() == [True, True, False, False, True, False, True]
+    assert "50.0% of the 2 that have none" in unknown_words(result)
+
+
+def test_tables_have_a_row_per_folder() -> None:
+    rows = folder_table(evaluated()).splitlines()
+    assert rows[1].split() == ["coat", "2", "1", "50.0%", "Bag", "(1)"]
+    assert rows[3].split() == ["hat", "2", "–", "–", "Bag", "(2)"]
+    rows = confusion_table(evaluated(), NAMES).splitlines()
+    assert rows[2].split() == ["footwear", "1", "0", "1", "1"]
+
+
+def test_the_page_shows_what_is_wrong_and_no_markup_of_names() -> None:
+    drawn: list[str] = []
+
+    def draw(path: str, prepared: str) -> tuple[str | None, str | None]:
+        drawn.append(f"{path} {prepared}")
+        return None, "data:image/png;base64,AAAA"
+
+    results = {"one": evaluated(), "two": evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5])}
+    shown = Shown(found(), "photos", dict.fromkeys(results, NAMES), results, draw)
+    text = "".join(page(shown))
+    assert drawn == [f"f/{number}.png frame" for number in (0, 1, 4, 6)]
+    assert "<Shoe>" not in text
+    assert "&lt;bad&gt;" in text
+    assert "right would be: Boot or &lt;Shoe&gt;" in text
+    assert "two: unknown (Coat)" in text
+    assert "http" not in text.replace("http-equiv", "")
