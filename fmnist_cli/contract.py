@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
+NOVELTY_NAME = "novelty"  # of the guard, which no model is: float32 [N], larger is stranger
 SIDE = 28
 
 CLASS_NAMES: tuple[str, ...] = (
@@ -37,6 +38,7 @@ CLASS_NAMES: tuple[str, ...] = (
 Pixels = npt.NDArray[np.uint8]  # [N, 28, 28]
 Labels = npt.NDArray[np.int64]  # [N]
 Probabilities = npt.NDArray[np.float32]  # [N, classes]
+Novelty = npt.NDArray[np.float32]  # [N]
 
 
 # Fields of a card that are no text, in a graph's metadata as JSON.

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, ModelCard
+from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, NOVELTY_NAME, ModelCard
 from fmnist_cli.export.graph import GraphBuilder, canonical, count_parameters, serialize
-from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
+from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
+from fmnist_cli.runtime.guard import SHARES, GuardCard
 
 
 def card_of(name: str, class_names: tuple[str, ...] = CLASS_NAMES) -> ModelCard:
@@ -65,4 +66,33 @@ def write_exported(folder: Path, name: str = "cnn") -> Path:
     )
     (folder / entry.file).write_bytes(content)
     (folder / MANIFEST_FILE).write_text(Manifest({name: entry}).to_json(), encoding="utf-8")
+    return folder
+
+
+def tiny_guard(class_names: tuple[str, ...] = CLASS_NAMES) -> bytes:
+    """A guard to which bright frames are strange; at a share of S the limit is a mean of 100·S."""
+    graph = GraphBuilder()
+    numbers = graph.add("Cast", INPUT_NAME, to=1)  # float32
+    axes = graph.constant([1, 2], np.int64)
+    means = graph.add("ReduceMean", numbers, axes, keepdims=0)
+    quantiles = tuple(100 * share for share in SHARES)
+    model = canonical(graph.build_guard(means), (INPUT_NAME, NOVELTY_NAME))
+    return serialize(model, GuardCard("0.0.0", class_names, quantiles))
+
+
+def add_guard(folder: Path, content: bytes | None = None) -> Path:
+    """Put a guard beside the models of a folder."""
+    content = content or tiny_guard()
+    (folder / "guard.onnx").write_bytes(content)
+    part = Part(
+        file="guard.onnx",
+        title="Tiny guard",
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        parameters=0,
+        metrics={},
+        training={},
+    )
+    manifest = Manifest.read(folder)._replace(parts={"guard": part})
+    (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     return folder

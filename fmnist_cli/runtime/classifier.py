@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from fmnist_cli.contract import SIDE, Pixels, Probabilities
 from fmnist_cli.errors import ImageError
@@ -18,6 +19,7 @@ from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Ro
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
 Infer = Callable[[Pixels], Probabilities]  # uint8 [N, 28, 28] → float32 [N, classes]
+Strange = Callable[[Pixels], npt.NDArray[np.bool_]]  # uint8 [N, 28, 28] → bool [N]
 
 # Batches are filled up to a multiple of this: kernels have code of its own for a last single
 # row, which rounds its own way, and a row must not depend on what else is in its batch.
@@ -37,6 +39,8 @@ class Settings(NamedTuple):
         mode: one of `fmnist_cli.prepare.MODES`.
         top_k: candidates per row, at least 1.
         threshold: below this probability, 0 to 1, the label is `UNKNOWN`.
+        unknown_at: `UNKNOWN` is also what is stranger than this share of the validation
+            images; None asks no guard.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
     """
@@ -44,6 +48,7 @@ class Settings(NamedTuple):
     mode: str = "auto"
     top_k: int = 3
     threshold: float = 0.0
+    unknown_at: float | None = None
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
 
@@ -90,6 +95,7 @@ class Classifier:
         settings: how pictures become rows.
         batch_size: pictures per inference call.
         isolate: finds garments in photos; needed by the mode ``photo``.
+        strange: which frames are no such garment as the model knows, whatever it says of them.
     """
 
     def __init__(
@@ -99,19 +105,24 @@ class Classifier:
         settings: Settings,
         batch_size: int = BATCH,
         isolate: Isolate | None = None,
+        strange: Strange | None = None,
     ) -> None:
         self._batch_size = batch_size
         self._infer = infer
         self._class_names = class_names
         self._settings = settings
         self._isolate = isolate
+        self._strange = strange
         self._reduction = reduction(settings.mode)
         self._color = needs_color(settings.mode)
         self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
 
     def warm(self) -> None:
         """Let the model allocate what it needs, before there is anything to classify."""
-        self._infer(np.zeros((ALIGNMENT, SIDE, SIDE), np.uint8))
+        nothing = np.zeros((ALIGNMENT, SIDE, SIDE), np.uint8)
+        self._infer(nothing)
+        if self._strange is not None:
+            self._strange(nothing)
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """One row per item, in order."""
@@ -145,12 +156,15 @@ class Classifier:
         if good:
             names, threshold = self._class_names, settings.threshold
             ids, values = self._ranked(frames, len(good))
-            for (position, prepared), best, most in zip(good, ids, values, strict=True):
+            judged = zip(good, ids, values, self._strangers(frames, len(good)), strict=True)
+            for (position, prepared), best, most, strange in judged:
                 path, class_id, confidence = items[position].path, best[0], most[0]
                 # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
                 # more than the rest of these lines, for every picture.
                 top = tuple([_new(Candidate, (names[i], p)) for i, p in zip(best, most)])  # noqa: B905
-                sure = (class_id, names[class_id]) if confidence >= threshold else (None, UNKNOWN)
+                sure = (class_id, names[class_id])
+                if strange or confidence < threshold:
+                    sure = (None, UNKNOWN)
                 rows[position] = _new(Prediction, (path, *sure, confidence, top, prepared))
         return [row for row in rows if row is not None]
 
@@ -163,13 +177,27 @@ class Classifier:
 
     def _ranked(self, frames: Pixels, count: int) -> tuple[list[list[int]], list[list[float]]]:
         """For each of the first `count` frames the best classes and their probabilities."""
-        frames[count : _aligned(count)] = 0
-        step = _aligned(self._batch_size)
-        batches = [
-            self._infer(frames[start : min(start + step, _aligned(count))])
-            for start in range(0, count, step)
-        ]
-        probabilities = np.concatenate(batches)[:count]
+        probabilities = self._batched(self._infer, frames, count)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : self._settings.top_k]
         best = probabilities[np.arange(count)[:, None], order].astype(np.float64).round(6)
         return order.tolist(), best.tolist()
+
+    def _strangers(self, frames: Pixels, count: int) -> Sequence[bool]:
+        """Whether each of the first `count` frames is none that the model knows."""
+        if self._strange is None:
+            return [False] * count
+        strange: list[bool] = self._batched(self._strange, frames, count).tolist()
+        return strange
+
+    def _batched(
+        self, run: Callable[[Pixels], npt.NDArray[Any]], frames: Pixels, count: int
+    ) -> npt.NDArray[Any]:
+        """What `run` says of the first `count` frames, in batches of an even length."""
+        frames[count : _aligned(count)] = 0
+        step = _aligned(self._batch_size)
+        batches = [
+            run(frames[start : min(start + step, _aligned(count))])
+            for start in range(0, count, step)
+        ]
+        joined: npt.NDArray[Any] = np.concatenate(batches)[:count]
+        return joined
