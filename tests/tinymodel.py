@@ -70,12 +70,18 @@ def write_exported(folder: Path, name: str = "cnn") -> Path:
 
 
 def tiny_guard(class_names: tuple[str, ...] = CLASS_NAMES) -> bytes:
-    """A guard to which bright frames are strange; at a share of S the limit is a mean of 100·S."""
+    """A guard to which bright frames are strange.
+
+    At a share of S the limit is a mean of 100·S for frames and of 200·S for all else.
+    """
     graph = GraphBuilder()
     numbers = graph.add("Cast", INPUT_NAME, to=1)  # float32
     axes = graph.constant([1, 2], np.int64)
     means = graph.add("ReduceMean", numbers, axes, keepdims=0)
-    quantiles = tuple(100 * share for share in SHARES)
+    quantiles = {
+        "frame": tuple(100 * share for share in SHARES),
+        "photo": tuple(200 * share for share in SHARES),
+    }
     model = canonical(graph.build_guard(means), (INPUT_NAME, NOVELTY_NAME))
     return serialize(model, GuardCard("0.0.0", class_names, quantiles))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, Pixels, Probabilities
+from fmnist_cli.contract import SIDE, Novelty, Pixels, Probabilities
 from fmnist_cli.errors import ImageError
 from fmnist_cli.prepare import Isolate, needs_color, prepare, reduction
 from fmnist_cli.prepare.picture import Picture
@@ -19,7 +19,6 @@ from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Ro
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
 Infer = Callable[[Pixels], Probabilities]  # uint8 [N, 28, 28] → float32 [N, classes]
-Strange = Callable[[Pixels], npt.NDArray[np.bool_]]  # uint8 [N, 28, 28] → bool [N]
 
 # Batches are filled up to a multiple of this: kernels have code of its own for a last single
 # row, which rounds its own way, and a row must not depend on what else is in its batch.
@@ -32,6 +31,16 @@ def _aligned(count: int) -> int:
     return -(-count // ALIGNMENT) * ALIGNMENT
 
 
+class Guard(Protocol):
+    """Says how strange frames are, and from where on they are unknown."""
+
+    def novelty(self, pixels: Pixels) -> Novelty:
+        """uint8 [N, 28, 28] → float32 [N], larger is stranger."""
+
+    def limit(self, prepared: str) -> float:
+        """The novelty above which what this preparation made is unknown."""
+
+
 class Settings(NamedTuple):
     """How pictures become rows.
 
@@ -39,8 +48,8 @@ class Settings(NamedTuple):
         mode: one of `fmnist_cli.prepare.MODES`.
         top_k: candidates per row, at least 1.
         threshold: below this probability, 0 to 1, the label is `UNKNOWN`.
-        unknown_at: `UNKNOWN` is also what is stranger than this share of the validation
-            images; None asks no guard.
+        unknown_at: `UNKNOWN` is also what is stranger than this share of known garments;
+            None asks no guard.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
     """
@@ -95,7 +104,7 @@ class Classifier:
         settings: how pictures become rows.
         batch_size: pictures per inference call.
         isolate: finds garments in photos; needed by the mode ``photo``.
-        strange: which frames are no such garment as the model knows, whatever it says of them.
+        guard: tells what the model does not know, whatever it says of it.
     """
 
     def __init__(
@@ -105,14 +114,14 @@ class Classifier:
         settings: Settings,
         batch_size: int = BATCH,
         isolate: Isolate | None = None,
-        strange: Strange | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._batch_size = batch_size
         self._infer = infer
         self._class_names = class_names
         self._settings = settings
         self._isolate = isolate
-        self._strange = strange
+        self._guard = guard
         self._reduction = reduction(settings.mode)
         self._color = needs_color(settings.mode)
         self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
@@ -121,8 +130,8 @@ class Classifier:
         """Let the model allocate what it needs, before there is anything to classify."""
         nothing = np.zeros((ALIGNMENT, SIDE, SIDE), np.uint8)
         self._infer(nothing)
-        if self._strange is not None:
-            self._strange(nothing)
+        if self._guard is not None:
+            self._guard.novelty(nothing)
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """One row per item, in order."""
@@ -156,7 +165,7 @@ class Classifier:
         if good:
             names, threshold = self._class_names, settings.threshold
             ids, values = self._ranked(frames, len(good))
-            judged = zip(good, ids, values, self._strangers(frames, len(good)), strict=True)
+            judged = zip(good, ids, values, self._strangers(frames, good), strict=True)
             for (position, prepared), best, most, strange in judged:
                 path, class_id, confidence = items[position].path, best[0], most[0]
                 # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
@@ -182,12 +191,13 @@ class Classifier:
         best = probabilities[np.arange(count)[:, None], order].astype(np.float64).round(6)
         return order.tolist(), best.tolist()
 
-    def _strangers(self, frames: Pixels, count: int) -> Sequence[bool]:
-        """Whether each of the first `count` frames is none that the model knows."""
-        if self._strange is None:
-            return [False] * count
-        strange: list[bool] = self._batched(self._strange, frames, count).tolist()
-        return strange
+    def _strangers(self, frames: Pixels, good: Sequence[tuple[int, str]]) -> Sequence[bool]:
+        """Whether each of the first frames is strange; `good` says what prepared them."""
+        guard = self._guard
+        if guard is None:
+            return [False] * len(good)
+        novelty = self._batched(guard.novelty, frames, len(good)).tolist()
+        return [value > guard.limit(name) for value, (_, name) in zip(novelty, good, strict=True)]
 
     def _batched(
         self, run: Callable[[Pixels], npt.NDArray[Any]], frames: Pixels, count: int

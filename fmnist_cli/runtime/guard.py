@@ -1,7 +1,8 @@
 """Telling what no model knows: `guard.onnx`, one graph for all models.
 
 Its novelty is a number without a unit. What it means is in the graph's metadata: how novel
-the images of the validation split are, as a table of quantiles.
+known garments are that it has not learned from, as tables of quantiles, one for frames (the
+validation split) and one for cut-out photos, on which nothing is ever as sure.
 """
 
 from __future__ import annotations
@@ -12,17 +13,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-import onnxruntime as ort
 
 from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, Novelty, Pixels
 from fmnist_cli.errors import ModelError, UsageError
+from fmnist_cli.runtime.parts import part_session
 from fmnist_cli.runtime.store import ModelFile, find_models_dir, find_part, open_part
 
 PART = "guard"
 KNOWN_SHARE = 0.95
-# Shares of the validation images, and so what `--unknown-at` may be: beyond the last, five images
-# would decide.
+# Shares of known garments that have their quantiles in the card, and so what `--unknown-at` may
+# be: beyond the last, a handful of images would decide.
 SHARES = (
     *(s / 100 for s in (50, 60, 70, 80, *range(90, 100))),
     *(s / 1000 for s in range(991, 1000)),
@@ -51,12 +51,13 @@ class GuardCard(NamedTuple):
     Attributes:
         version: of the package that made it.
         class_names: the garments that are not novel.
-        quantiles: novelty of the validation images at each of `SHARES`, ascending.
+        quantiles: novelty of known garments at each of `SHARES`, ascending, by the preparation
+            that made them; ``"frame"`` always.
     """
 
     version: str
     class_names: tuple[str, ...]
-    quantiles: tuple[float, ...]
+    quantiles: Mapping[str, tuple[float, ...]]
 
     def to_metadata(self) -> dict[str, str]:
         """String values for ONNX ``metadata_props``; the inverse of `from_metadata`."""
@@ -64,7 +65,7 @@ class GuardCard(NamedTuple):
             "name": PART,
             "version": self.version,
             "class_names": json.dumps(self.class_names),
-            "quantiles": json.dumps(self.quantiles),
+            "quantiles": json.dumps(dict(self.quantiles)),
         }
 
     @classmethod
@@ -72,32 +73,33 @@ class GuardCard(NamedTuple):
         """The card in a graph's metadata.
 
         Raises:
-            KeyError, ValueError, TypeError: it is no card.
+                KeyError, ValueError, TypeError, AttributeError: it is no card.
         """
-        quantiles = tuple(map(float, json.loads(metadata["quantiles"])))
-        if len(quantiles) != len(SHARES):
-            raise ValueError(f"{len(quantiles)} quantiles where there should be {len(SHARES)}")
+        tables = json.loads(metadata["quantiles"])
+        quantiles = {str(name): tuple(map(float, table)) for name, table in tables.items()}
+        if {len(table) for table in quantiles.values()} != {
+            len(SHARES)
+        } or "frame" not in quantiles:
+            raise ValueError(f"there should be {len(SHARES)} quantiles for each preparation")
         names = tuple(map(str, json.loads(metadata["class_names"])))
         return cls(metadata["version"], names, quantiles)
 
-    def limit(self, share: float) -> float:
-        """The novelty that `share` of the validation images do not exceed."""
-        return float(np.interp(share, SHARES, self.quantiles))
+    def limits(self, share: float) -> dict[str, float]:
+        """The novelty that `share` of known garments do not exceed, by preparation."""
+        return {name: float(np.interp(share, SHARES, t)) for name, t in self.quantiles.items()}
 
 
 class Guard:
-    """Callable: uint8 [N, 28, 28] → bool [N], whether each is stranger than the limit.
+    """How strange frames are, and from where on they are unknown.
 
-    May be called from several threads. It runs on the processor, in one thread, as there are as
-    many workers as cores.
+    May be called from several threads.
 
     Args:
         file: the graph.
-        share: of the validation images, that is not strange.
+        share: of known garments, that are to stay known.
 
     Attributes:
         card: the metadata of the graph.
-        limit: the novelty above which a frame is strange.
         sha256: of the file.
 
     Raises:
@@ -105,29 +107,15 @@ class Guard:
     """
 
     def __init__(self, file: ModelFile, share: float = KNOWN_SHARE) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(file.content, options, ["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            raise ModelError(f"{file.path} is not a usable ONNX model: {error}") from error
-        values = (*self._session.get_inputs(), *self._session.get_outputs())
-        found = [(value.name, value.type) for value in values]
-        if found != [(INPUT_NAME, "tensor(uint8)"), (NOVELTY_NAME, "tensor(float)")]:
-            raise ModelError(f"{file.path} does not take {INPUT_NAME!r} and give {NOVELTY_NAME!r}")
+        self._session = part_session(file, INPUT_NAME, NOVELTY_NAME)
         try:
             metadata = self._session.get_modelmeta().custom_metadata_map
             self.card = GuardCard.from_metadata(metadata)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{file.path} has no readable card of a guard: {error}") from error
         self._path = file.path
+        self._limits = self.card.limits(share)
         self.sha256 = file.sha256
-        self.limit = self.card.limit(share)
-
-    def __call__(self, pixels: Pixels) -> npt.NDArray[np.bool_]:
-        """Whether each frame is stranger than the limit, bool [N]."""
-        return np.asarray(self.novelty(pixels) > self.limit, np.bool_)
 
     def novelty(self, pixels: Pixels) -> Novelty:
         """uint8 [N, 28, 28] → float32 [N], larger is stranger.
@@ -139,6 +127,15 @@ class Guard:
         if not np.isfinite(values).all():
             raise ModelError(f"{self._path} gives values that are not finite; make it again")
         return np.asarray(values, np.float32)
+
+    def limit(self, prepared: str) -> float:
+        """The novelty above which what this preparation made is unknown.
+
+        Products are as unlike the validation split as photos are.
+        """
+        if prepared == "frame":
+            return self._limits["frame"]
+        return self._limits.get("photo", self._limits["frame"])
 
 
 def open_guard(

@@ -50,10 +50,10 @@ def guard_of(content: bytes, share: float = 0.95) -> Guard:
 
 def test_the_limit_is_what_the_share_of_validation_images_does_not_exceed() -> None:
     for share in (0.5, 0.95, 0.9555, 0.999):
-        assert guard_of(tiny_guard(), share).limit == pytest.approx(100 * share)
-    guard = guard_of(tiny_guard())
+        guard = guard_of(tiny_guard(), share)
+        assert guard.limit("frame") == pytest.approx(100 * share)
+        assert guard.limit("photo") == guard.limit("product") == pytest.approx(200 * share)
     assert guard.novelty(frames()) == pytest.approx(LEVELS)
-    assert guard(frames()).tolist() == [False, False, True, True, True]
 
 
 def test_strange_rows_lose_their_label_and_keep_the_rest(folder: Path) -> None:
@@ -79,6 +79,15 @@ def test_rows_do_not_depend_on_the_batch(folder: Path) -> None:
     )
     assert together == one_by_one
     assert 0 < sum(row.label == "unknown" for row in together) < 21  # type: ignore[union-attr]
+
+
+def test_the_limit_is_that_of_the_preparation(folder: Path) -> None:
+    large = frames().repeat(2, axis=1).repeat(2, axis=2)  # so that they are no frames
+    rows = list(
+        fmnist_cli.classify(list(large), "cnn", models_dir=folder, unknown=True, prepare="product")
+    )
+    known = [row.label != "unknown" for row in rows]  # type: ignore[union-attr]
+    assert known == [True] * 5  # up to 190; the brightest is negated
 
 
 def test_the_command_writes_unknown_and_records_the_guard(
@@ -149,7 +158,8 @@ def test_damaged_guards_are_refused(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_card_survives_its_metadata() -> None:
-    card = GuardCard("1.2", CLASS_NAMES, tuple(map(float, range(len(SHARES)))))
+    card = GuardCard("1.2", CLASS_NAMES, {"frame": tuple(map(float, range(len(SHARES))))})
+    assert set(card.limits(0.95)) == {"frame"}
     assert GuardCard.from_metadata(card.to_metadata()) == card
     with pytest.raises(ValueError, match="quantiles"):
-        GuardCard.from_metadata({**card.to_metadata(), "quantiles": "[1.0]"})
+        GuardCard.from_metadata({**card.to_metadata(), "quantiles": '{"frame": [1.0]}'})
