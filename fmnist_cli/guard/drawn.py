@@ -164,7 +164,7 @@ def silhouettes(rng: np.random.Generator, count: int) -> Pixels:
     edge = np.maximum(abs(_COLUMNS - 13.5), abs(_ROWS - 13.5)) / 14
     inside = stretched(smooth) * np.clip(1 - edge, 0, 1) ** 0.3
     mask = np.clip((inside - _each(rng, count, 0.35, 0.65)) * 8, 0, 1)
-    return (clouds(rng, count) * mask).astype(np.uint8)
+    return np.asarray(clouds(rng, count) * mask, np.uint8)
 
 
 FAMILIES: Mapping[str, Family] = {

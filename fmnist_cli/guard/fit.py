@@ -114,6 +114,6 @@ class _Batches:
 def novelty(network: GuardNet, features: Tensor, chunk: int = 2_000) -> Novelty:
     """float16 histograms [N, 784] → float32 [N]."""
     with torch.inference_mode():
-        parts = [network.novelty_of(part.float()) for part in features.split(chunk)]
+        parts = [network.novelty_of(part.float()) for part in torch.split(features, chunk)]
     values: Novelty = torch.cat(parts).numpy()
     return values

@@ -171,10 +171,9 @@ class Classifier:
                 # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
                 # more than the rest of these lines, for every picture.
                 top = tuple([_new(Candidate, (names[i], p)) for i, p in zip(best, most)])  # noqa: B905
-                sure = (class_id, names[class_id])
-                if strange or confidence < threshold:
-                    sure = (None, UNKNOWN)
-                rows[position] = _new(Prediction, (path, *sure, confidence, top, prepared))
+                unsure = strange or confidence < threshold
+                said = (None, UNKNOWN) if unsure else (class_id, names[class_id])
+                rows[position] = _new(Prediction, (path, *said, confidence, top, prepared))
         return [row for row in rows if row is not None]
 
     def _buffer(self, count: int) -> Pixels:
