@@ -27,6 +27,7 @@ from fmnist_cli.prepare import MODES
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
 from fmnist_cli.runtime.decode.pixels import from_channels
+from fmnist_cli.runtime.guard import known_share, open_guard
 from fmnist_cli.runtime.isolate import open_isolator
 from fmnist_cli.runtime.pool import ordered_map
 from fmnist_cli.runtime.rows import Prediction, Rejected, Row
@@ -112,6 +113,8 @@ def classify(
     prepare: str = "auto",
     top_k: int = 3,
     threshold: float = 0.0,
+    unknown: bool = False,
+    unknown_at: float | None = None,
     workers: int | None = None,
     batch_size: int | None = None,
     models_dir: str | os.PathLike[str] | None = None,
@@ -127,6 +130,9 @@ def classify(
             nothing with them that finds garments, ``"auto"`` takes photos for products.
         top_k: candidates per row.
         threshold: below this probability the label is ``"unknown"``.
+        unknown: whether what is none of the garments the models know is ``"unknown"``, too.
+        unknown_at: as `unknown`, and which share of ordinary garments stays known, 0.5 to 0.999;
+            0.95 by default.
         workers: threads; all available cores by default.
         batch_size: pictures per inference call; by their cost if not given.
         models_dir: folder of exported models.
@@ -148,9 +154,12 @@ def classify(
         raise UsageError("inputs are paths and arrays; give at least one")
     if not isinstance(model, Model):
         model = load(model, models_dir=models_dir, threads=1)
-    settings = Settings(mode=prepare, top_k=top_k, threshold=threshold)
-    isolate = open_isolator(prepare, None if models_dir is None else Path(models_dir))
-    work = Classifier(model, model.class_names, settings, batch_size or BATCH, isolate)
+    share = known_share("unknown_at", unknown_at) if unknown or unknown_at is not None else None
+    settings = Settings(mode=prepare, top_k=top_k, threshold=threshold, unknown_at=share)
+    folder = None if models_dir is None else Path(models_dir)
+    isolate = open_isolator(prepare, folder)
+    guard = open_guard(share, model.class_names, folder)
+    work = Classifier(model, model.class_names, settings, batch_size or BATCH, isolate, guard)
     return _rows(work, _items(inputs), workers or available_cores(), batch_size)
 
 

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
+NOVELTY_NAME = "novelty"  # of the guard, which no model is: float32 [N], larger is stranger
 SIDE = 28
 
 CLASS_NAMES: tuple[str, ...] = (
@@ -41,6 +42,7 @@ UNKNOWN = "unknown"  # the label of what is no class of the model
 Pixels = npt.NDArray[np.uint8]  # [N, 28, 28]
 Labels = npt.NDArray[np.int64]  # [N]
 Probabilities = npt.NDArray[np.float32]  # [N, classes]
+Novelty = npt.NDArray[np.float32]  # [N]
 
 
 def knows_fashion_mnist(class_names: Sequence[str]) -> bool:

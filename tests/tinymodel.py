@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, ModelCard
+from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, NOVELTY_NAME, ModelCard
 from fmnist_cli.export.graph import GraphBuilder, canonical, count_parameters, serialize
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
+from fmnist_cli.runtime.guard import SHARES, GuardCard
 
 
 def card_of(name: str, class_names: tuple[str, ...] = CLASS_NAMES) -> ModelCard:
@@ -99,6 +100,43 @@ def add_isolate(folder: Path) -> Path:
     sha256 = hashlib.sha256(content).hexdigest()
     part = Part("isolate.onnx", "What is red", sha256, len(content), 1, {}, {})
     (folder / part.file).write_bytes(content)
-    manifest = Manifest(Manifest.read(folder).models, {"isolate": part})
+    known = Manifest.read(folder)
+    manifest = known._replace(parts={**known.parts, "isolate": part})
+    (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
+    return folder
+
+
+def tiny_guard(class_names: tuple[str, ...] = CLASS_NAMES) -> bytes:
+    """A guard to which bright frames are strange.
+
+    At a share of S the limit is a mean of 100·S for frames and of 200·S for all else.
+    """
+    graph = GraphBuilder()
+    numbers = graph.add("Cast", INPUT_NAME, to=1)  # float32
+    axes = graph.constant([1, 2], np.int64)
+    means = graph.add("ReduceMean", numbers, axes, keepdims=0)
+    quantiles = {
+        "frame": tuple(100 * share for share in SHARES),
+        "photo": tuple(200 * share for share in SHARES),
+    }
+    model = canonical(graph.build_guard(means), (INPUT_NAME, NOVELTY_NAME))
+    return serialize(model, GuardCard("0.0.0", class_names, quantiles))
+
+
+def add_guard(folder: Path, content: bytes | None = None) -> Path:
+    """Put a guard beside the models of a folder."""
+    content = content or tiny_guard()
+    (folder / "guard.onnx").write_bytes(content)
+    part = Part(
+        file="guard.onnx",
+        title="Tiny guard",
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        parameters=0,
+        metrics={},
+        training={},
+    )
+    known = Manifest.read(folder)
+    manifest = known._replace(parts={**known.parts, "guard": part})
     (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     return folder

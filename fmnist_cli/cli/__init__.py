@@ -18,6 +18,7 @@ COMMANDS = {
     "train": ("train", "train"),
     "train-all": ("train", "train_all"),
     "train-isolate": ("isolate", "train_isolate"),
+    "train-guard": ("guard", "train_guard"),
     "export": ("export", "export"),
     "classify": ("classify", "classify"),
     "prepare": ("prepare", "prepare"),

@@ -68,6 +68,20 @@ def classify(
         float,
         typer.Option(min=0, max=1, help='Below this confidence the label is "unknown".'),
     ] = 0.0,
+    unknown: Annotated[
+        bool,
+        typer.Option(
+            "--unknown", help='What is none of the garments the models know is "unknown", too.'
+        ),
+    ] = False,
+    unknown_at: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="As --unknown, of which this share of ordinary garments stays known: 0.5 to"
+            " 0.999, else 0.95.",
+        ),
+    ] = None,
     errors_only: Annotated[
         bool, typer.Option("--errors-only", help="Write rows of rejected inputs only.")
     ] = False,
@@ -140,6 +154,7 @@ def classify(
     from fmnist_cli.prepare import MODES
     from fmnist_cli.runtime.classifier import Settings
     from fmnist_cli.runtime.decode import MAX_PIXELS
+    from fmnist_cli.runtime.guard import known_share
     from fmnist_cli.runtime.outputs import Wanted
     from fmnist_cli.runtime.request import Inputs
     from fmnist_cli.runtime.sources.base import MAX_BYTES
@@ -169,6 +184,11 @@ def classify(
             mode=one_of(prepare, MODES, "--prepare"),
             top_k=top_k,
             threshold=threshold,
+            unknown_at=(
+                known_share("--unknown-at", unknown_at)
+                if unknown or unknown_at is not None
+                else None
+            ),
             max_pixels=parse_size(max_pixels, "--max-pixels", MAX_PIXELS),
             max_bytes=bytes_,
         ),

@@ -16,6 +16,7 @@ from fmnist_cli import __version__
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
 from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
+from fmnist_cli.runtime.guard import Guard, open_guard
 from fmnist_cli.runtime.isolate import Isolator, open_isolator
 from fmnist_cli.runtime.job import Job, Plan
 from fmnist_cli.runtime.output import open_stream
@@ -72,7 +73,8 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
     outputs.check([*inputs.files, file.path])
     session = Session(file, provider=run.provider)
     isolate = open_isolator(settings.mode, run.models_dir)
-    options = _options(inputs, settings, wanted, run, file, isolate)
+    guard = open_guard(settings.unknown_at, session.card.class_names, run.models_dir)
+    options = _options(inputs, settings, wanted, run, file, isolate, guard)
     with ExitStack() as stack:
         resuming = run.resume or run.retry_failed
         plan = outputs.plan(session.card, options, resuming, isolate)
@@ -85,7 +87,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         names = session.card.class_names
         save = None if run.dry_run else outputs.frame_folder(resuming)
         batch_size = run.batch_size or BATCH
-        classifier = Classifier(session, names, settings, batch_size, isolate, save)
+        classifier = Classifier(session, names, settings, batch_size, isolate, guard, save)
         job = Job(
             source=source,
             classify=classifier,
@@ -132,12 +134,14 @@ def _options(
     run: Run,
     file: ModelFile,
     isolate: Isolator | None,
+    guard: Guard | None,
 ) -> dict[str, Any]:
     """Everything that decides what the rows are, in the words of the command line."""
     return {
         "model": file.name,
         "model file": file.sha256,
         "isolate file": isolate and isolate.part.sha256,
+        "guard file": guard and guard.sha256,
         "provider": run.provider,
         **settings._asdict(),
         **inputs._asdict(),

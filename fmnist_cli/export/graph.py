@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, SIDE, ModelCard
+from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME, SIDE
 
 OPSET = 20
 ML_OPSET = 3
@@ -84,9 +84,16 @@ class GraphBuilder:
 
     def build(self, probabilities: str, classes: int) -> onnx.ModelProto:
         """The model whose output is the value `probabilities`, under the contract."""
-        self._nodes.append(helper.make_node("Identity", [probabilities], [OUTPUT_NAME]))
+        return self._build(probabilities, OUTPUT_NAME, ["N", classes])
+
+    def build_guard(self, novelty: str) -> onnx.ModelProto:
+        """The guard whose output is the value `novelty` [N]."""
+        return self._build(novelty, NOVELTY_NAME, ["N"])
+
+    def _build(self, value: str, name: str, shape: Sequence[str | int]) -> onnx.ModelProto:
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
         pixels = helper.make_tensor_value_info(INPUT_NAME, TensorProto.UINT8, ["N", SIDE, SIDE])
-        output = helper.make_tensor_value_info(OUTPUT_NAME, TensorProto.FLOAT, ["N", classes])
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         graph = helper.make_graph(self._nodes, "fmnist", [pixels], [output], self._constants)
         return helper.make_model(
             graph,
@@ -145,7 +152,14 @@ def canonical(
     return result
 
 
-def serialize(model: onnx.ModelProto, card: ModelCard) -> bytes:
+class Card(Protocol):
+    """What goes into a graph's metadata: a `ModelCard`, or the card of a part."""
+
+    def to_metadata(self) -> dict[str, str]:
+        """String values."""
+
+
+def serialize(model: onnx.ModelProto, card: Card) -> bytes:
     """The model's bytes with its card in the metadata; equal input gives equal bytes."""
     result = onnx.ModelProto()
     result.CopyFrom(model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ import onnxruntime as ort
 import torch
 
 from fmnist_cli.errors import VerificationError
-from fmnist_cli.export.graph import OPSET, canonical, count_parameters
-from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.export.graph import OPSET, canonical
+from fmnist_cli.export.part import write_part
 from fmnist_cli.isolate.network import IsolateNet
-from fmnist_cli.manifest import MANIFEST_FILE, Manifest, Part
+from fmnist_cli.manifest import Part
 from fmnist_cli.runtime.isolate import INPUT, OUTPUT, PART
 
 _ATOL = 1e-4  # |PyTorch − ONNX Runtime| of a probability
@@ -67,20 +66,5 @@ def write(
     Raises:
         VerificationError: the graph does not compute what the network does.
     """
-    import onnx
-
-    content = convert(network)
-    path = out / f"{PART}.onnx"
-    replace_file(path, lambda partial: partial.write_bytes(content))
-    part = Part(
-        file=path.name,
-        title="Where in a photo the garment is",
-        sha256=hashlib.sha256(content).hexdigest(),
-        bytes=len(content),
-        parameters=count_parameters(onnx.load_from_string(content)),
-        metrics=metrics,
-        training=training,
-    )
-    known = Manifest.read(out) if (out / MANIFEST_FILE).exists() else Manifest({})
-    write_text(out / MANIFEST_FILE, known._replace(parts={**known.parts, PART: part}).to_json())
-    return part
+    title = "Where in a photo the garment is"
+    return write_part(PART, title, convert(network), out, metrics, training)

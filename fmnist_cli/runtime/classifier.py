@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, Pixels, Probabilities
+from fmnist_cli.contract import SIDE, Novelty, Pixels, Probabilities
 from fmnist_cli.errors import ImageError
 from fmnist_cli.prepare.picture import Frame, Picture
 from fmnist_cli.prepare.preparation import Isolate
@@ -30,6 +31,16 @@ def _aligned(count: int) -> int:
     return -(-count // ALIGNMENT) * ALIGNMENT
 
 
+class Guard(Protocol):
+    """Says how strange frames are, and from where on they are unknown."""
+
+    def novelty(self, pixels: Pixels) -> Novelty:
+        """uint8 [N, 28, 28] → float32 [N], larger is stranger."""
+
+    def limit(self, prepared: str) -> float:
+        """The novelty above which what this preparation made is unknown."""
+
+
 class Settings(NamedTuple):
     """How pictures become rows.
 
@@ -37,6 +48,8 @@ class Settings(NamedTuple):
         mode: one of `fmnist_cli.prepare.MODES`.
         top_k: candidates per row, at least 1.
         threshold: below this probability, 0 to 1, the label is `UNKNOWN`.
+        unknown_at: `UNKNOWN` is also what is stranger than this share of known garments;
+            None asks no guard.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
     """
@@ -44,6 +57,7 @@ class Settings(NamedTuple):
     mode: str = "auto"
     top_k: int = 3
     threshold: float = 0.0
+    unknown_at: float | None = None
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
 
@@ -90,6 +104,7 @@ class Classifier:
         settings: how pictures become rows.
         batch_size: pictures per inference call.
         isolate: finds garments in photos; needed by the mode ``photo``.
+        guard: tells what the model does not know, whatever it says of it.
         save: takes the path of each item that could be read, and its frame.
     """
 
@@ -100,6 +115,7 @@ class Classifier:
         settings: Settings,
         batch_size: int = BATCH,
         isolate: Isolate | None = None,
+        guard: Guard | None = None,
         save: Callable[[str, Frame], object] | None = None,
     ) -> None:
         self._batch_size = batch_size
@@ -108,11 +124,15 @@ class Classifier:
         self._settings = settings
         self._frame_of = Framing(settings.mode, isolate, settings.max_pixels, settings.max_bytes)
         self._save = save
+        self._guard = guard
         self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
 
     def warm(self) -> None:
         """Let the model allocate what it needs, before there is anything to classify."""
-        self._infer(np.zeros((ALIGNMENT, SIDE, SIDE), np.uint8))
+        nothing = np.zeros((ALIGNMENT, SIDE, SIDE), np.uint8)
+        self._infer(nothing)
+        if self._guard is not None:
+            self._guard.novelty(nothing)
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """One row per item, in order."""
@@ -136,13 +156,15 @@ class Classifier:
         if good:
             names, threshold = self._class_names, self._settings.threshold
             ids, values = self._ranked(frames, len(good))
-            for (position, prepared), best, most in zip(good, ids, values, strict=True):
+            judged = zip(good, ids, values, self._strangers(frames, good), strict=True)
+            for (position, prepared), best, most, strange in judged:
                 path, class_id, confidence = items[position].path, best[0], most[0]
                 # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
                 # more than the rest of these lines, for every picture.
                 top = tuple([_new(Candidate, (names[i], p)) for i, p in zip(best, most)])  # noqa: B905
-                sure = (class_id, names[class_id]) if confidence >= threshold else (None, UNKNOWN)
-                rows[position] = _new(Prediction, (path, *sure, confidence, top, prepared))
+                unsure = strange or confidence < threshold
+                said = (None, UNKNOWN) if unsure else (class_id, names[class_id])
+                rows[position] = _new(Prediction, (path, *said, confidence, top, prepared))
         return [row for row in rows if row is not None]
 
     def _buffer(self, count: int) -> Pixels:
@@ -154,13 +176,28 @@ class Classifier:
 
     def _ranked(self, frames: Pixels, count: int) -> tuple[list[list[int]], list[list[float]]]:
         """For each of the first `count` frames the best classes and their probabilities."""
-        frames[count : _aligned(count)] = 0
-        step = _aligned(self._batch_size)
-        batches = [
-            self._infer(frames[start : min(start + step, _aligned(count))])
-            for start in range(0, count, step)
-        ]
-        probabilities = np.concatenate(batches)[:count]
+        probabilities = self._batched(self._infer, frames, count)
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : self._settings.top_k]
         best = probabilities[np.arange(count)[:, None], order].astype(np.float64).round(6)
         return order.tolist(), best.tolist()
+
+    def _strangers(self, frames: Pixels, good: Sequence[tuple[int, str]]) -> Sequence[bool]:
+        """Whether each of the first frames is strange; `good` says what prepared them."""
+        guard = self._guard
+        if guard is None:
+            return [False] * len(good)
+        novelty = self._batched(guard.novelty, frames, len(good)).tolist()
+        return [value > guard.limit(name) for value, (_, name) in zip(novelty, good, strict=True)]
+
+    def _batched(
+        self, run: Callable[[Pixels], npt.NDArray[Any]], frames: Pixels, count: int
+    ) -> npt.NDArray[Any]:
+        """What `run` says of the first `count` frames, in batches of an even length."""
+        frames[count : _aligned(count)] = 0
+        step = _aligned(self._batch_size)
+        batches = [
+            run(frames[start : min(start + step, _aligned(count))])
+            for start in range(0, count, step)
+        ]
+        joined: npt.NDArray[Any] = np.concatenate(batches)[:count]
+        return joined

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from fmnist_cli.errors import ModelError, UsageError
+from fmnist_cli.errors import UsageError
 from fmnist_cli.manifest import Part
 from fmnist_cli.prepare import may_isolate
+from fmnist_cli.runtime.parts import part_session
 from fmnist_cli.runtime.store import find_models_dir, find_part, open_part
 
 PART = "isolate"
@@ -48,19 +49,7 @@ class Isolator:
         return np.asarray(masks[0], np.float32)
 
     def _load(self) -> ort.InferenceSession:
-        file = open_part(PART, self._models_dir)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            session = ort.InferenceSession(file.content, options, ["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            raise ModelError(f"{file.path} is not a usable ONNX model: {error}") from error
-        inputs, outputs = session.get_inputs(), session.get_outputs()
-        names = [value.name for value in (*inputs, *outputs)]
-        if names != [INPUT, OUTPUT] or inputs[0].type != "tensor(uint8)":
-            raise ModelError(f"{file.path} does not take {INPUT!r} and give {OUTPUT!r}")
-        return session
+        return part_session(open_part(PART, self._models_dir), INPUT, OUTPUT)
 
 
 def open_isolator(mode: str, models_dir: Path | None = None) -> Isolator | None:

@@ -24,7 +24,7 @@ class Prediction(NamedTuple):
     Attributes:
         path: stable name of the input, relative to the folder it was found in.
         class_id: column of the most probable class; None when the label is `UNKNOWN`.
-        label: its name, or `UNKNOWN` when its probability is below the threshold.
+        label: its name, or `UNKNOWN` when its probability is below the threshold or it is strange.
         confidence: the highest probability, 0 to 1, rounded to 6 decimals.
         top: the most probable classes, best first, whatever the label.
         prepared: the preparation that made the frame.

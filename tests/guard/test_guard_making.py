@@ -1,0 +1,155 @@
+"""A guard is fitted, becomes a graph that says the same, and is used by `--unknown`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from synthetic import data, images, write_files
+from tinymodel import write_exported
+
+import fmnist_cli
+from fmnist_cli.contract import CLASS_NAMES, Pixels
+from fmnist_cli.errors import DataError, VerificationError
+from fmnist_cli.evaluate.novelty import auroc
+from fmnist_cli.export.graph import GraphBuilder
+from fmnist_cli.guard.examples import Photos, gather
+from fmnist_cli.guard.export import convert, verify, write
+from fmnist_cli.guard.fit import Schedule, fit
+from fmnist_cli.guard.job import Outcome, make
+from fmnist_cli.labelled.folders import LabelledFolders
+from fmnist_cli.manifest import Manifest
+from fmnist_cli.runtime.guard import PART, SHARES, Guard
+from fmnist_cli.runtime.store import ModelFile, open_part
+
+MEANINGS = {"coat": ("Coat",), "shoes": ("Sandal", "Sneaker"), "hat": ()}
+SHORT = Schedule(steps=40)
+
+
+def folders() -> LabelledFolders:
+    """Photos like the synthetic images, and hats, which are bright all over."""
+    rng = np.random.default_rng(8)
+    known = images(200, seed=9)
+    coats, shoes = known.pixels[known.labels == 4], known.pixels[known.labels == 7]
+    hats = rng.integers(120, 256, (24, 28, 28)).astype(np.uint8)
+    parts = (coats, hats, shoes)
+    members = np.repeat(np.arange(3), [len(part) for part in parts])
+    names = tuple(f"{index}.png" for index in range(len(members)))
+    return LabelledFolders(
+        Path("photos"),
+        "photo",
+        ("coat", "hat", "shoes"),
+        np.concatenate(parts),
+        members,
+        names,
+        ("photo",) * len(members),
+        (),
+    )
+
+
+@pytest.fixture(scope="module")
+def outcome() -> Outcome:
+    photos = Photos.of(folders(), MEANINGS)
+    return make(data(), photos, schedule=SHORT, drawn=20, report=lambda _line: None)
+
+
+@pytest.fixture(scope="module")
+def content(outcome: Outcome) -> bytes:
+    return convert(outcome.network, outcome.card)
+
+
+def test_truth_of_photos() -> None:
+    photos = Photos.of(folders(), MEANINGS)
+    assert photos.truth.shape[1] == len(CLASS_NAMES) + 2  # hats, and drawn frames
+    assert photos.truth[photos.members == 0].nonzero()[:, 1].unique().tolist() == [4]
+    assert photos.truth[photos.members == 1].nonzero()[:, 1].unique().tolist() == [10]
+    assert photos.truth[photos.members == 2].nonzero()[:, 1].unique().tolist() == [5, 7]
+    assert torch.equal(photos.strange, photos.members == 1)
+    with pytest.raises(DataError, match="hat"):
+        Photos.of(folders(), {"coat": ("Coat",), "shoes": ("Sneaker",)})
+
+
+def test_it_tells_what_it_learned(outcome: Outcome) -> None:
+    known = images(60, seed=5).pixels
+    strange = np.random.default_rng(1).integers(0, 256, (60, 28, 28)).astype(np.uint8)
+    with torch.inference_mode():
+        scores = [outcome.network(torch.from_numpy(part)).numpy() for part in (known, strange)]
+    assert auroc(*scores) > 0.95
+    assert set(outcome.card.quantiles) == {"frame", "photo"}
+    assert all(len(table) == len(SHARES) for table in outcome.card.quantiles.values())
+    assert outcome.metrics["cross_validated_auroc"] > 0.9
+    assert set(outcome.metrics["strange_folders"]) == {"hat"}
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    examples = gather(data(60, 30).train, None, seed=2, drawn=5, report=lambda _line: None)
+    first, same = (fit(examples, seed=4, schedule=Schedule(steps=5)) for _ in range(2))
+    assert all(map(torch.equal, first.state_dict().values(), same.state_dict().values()))
+
+
+def test_the_graph_says_what_the_network_says(outcome: Outcome, content: bytes) -> None:
+    guard = Guard(ModelFile.of(PART, Path("guard.onnx"), content))
+    assert verify(outcome.network, guard, images(40).pixels) < 1e-3
+    assert guard.card == outcome.card
+    assert convert(outcome.network, outcome.card) == content
+    other = fit(
+        gather(data(60, 30).train, None, seed=0, drawn=2, report=lambda _line: None),
+        schedule=Schedule(steps=1),
+    )
+    with pytest.raises(VerificationError, match="not written"):
+        verify(other, guard, images(40).pixels)
+
+
+def test_novelty_does_not_depend_on_the_batch(content: bytes) -> None:
+    guard = Guard(ModelFile.of(PART, Path("guard.onnx"), content))
+    _check_alignment(guard, images(40, seed=7).pixels)
+
+
+def _check_alignment(guard: Guard, pixels: Pixels) -> None:
+    """Bit for bit, in batches of any even length."""
+    pairs = [guard.novelty(pixels[at : at + 2]) for at in range(0, len(pixels), 2)]
+    expected = np.concatenate(pairs)
+    for size in (4, 6, 16, 40):
+        parts = [guard.novelty(pixels[at : at + size]) for at in range(0, len(pixels), size)]
+        assert np.array_equal(np.concatenate(parts), expected), size
+
+
+def test_the_shipped_guard_does_not_depend_on_the_batch() -> None:
+    rng = np.random.default_rng(7)
+    noise = rng.integers(0, 256, (40, 28, 28), np.uint8)
+    _check_alignment(Guard(open_part(PART)), np.concatenate([images(40).pixels, noise]))
+
+
+def test_it_is_written_beside_the_models_and_used(outcome: Outcome, tmp_path: Path) -> None:
+    folder = write_exported(tmp_path)
+    test = images(80, seed=3).pixels
+    part = write(outcome, folder, test)
+    manifest = Manifest.read(folder)
+    assert manifest.parts[PART] == part
+    assert list(manifest.models) == ["cnn"]
+    assert part.metrics["test_accepted_at_0.95"] > 0.5
+    noise = np.random.default_rng(2).integers(0, 256, (20, 28, 28), np.uint8)
+    rows = list(fmnist_cli.classify(noise, "cnn", models_dir=folder, unknown=True))
+    assert [row.label for row in rows] == ["unknown"] * 20  # type: ignore[union-attr]
+
+
+def test_build_guard_names_the_output() -> None:
+    graph = GraphBuilder()
+    numbers = graph.add("Cast", "pixels", to=1)
+    model = graph.build_guard(graph.add("ReduceMax", numbers, keepdims=0))
+    assert [value.name for value in model.graph.output] == ["novelty"]
+
+
+def test_the_command_makes_one_without_photos(run_fmnist: object, tmp_path: Path) -> None:
+    write_files(tmp_path / "data", 120, 60)
+    done = run_fmnist(  # type: ignore[operator]
+        "train-guard",
+        *("--steps", "3", "--data-dir", tmp_path / "data", "-o", tmp_path / "out"),
+    )
+    assert done.code == 0, done.stderr
+    assert Manifest.read(tmp_path / "out").parts[PART].training["photos"] is None
+    refused = run_fmnist("train-guard", "--classes", "x.toml")  # type: ignore[operator]
+    assert refused.code == 2
+    assert "--photos" in refused.stderr
