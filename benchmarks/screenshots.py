@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 LIMIT = 300_000  # bytes of a picture
-SECTIONS = ("data", "curves", "confusion", "classes", "cost", "gradcam")
+SECTIONS = ("data", "curves", "confusion", "classes", "cost", "robustness", "gradcam")
 DARK = ("calibration",)
 PHONE = ("confusion", "cost", "curves", "results")
 PHONE_HEIGHT = 1000

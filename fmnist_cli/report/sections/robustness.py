@@ -111,7 +111,7 @@ def _over_strengths(inputs: Inputs, document: Document, kinds: int) -> Chart:
             "hovermode": "closest",
         },
         table(header, rows, name="Accuracy by strength"),
-        height=420,
+        height=480,
         narrow={"legend": {"orientation": "h", "y": -0.2, "yanchor": "top"}},
     )
 
