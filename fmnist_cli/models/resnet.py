@@ -20,13 +20,7 @@ RECIPES = {
 }
 
 
-def tuning(
-    epochs: int,
-    start: str | None = None,
-    photo_share: float = 0.15,
-    *,
-    mirror_average: bool = True,
-) -> TorchRecipe:
+def tuning(epochs: int, start: str | None = None, photo_share: float = 0.15) -> TorchRecipe:
     """A few epochs from finished weights, half of the images seen as if photographed."""
     return TorchRecipe(
         epochs=epochs,
@@ -35,7 +29,7 @@ def tuning(
         erase=0.25,
         bfloat16=True,
         muon=True,
-        mirror_average=mirror_average,
+        mirror_average=True,
         photographed=0.5,
         start=start,
         photo_share=photo_share,

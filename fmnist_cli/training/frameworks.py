@@ -80,9 +80,11 @@ class _Torch:
             start = Start(own.network, first.record.class_names, first.identity(), folded=False)
         trained = network.trained if isinstance(network, Gated) else network
         if start is not None:
-            begin(trained, start, order.data.class_names, order.data.train.pixels)
-        if isinstance(network, Gated):
-            network.known.load_state_dict(trained.state_dict())
+            whole = isinstance(start.model.network, Gated)  # a mixture that is trained on further
+            begun = network if whole else trained
+            begin(begun, start, order.data.class_names, order.data.train.pixels)
+            if isinstance(network, Gated) and not whole:
+                network.known.load_state_dict(trained.state_dict())
         soft = None
         if teachers:
             order.reporter.start(order.job.spec.name, None)
