@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.wild import Gated
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training.restore import restore
@@ -74,17 +75,25 @@ def begin(network: nn.Module, start: Start, class_names: tuple[str, ...], pixels
     """
     if start.folded:
         unfold(start.model, pixels[:_ENOUGH])
-    take_over(network, start, class_names)
+    own = start.model.network
+    if isinstance(network, Gated) and isinstance(own, Gated):
+        network.gate.load_state_dict(own.gate.state_dict())
+        take_over(network.known, own.known, start, class_names)
+        take_over(network.trained, own.trained, start, class_names)
+    else:
+        take_over(network, own, start, class_names)
 
 
 @torch.no_grad()
-def take_over(network: nn.Module, start: Start, class_names: tuple[str, ...]) -> None:
-    """Give `network` the weights of `start`; classes that it does not know keep their own.
+def take_over(
+    network: nn.Module, own: nn.Module, start: Start, class_names: tuple[str, ...]
+) -> None:
+    """Give `network` the weights of `own`; classes that it does not know keep their own.
 
     Raises:
         TrainingError: they are networks of different layers.
     """
-    source, target = start.model.network.state_dict(), network.state_dict()
+    source, target = own.state_dict(), network.state_dict()
     output = list(target)[-2:]  # weight and bias of the last layer, a row per class
     common = [name for name in class_names if name in start.class_names]
     ours = [class_names.index(name) for name in common]
