@@ -115,7 +115,8 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             kept = "; go on with --resume" if plan and job.tally.total else ""
             sys.stderr.write(f"\ninterrupted after {job.tally.total:,} pictures{kept}\n")
             return EXIT_INTERRUPTED
-    if settings.mode == "auto" and isolate is None and job.tally.prepared["product"]:
+    untold = settings.mode == "auto" and isolate is None and not run.quiet
+    if untold and job.tally.prepared["product"]:
         sys.stderr.write(
             "note: all that is no frame was taken for a product picture; what finds garments in"
             " photos ('isolate') is not among the models\n"
