@@ -1,7 +1,7 @@
 """Drawn frames that show no garment, for a guard to learn from (outlier exposure).
 
 Each family is a function of a generator and a count and gives uint8 [count, 28, 28]; the same
-generator gives the same frames. `benchmarks/harness/strangers.py` has others, to measure with.
+generator gives the same frames. To measure with, `benchmarks/harness/strangers.py` has others.
 """
 
 from __future__ import annotations

@@ -74,8 +74,9 @@ class Examples(NamedTuple):
         labels: int64 [N], the class of each.
         views: of the photos; the first as they are, others as if photographed anew.
         photos: whose they are; None without photos.
-        drawn: of frames that show no garment.
-        outputs: number of classes, known and strange.
+        drawn: of frames that show no garment, family after family; their class is the last.
+        known: number of known classes.
+        outputs: number of all.
     """
 
     images: Tensor
@@ -83,6 +84,7 @@ class Examples(NamedTuple):
     views: tuple[Tensor, ...]
     photos: Photos | None
     drawn: Tensor
+    known: int
     outputs: int
 
 
@@ -133,5 +135,6 @@ def gather(
         tuple(views),
         photos,
         torch.cat([histograms(part) for part in frames.values()]),
+        len(CLASS_NAMES),
         photos.truth.shape[1] if photos is not None else len(CLASS_NAMES) + 1,
     )

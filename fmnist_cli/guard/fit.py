@@ -1,7 +1,7 @@
 """Fitting the guard: known classes against strange ones (outlier exposure, Hendrycks et al. 2019).
 
-Strange garments are classes of their own and drawn frames are one more, so that the network has
-to say what something is; one output for "strange" would do with less (docs/guard.md).
+Strange garments are classes of their own, and drawn frames are one more. What that is worth, and
+what each kind of example is worth, is in docs/guard.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fmnist_cli.contract import CLASS_NAMES, Novelty
+from fmnist_cli.contract import Novelty
 from fmnist_cli.guard.examples import Examples
 from fmnist_cli.guard.network import GuardNet
 from fmnist_cli.training.torch_fit import one_cycle
@@ -60,7 +60,7 @@ def fit(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = GuardNet(len(CLASS_NAMES), examples.outputs - len(CLASS_NAMES)).train()
+    network = GuardNet(examples.known, examples.outputs - examples.known).train()
     optimizer = torch.optim.AdamW(network.parameters(), weight_decay=schedule.weight_decay)
     batches = _Batches(examples, chosen, rng)
     total = 0.0

@@ -82,7 +82,7 @@ def make(
     return Outcome(network, card, metrics, training)
 
 
-def _folds(photos: Photos, seed: int) -> Iterator[torch.Tensor]:
+def folds(photos: Photos, seed: int) -> Iterator[torch.Tensor]:
     """Masks bool [N] of held-out photos, stratified by folder; together they cover all."""
     left = torch.arange(len(photos.members))
     for remaining in range(_FOLDS, 0, -1):
@@ -115,7 +115,7 @@ def _crossed(
 ) -> Novelty:
     """Novelty of each photo, said by a guard that was fitted without it, float32 [N]."""
     held_out = np.zeros(len(photos.members), np.float32)
-    for number, held in enumerate(_folds(photos, seed), 1):
+    for number, held in enumerate(folds(photos, seed), 1):
         report(f"fitting without part {number} of {_FOLDS} of the photos")
         network = fit(examples, torch.nonzero(~held)[:, 0], seed=seed, schedule=schedule)
         held_out[held.numpy()] = novelty(network, examples.views[0][held])
@@ -141,7 +141,7 @@ def _photo_metrics(
             continue
         report(f"fitting without {folder}")
         # A quarter of the known photos is left out as well, to compare with.
-        first = next(_folds(photos, seed)) & ~photos.strange
+        first = next(folds(photos, seed)) & ~photos.strange
         network = fit(
             examples, torch.nonzero(~members & ~first)[:, 0], seed=seed, schedule=schedule
         )

@@ -1,0 +1,53 @@
+"""The guard that is shipped, its results, and the tables of docs/guard.md."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from harness.strangers import FAMILIES, strangers
+from synthetic import images
+
+from fmnist_cli.guard import drawn
+from fmnist_cli.manifest import Manifest
+from fmnist_cli.runtime.guard import PART, Guard
+from fmnist_cli.runtime.store import open_part
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def test_its_tables_come_from_the_results() -> None:
+    script = ROOT / "benchmarks" / "guard_tables.py"
+    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_results_are_of_the_shipped_guard_and_good_enough() -> None:
+    document = json.loads((RESULTS / "guard.json").read_text(encoding="utf-8"))
+    assert document["guard"] == Manifest.read(ROOT / "exported").parts[PART].sha256
+    sets = document["scores"]["guard"]
+    photos = sets.pop("photos")
+    assert {"MNIST digits", *FAMILIES} <= set(sets)
+    assert all(found["auroc"] >= 0.99 for found in sets.values())
+    assert photos["all"]["auroc"] >= 0.85
+
+
+def test_strangers_are_the_same_each_time_and_of_other_families_than_the_drawn() -> None:
+    garments = images(20).pixels
+    some, same = (strangers(3, 6, garments) for _ in range(2))
+    for name, frames in some.items():
+        assert frames.shape == (6, 28, 28)
+        assert frames.dtype == np.uint8
+        assert np.array_equal(frames, same[name])
+    assert not {*FAMILIES} & {*drawn.FAMILIES}
+
+
+def test_the_shipped_guard_takes_strangers_for_strange() -> None:
+    guard = Guard(open_part(PART))
+    for name, frames in strangers(5, 40, images(20).pixels).items():
+        caught = np.mean(guard.novelty(frames) > guard.limit("photo"))
+        assert caught >= 0.95, name
