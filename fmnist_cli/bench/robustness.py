@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.bench.plan import Candidate
-from fmnist_cli.contract import CLASS_NAMES, Labels, Pixels
+from fmnist_cli.contract import CLASS_NAMES, Labels, Pixels, knows_fashion_mnist
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.corruptions import GROUPS, KINDS, corrupt, counted
+from fmnist_cli.evaluate.metrics import of_first
 from fmnist_cli.runtime.session import Session
 
 FORMAT = 1
@@ -86,7 +87,7 @@ def measure(
     """
     sessions = {one.name: Session(one.file, threads) for one in candidates}
     for name, session in list(sessions.items()):
-        if session.card.class_names != CLASS_NAMES:
+        if not knows_fashion_mnist(session.card.class_names):
             on_others(name)
             del sessions[name]
     if not sessions:
@@ -149,7 +150,8 @@ def described() -> dict[str, Any]:
 
 def _hits(session: Session, pixels: Pixels, labels: Labels) -> Hits:
     """Which images are told right, bool [N]."""
-    right: Hits = session.probabilities(pixels).argmax(axis=1) == labels
+    probabilities = of_first(session.probabilities(pixels), len(CLASS_NAMES))
+    right: Hits = probabilities.argmax(axis=1) == labels
     return right
 
 

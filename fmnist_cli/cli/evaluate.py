@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import Classes, DataDir, JsonFile, Models, ModelsDir, one_of
+from fmnist_cli.cli.options import Classes, DataDir, JsonFile, Models, ModelsDir, Prepare, one_of
 from fmnist_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def evaluate(
         ),
     ] = None,
     classes: Classes = None,
-    prepare: Annotated[
-        str, typer.Option(help="How these pictures are prepared, as in fmnist classify.")
-    ] = "auto",
+    prepare: Prepare = "auto",
     report: Annotated[
         Path | None,
         typer.Option(

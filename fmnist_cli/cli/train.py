@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import Classes, DataDir, RunsDir, one_of, require_extra
+from fmnist_cli.cli.options import Classes, DataDir, Prepare, RunsDir, one_of, require_extra
 from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
 from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
 
@@ -71,9 +71,6 @@ _Photos = Annotated[
 _PhotosOnly = Annotated[
     bool, typer.Option("--photos-only", help="Learn the classes of the photos and nothing else.")
 ]
-_Prepare = Annotated[
-    str, typer.Option("--prepare", help="How the photos are prepared, as in fmnist classify.")
-]
 _Init = Annotated[
     str | None,
     typer.Option(
@@ -97,7 +94,7 @@ def train(
     exclude_top: _ExcludeTop = None,
     photos: _Photos = None,
     classes: Classes = None,
-    prepare: _Prepare = "auto",
+    prepare: Prepare = "auto",
     photos_only: _PhotosOnly = False,
     init: _Init = None,
     resume: _Resume = False,

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fmnist_cli.album.page import document, refused
 from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult
 from fmnist_cli.labelled.folders import LabelledFolders
 from fmnist_cli.labelled.words import unknown_words
 from fmnist_cli.runtime.rows import UNKNOWN
-from fmnist_cli.runtime.sinks.gallery.page import allowed, asset, text
+from fmnist_cli.runtime.sinks.gallery.page import asset, text
 
 _EACH = 100  # pictures shown of a folder
 _AT_ONCE = 14  # of these; the others are behind a click
@@ -41,29 +42,15 @@ class Shown(NamedTuple):
 
 def page(shown: Shown) -> Iterator[str]:
     """The page, piece by piece."""
-    found, title, results = shown.found, shown.title, shown.results
-    # Its looks are those of the contact sheet of `fmnist classify`.
-    style = asset("page.css", "fmnist_cli.runtime.sinks.gallery") + asset("page.css", __package__)
-    yield f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-style-src {allowed(style)}; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Labelled wrong: {text(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-<a class="skip" href="#pictures">Skip to the pictures</a>
-<header>
-<h1>Labelled wrong</h1>
-<p class="soft">{text(title)} · {len(found):,} pictures · {text(", ".join(results))}</p>
-</header>
-<main>
-"""
-    if found.rejected:
-        yield from _rejected(found)
+    found = shown.found
+    below = f"{shown.title} · {len(found):,} pictures · {', '.join(shown.results)}"
+    style = asset("page.css", __package__)
+    return document(f"Labelled wrong: {shown.title}", "Labelled wrong", below, _body(shown), style)
+
+
+def _body(shown: Shown) -> Iterator[str]:
+    found, results = shown.found, shown.results
+    yield from refused(found.rejected)
     for number, (model, result) in enumerate(results.items()):
         yield from _model(f"model-{number}", model, result, shown.class_names[model])
     yield '<div id="pictures" tabindex="-1">\n'
@@ -75,17 +62,7 @@ style-src {allowed(style)}; base-uri 'none'; form-action 'none'">
         chosen = np.flatnonzero(wrong & (found.members == at))
         if len(chosen):
             yield from _folder(f"folder-{at}", meant[folder], chosen, shown)
-    yield "</div>\n</main>\n</body>\n</html>\n"
-
-
-def _rejected(found: LabelledFolders) -> Iterator[str]:
-    yield f"<details open><summary>{len(found.rejected):,} not read</summary>"
-    yield '<ul class="reasons">\n'
-    for row in found.rejected[:_EACH]:
-        yield f"<li><code>{text(row.path)}</code> {text(row.error)}</li>\n"
-    if more := len(found.rejected) - _EACH:
-        yield f"<li>… and {more:,} more</li>\n" if more > 0 else ""
-    yield "</ul></details>\n"
+    yield "</div>\n"
 
 
 def _model(

@@ -73,10 +73,11 @@ class Inputs:
             if name in measured and measured[name] != entry.sha256
         ]
         # Only networks have heat maps, and only models of its classes are measured on the data set.
+        on_data_set = [n for n, entry in self.manifest.models.items() if "test" in entry.metrics]
         expected = {
-            "evaluation": [n for n, e in self.manifest.models.items() if "test" in e.metrics],
+            "evaluation": on_data_set,
             "bench": list(self.manifest.models),
-            "robustness": [n for n, e in self.manifest.models.items() if "test" in e.metrics],
+            "robustness": on_data_set,
         }.get(kind, [])
         missing = [name for name in expected if name not in measured]
         again = f"; measure again: {KINDS[kind].command}"

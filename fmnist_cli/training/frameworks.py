@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
-from fmnist_cli.errors import ModelError
+from fmnist_cli.errors import ModelError, TrainingError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import Framework, ModelSpec, get_spec
@@ -152,6 +152,11 @@ class _Sklearn:
         recipe = order.job.recipe
         assert isinstance(recipe, SklearnRecipe)  # noqa: S101
         spec = order.job.spec
+        if len(order.data.class_names) < 3:
+            # scikit-learn has another form for two, in which graphs would need converters, too.
+            raise TrainingError(
+                f"{spec.name} needs three classes or more; for two take a network, such as cnn"
+            )
         pipeline = spec.load().build(order.job.seed, **recipe.params)
         fit = sklearn_fit.fit_sklearn(pipeline, order.data, name=spec.name, reporter=order.reporter)
         return Fit(

@@ -46,7 +46,9 @@ def test_what_came_back_exports_to_a_graph_that_says_the_same() -> None:
 
 def test_a_network_of_twelve_classes_comes_back() -> None:
     torch.manual_seed(2)
-    network = PixelClassifier(REGISTRY["cnn"].load().build(12)).eval()
+    network = PixelClassifier(REGISTRY["cnn"].load().build(12))
+    network.logits(torch.from_numpy(PIXELS))  # statistics for its normalisations
+    network.eval().temperature.fill_(1.1)
     names = (*CLASS_NAMES, "Hat", "Skirt")
     content = serialize(convert_torch(network), card_of("cnn", names))
     file = ModelFile.of("cnn", Path("somewhere/cnn.onnx"), content)
