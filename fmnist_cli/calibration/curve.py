@@ -37,7 +37,7 @@ class Curve(NamedTuple):
     floor: float | None = None
 
     def weights(self) -> tuple[float, ...]:
-        """Of g(d) = Σₖ wₖ·max(d, knotₖ) but for a constant the w, that is = Σₖ wₖ·max(d, knotₖ) but for a constant: how much slopes change."""
+        """How much slopes change at each knot: g(d) = Σₖ weightₖ·max(d, knotₖ) and a constant."""
         changes = (b - a for a, b in pairwise(self.slopes))
         return (self.slopes[0], *(round(change, 6) for change in changes))
 

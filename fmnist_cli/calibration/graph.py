@@ -43,7 +43,7 @@ def with_curve(model: onnx.ModelProto, curve: Curve) -> onnx.ModelProto:
         floor = _constant(graph, "floor", curve.floor or 0)
         floored = _add(graph, "Max", [votes, floor], "floored")
         value = _add(graph, "Log", [floored], "logs")
-    top = _add(graph, "ReduceMax", [value, _axis(graph)], "top", keepdims=1)
+    top = _add(graph, "ReduceMax", [value, _axis(graph)], "top")  # keeps its axis
     below = _add(graph, "Sub", [value, top], "below")
     terms = []
     for k, (knot, weight) in enumerate(zip(curve.knots, curve.weights(), strict=True)):
@@ -88,7 +88,7 @@ def _find(graph: onnx.GraphProto) -> tuple[list[onnx.NodeProto], str, Curve] | N
         return round(float(numpy_helper.to_array(constants[name])), 6)
 
     def maker(name: str, operation: str) -> onnx.NodeProto:
-        node = makers[name]
+        node: onnx.NodeProto = makers[name]
         if node.op_type != operation:
             raise LookupError(operation)
         return node
@@ -128,11 +128,9 @@ def _last(graph: onnx.GraphProto) -> tuple[onnx.NodeProto, list[onnx.NodeProto]]
     return node, between
 
 
-def _add(
-    graph: onnx.GraphProto, operation: str, inputs: list[str], name: str, **attributes: int
-) -> str:
+def _add(graph: onnx.GraphProto, operation: str, inputs: list[str], name: str) -> str:
     name = _PREFIX + name
-    graph.node.append(helper.make_node(operation, inputs, [name], **attributes))
+    graph.node.append(helper.make_node(operation, inputs, [name]))
     return name
 
 
