@@ -23,9 +23,12 @@ class Entry(NamedTuple):
         sha256: of the file.
         bytes: its size.
         parameters: numbers the graph holds.
-        metrics: per split ``{"images", "accuracy", "loss"}``, measured on this very file.
+        metrics: per split ``{"images", "accuracy", "loss", "calibration_error"}``, measured on
+            this very file.
         verification: what `verify` measured against the native model.
         training: the training record, without its learning curves.
+        calibration: the curve at the end of the graph, by which rule and on how many images it
+            was fitted, and loss and calibration error without it; None if it has none.
     """
 
     file: str
@@ -36,6 +39,7 @@ class Entry(NamedTuple):
     metrics: Mapping[str, Mapping[str, float]]
     verification: Mapping[str, Any]
     training: Mapping[str, Any]
+    calibration: Mapping[str, Any] | None = None
 
 
 class Part(NamedTuple):

@@ -20,6 +20,7 @@ COMMANDS = {
     "train-isolate": ("isolate", "train_isolate"),
     "train-guard": ("guard", "train_guard"),
     "export": ("export", "export"),
+    "calibrate": ("calibrate", "calibrate"),
     "classify": ("classify", "classify"),
     "prepare": ("prepare", "prepare"),
     "evaluate": ("evaluate", "evaluate"),

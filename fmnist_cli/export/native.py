@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import torch
 
 from fmnist_cli.bench.run import NativeModel
+from fmnist_cli.calibration.curve import behind
+from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.errors import ModelError
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.runtime.store import ModelFile
@@ -38,7 +41,7 @@ def find_native(file: ModelFile, runs_dir: Path, threads: int) -> NativeModel:
     if file.entry is not None and "recipe" not in file.entry.training:
         raise ModelError(f"the manifest beside {file.path} has no recipe; export the model again")
     if file.entry is None or spec is None or spec.framework == "torch":
-        return NativeModel(FRAMEWORKS["torch"], native.TorchModel(restore(file)).probabilities)
+        return _calibrated(file, "torch", native.TorchModel(restore(file)))
     run_dir = runs_dir / spec.name
     if not (run_dir / RECORD_FILE).is_file():
         raise ModelError(
@@ -46,7 +49,13 @@ def find_native(file: ModelFile, runs_dir: Path, threads: int) -> NativeModel:
             " their graphs; fmnist train and fmnist export make both sides"
         )
     _check_same_run(file, spec, TrainingRecord.read(run_dir), run_dir)
-    return NativeModel(FRAMEWORKS[spec.framework], load_native(spec, run_dir).probabilities)
+    return _calibrated(file, spec.framework, load_native(spec, run_dir))
+
+
+def _calibrated(file: ModelFile, framework: str, model: native.NativeModel) -> NativeModel:
+    """The model behind the calibration curve at the end of the exported graph."""
+    _, curve = without_curve(onnx.load_from_string(file.content))
+    return NativeModel(FRAMEWORKS[framework], behind(model.probabilities, curve))
 
 
 def _check_same_run(

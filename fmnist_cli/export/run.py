@@ -11,18 +11,16 @@ from typing import Any
 import onnx
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import CLASS_NAMES, ModelCard, knows_fashion_mnist
-from fmnist_cli.cores import available_cores
+from fmnist_cli.calibration.curve import behind
+from fmnist_cli.contract import ModelCard, knows_fashion_mnist
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError
-from fmnist_cli.evaluate.metrics import accuracy, cross_entropy, of_first
+from fmnist_cli.export.calibrate import calibrate, draft_session, held_out, measure
 from fmnist_cli.export.graph import count_parameters, serialize
 from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file, write_text
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import ModelFile
 from fmnist_cli.training.frameworks import load_native
 from fmnist_cli.training.native import NativeModel, SklearnModel, StackModel, TorchModel
 from fmnist_cli.training.record import TrainingRecord
@@ -47,15 +45,6 @@ def convert(native: NativeModel) -> onnx.ModelProto:
     raise TypeError(f"no exporter for {type(native).__name__}")
 
 
-def _measure(session: Session, images: LabelledImages) -> dict[str, float]:
-    probabilities = of_first(session.probabilities(images.pixels), len(CLASS_NAMES))
-    return {
-        "images": len(images.labels),
-        "accuracy": round(accuracy(probabilities, images.labels), 6),
-        "loss": round(cross_entropy(probabilities, images.labels), 6),
-    }
-
-
 def _training_summary(record: TrainingRecord) -> dict[str, Any]:
     summary = asdict(record)
     for field in ("model", "history"):
@@ -71,11 +60,11 @@ def export(
     *,
     verified_images: int = VERIFIED_IMAGES,
 ) -> Entry:
-    """Write ``out/<name>.onnx`` and ``out/<name>.json`` (its learning curves).
+    """Write ``out/<name>.onnx``, calibrated, and ``out/<name>.json`` (its learning curves).
 
     Args:
-        splits: ``"test"`` and ``"validation"``; the graph is verified on test images and
-            its metrics are measured on both, if it knows their classes.
+        splits: ``"test"`` and ``"validation"``; the graph is verified on test images. If it knows
+            their classes, it is calibrated on validation images and measured on both.
 
     Raises:
         ModelError: there is no finished run.
@@ -85,7 +74,6 @@ def export(
     if record.model != spec.name:
         raise ModelError(f"{run_dir} holds a run of {record.model!r}, not of {spec.name!r}")
     native = load_native(spec, run_dir)
-    graph = convert(native)
     path = out / f"{spec.name}.onnx"
 
     def card(test_accuracy: float | None) -> ModelCard:
@@ -103,24 +91,20 @@ def export(
         )
 
     # The card holds the accuracy of the graph it sits in, so the graph runs once without it.
-    draft = ModelFile.of(spec.name, path, serialize(graph, card(0.0)))
-    session = Session(draft, threads=available_cores())
+    made = calibrate(convert(native), card(None), splits["validation"])
+    session = draft_session(made.graph, card(None))
     verification = verify(
         spec.name,
-        native.probabilities,
+        behind(native.probabilities, made.curve),
         session.probabilities,
         splits["test"].pixels[:verified_images],
         spec.atol,
     )
     measured = splits if knows_fashion_mnist(record.class_names) else {}
-    metrics = {name: _measure(session, images) for name, images in measured.items()}
+    metrics = {name: measure(session, images) for name, images in measured.items()}
     if spec.framework == "stack" and metrics:
-        # It was fitted on the validation images, so only cross-validation says how good it is.
-        metrics["validation"] |= {
-            "accuracy": round(record.validation_accuracy, 6),
-            "loss": round(record.validation_loss, 6),
-        }
-    content = serialize(graph, card(metrics["test"]["accuracy"] if metrics else None))
+        metrics["validation"] |= held_out(asdict(record))
+    content = serialize(made.graph, card(metrics["test"]["accuracy"] if metrics else None))
     replace_file(path, lambda partial: partial.write_bytes(content))
     write_text(out / f"{spec.name}.json", record.to_json())
     return Entry(
@@ -128,10 +112,11 @@ def export(
         title=spec.title,
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
-        parameters=count_parameters(graph),
+        parameters=count_parameters(made.graph),
         metrics=metrics,
         verification=asdict(verification),
         training=_training_summary(record),
+        calibration=made.provenance,
     )
 
 

@@ -40,9 +40,15 @@ def _squared_norm(graph: GraphBuilder, features: str) -> str:
     return graph.add("ReduceSumSquare", features, graph.constant([1], np.int64), keepdims=1)
 
 
-def _normalized(graph: GraphBuilder, weights: str) -> str:
-    total = graph.add("ReduceSum", weights, graph.constant([1], np.int64), keepdims=1)
-    return graph.add("Div", weights, total)
+def _normalized(graph: GraphBuilder, weights: str, classes: int) -> str:
+    """Rows divided by their sums, which a product adds up.
+
+    ReduceSum adds in an order that depends on where in memory a row begins, so on its place in
+    the batch: rows of ten floats do not all begin at a multiple of a vector's 16 or 32 bytes.
+    """
+    one = helper.make_tensor("one", TensorProto.FLOAT, [1], [1])
+    ones = graph.add("ConstantOfShape", graph.constant([classes] * 2, np.int64), value=one)
+    return graph.add("Div", weights, graph.add("MatMul", weights, ones))
 
 
 _BLOCK = 256  # known points whose least distance is looked at first
@@ -99,7 +105,8 @@ def _neighbors(graph: GraphBuilder, step: KNeighborsClassifier, features: str) -
     votes = graph.add("OneHot", labels, depth, graph.constant([0, 1], "f4"))  # [N, k, classes]
     column = graph.add("Unsqueeze", weight, graph.constant([1], np.int64))  # [N, 1, k]
     total = graph.add("MatMul", column, votes)
-    return _normalized(graph, graph.add("Squeeze", total, graph.constant([1], np.int64)))
+    flat = graph.add("Squeeze", total, graph.constant([1], np.int64))
+    return _normalized(graph, flat, len(step.classes_))
 
 
 def _calibrated_svc(graph: GraphBuilder, step: CalibratedClassifierCV, features: str) -> str:

@@ -16,6 +16,8 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from fmnist_cli.calibration.curve import Curve
+from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.contract import SIDE
 from fmnist_cli.errors import ModelError
 from fmnist_cli.manifest import MANIFEST_FILE, Manifest
@@ -35,7 +37,8 @@ def restore(file: ModelFile) -> PixelClassifier:
 
     The recipe comes from the manifest beside the file, or else from the preset in the graph's
     card. Each normalisation that was folded into the product before it stays there and becomes an
-    addition, so the function and the shapes are those of the trained network.
+    addition, so the function and the shapes are those of the trained network. The calibration
+    curve at the end of the graph is no part of the network; see `without_curve`.
 
     Raises:
         ModelError: the graph is not of a PyTorch network of the registry, or another one.
@@ -49,13 +52,14 @@ def restore(file: ModelFile) -> PixelClassifier:
         recipe = _recipe(file, spec, card.preset)
         network = spec.load().build(len(card.class_names), **recipe.get("params", {}))
         classifier = PixelClassifier(network, mirror_average=recipe.get("mirror_average", False))
-        _fill(classifier.eval(), onnx.load_from_string(file.content).graph)
+        graph, curve = without_curve(onnx.load_from_string(file.content))
+        _fill(classifier.eval(), graph.graph)
     except (ValueError, LookupError, TypeError) as error:
         raise ModelError(
             f"{file.path} does not hold the weights of {spec.name}'s network: {error};"
             f" export it again: fmnist export {spec.name}"
         ) from error
-    _check(classifier, session, file)
+    _check(classifier, curve, session, file)
     return classifier
 
 
@@ -143,11 +147,15 @@ def _set(target: Tensor, value: Tensor) -> None:
     target.copy_(value)
 
 
-def _check(classifier: PixelClassifier, session: Session, file: ModelFile) -> None:
+def _check(
+    classifier: PixelClassifier, curve: Curve | None, session: Session, file: ModelFile
+) -> None:
     """Both must say the same of noise, whose probabilities every weight has a part in."""
     noise = np.random.default_rng(0).integers(0, 256, (16, SIDE, SIDE), np.uint8)
     with torch.inference_mode():
         ours = classifier(torch.from_numpy(noise)).numpy()
+    if curve is not None:
+        ours = curve(ours)
     difference = float(np.abs(ours - session.probabilities(noise)).max())
     if not difference <= ATOL:
         raise ModelError(
