@@ -124,7 +124,8 @@ def test_limits_of_size(classify: Classify, folder: Path) -> None:
 
 
 def test_below_the_threshold_everything_is_unknown(classify: Classify, folder: Path) -> None:
-    done = classify(folder, "--threshold", "1", "--format", "csv", "--top-k", "1")
+    options = ("--format", "csv", "--top-k", "1", "--prepare", "frame")
+    done = classify(folder, "--threshold", "1", *options)
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["label"] for row in rows] == ["unknown", "unknown", "", "unknown"]
     assert [row["class_id"] for row in rows] == ["", "", "", ""]
