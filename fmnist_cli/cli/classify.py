@@ -9,7 +9,15 @@ from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import ModelsDir, Prepare, one_of, parse_shard, parse_size
+from fmnist_cli.cli.options import (
+    ModelsDir,
+    Prepare,
+    Unknown,
+    UnknownAt,
+    one_of,
+    parse_shard,
+    parse_size,
+)
 from fmnist_cli.errors import UsageError
 
 
@@ -68,20 +76,8 @@ def classify(
         float,
         typer.Option(min=0, max=1, help='Below this confidence the label is "unknown".'),
     ] = 0.0,
-    unknown: Annotated[
-        bool,
-        typer.Option(
-            "--unknown", help='What is none of the garments the models know is "unknown", too.'
-        ),
-    ] = False,
-    unknown_at: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="As --unknown, of which this share of ordinary garments stays known: 0.5 to"
-            " 0.999, else 0.95.",
-        ),
-    ] = None,
+    unknown: Unknown = False,
+    unknown_at: UnknownAt = None,
     errors_only: Annotated[
         bool, typer.Option("--errors-only", help="Write rows of rejected inputs only.")
     ] = False,

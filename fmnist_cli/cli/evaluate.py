@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import Classes, DataDir, JsonFile, Models, ModelsDir, Prepare, one_of
+from fmnist_cli.cli.options import (
+    Classes,
+    DataDir,
+    JsonFile,
+    Models,
+    ModelsDir,
+    Prepare,
+    Unknown,
+    UnknownAt,
+    one_of,
+)
 from fmnist_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -76,6 +86,8 @@ def evaluate(
     ] = None,
     classes: Classes = None,
     prepare: Prepare = "auto",
+    unknown: Unknown = False,
+    unknown_at: UnknownAt = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -92,8 +104,9 @@ def evaluate(
     import shlex
     from dataclasses import asdict
 
-    if data is None and (classes is not None or report is not None or prepare != "auto"):
-        raise UsageError("--classes, --prepare and --report go with --data DIR")
+    about_folders = (classes, report, unknown_at) != (None, None, None) or unknown
+    if data is None and (about_folders or prepare != "auto"):
+        raise UsageError("--classes, --prepare, --unknown and --report go with --data DIR")
 
     from fmnist_cli import __version__
     from fmnist_cli.bench.run import unique_names
@@ -113,14 +126,17 @@ def evaluate(
     if data is not None:
         from fmnist_cli.cli.evaluate_folders import Asked, evaluate_on_folders
         from fmnist_cli.prepare import MODES
+        from fmnist_cli.runtime.guard import known_share
 
         mode = one_of(prepare, MODES, "--prepare")
+        asks = unknown or unknown_at is not None
+        share = known_share("--unknown-at", unknown_at) if asks else None
         code = evaluate_on_folders(
             {
                 name: (file.sha256, Session(file, threads=available_cores()))
                 for name, file in zip(names, files, strict=True)
             },
-            Asked(data, classes, mode, json_, report, models_dir),
+            Asked(data, classes, mode, share, json_, report, models_dir),
         )
         if code:
             raise typer.Exit(code)

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """The options of the command."""
+    """The options of the command; `unknown_at` is None to ask no guard."""
 
     root: Path
     classes: Path | None
     prepare: str
+    unknown_at: float | None
     json: str | None
     report: Path | None
     models_dir: Path | None
@@ -40,8 +41,9 @@ def evaluate_on_folders(sessions: Mapping[str, tuple[str, Session]], asked: Aske
     from fmnist_cli.data.classes import read_meanings, resolve
     from fmnist_cli.errors import EXIT_REJECTED
     from fmnist_cli.files import write_text
-    from fmnist_cli.labelled.evaluation import evaluate_folders
+    from fmnist_cli.labelled.evaluation import evaluate_folders, strangeness_of
     from fmnist_cli.labelled.folders import class_folders, read_folders
+    from fmnist_cli.runtime.guard import open_guard
     from fmnist_cli.runtime.isolate import open_isolator
     from fmnist_cli.runtime.sinks.whole import check_target
     from fmnist_cli.runtime.tally import progress
@@ -53,13 +55,17 @@ def evaluate_on_folders(sessions: Mapping[str, tuple[str, Session]], asked: Aske
     folders = class_folders(asked.root)
     for _, session in sessions.values():
         resolve(folders, session.card.class_names, meanings, source=str(asked.root))
+    every = {name for _, session in sessions.values() for name in session.card.class_names}
+    guard = open_guard(asked.unknown_at, sorted(every), asked.models_dir)
     isolate = open_isolator(asked.prepare, asked.models_dir)
     with progress(True, None) as advance:
         found = read_folders(asked.root, asked.prepare, isolate, advance=advance)
+    strangeness = None if guard is None else strangeness_of(found, guard)
     results = {}
     for name, (_, session) in sessions.items():
         classes = resolve(found.folders, session.card.class_names, meanings)
-        results[name] = evaluate_folders(found, classes, session.probabilities(found.pixels))
+        probabilities = session.probabilities(found.pixels)
+        results[name] = evaluate_folders(found, classes, probabilities, strangeness)
     names = {name: session.card.class_names for name, (_, session) in sessions.items()}
     if asked.json != "-":
         _print(found, {n: (s.card.title, names[n], results[n]) for n, (_, s) in sessions.items()})
@@ -123,6 +129,7 @@ def _document(
             "folder": found.root.resolve().name,
             "classes": asked.classes and asked.classes.name,
             "prepare": found.mode,
+            "unknown_at": asked.unknown_at,
             "images": len(found),
             "prepared": _prepared(found),
             "rejected": [{"path": row.path, "error": row.error} for row in found.rejected],

@@ -33,6 +33,20 @@ ModelsDir = Annotated[
 Prepare = Annotated[
     str, typer.Option(help="auto, frame (as it is), product (plain background) or photo.")
 ]
+Unknown = Annotated[
+    bool,
+    typer.Option(
+        "--unknown", help='What is none of the garments the models know is "unknown", too.'
+    ),
+]
+UnknownAt = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        help="As --unknown, of which this share of ordinary garments stays known: 0.5 to"
+        " 0.999, else 0.95.",
+    ),
+]
 Models = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import Labels, Probabilities
+from fmnist_cli.contract import Labels, Novelty, Probabilities
 from fmnist_cli.data.classes import FolderClasses
 from fmnist_cli.evaluate.folders import allowed_of, is_right, macro, recalls
+from fmnist_cli.evaluate.novelty import auroc
 from fmnist_cli.labelled.folders import LabelledFolders
+from fmnist_cli.runtime.guard import Guard
 from fmnist_cli.runtime.rows import UNKNOWN
+
+_BATCH = 250  # pictures per call of a guard
 
 Mask = npt.NDArray[np.bool_]  # [N]
 
@@ -51,18 +55,40 @@ class UnknownResult:
     """How well what is no class of the model is told from what is one; shares are 0 to 1.
 
     Attributes:
-        threshold: novelty above which a picture is unknown.
         images: pictures in folders that mean "unknown".
         recognised: share of them that is called so; None without any.
         wrongly_unknown: share of the others that is called so.
         accuracy: share of the others that is labelled and labelled right.
+        auroc: probability that one of these pictures is more novel than one of the others; None
+            without any.
     """
 
-    threshold: float
     images: int
     recognised: float | None
     wrongly_unknown: float
     accuracy: float
+    auroc: float | None
+
+
+class Strangeness(NamedTuple):
+    """What a guard says of the pictures.
+
+    Attributes:
+        novelty: float32 [N], larger is stranger.
+        strange: bool [N], which are unknown.
+    """
+
+    novelty: Novelty
+    strange: Mask
+
+
+def strangeness_of(found: LabelledFolders, guard: Guard) -> Strangeness:
+    """What a guard says of prepared pictures; its limits go by preparation."""
+    starts = range(0, len(found), _BATCH)
+    novelty = np.concatenate([guard.novelty(found.pixels[at : at + _BATCH]) for at in starts])
+    limits = {name: guard.limit(name) for name in set(found.prepared)}
+    strange = novelty > np.array([limits[name] for name in found.prepared])
+    return Strangeness(novelty, strange)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,15 +134,7 @@ class FolderEvaluation:
                 for one in self.folders
             },
             "confusion": {one.folder: dict(one.labels) for one in self.folders},
-            "unknown": None
-            if self.unknown is None
-            else {
-                "threshold": self.unknown.threshold,
-                "images": self.unknown.images,
-                "recognised": self.unknown.recognised,
-                "wrongly_unknown": self.unknown.wrongly_unknown,
-                "accuracy": self.unknown.accuracy,
-            },
+            "unknown": None if self.unknown is None else asdict(self.unknown),
         }
 
 
@@ -124,7 +142,7 @@ def evaluate_folders(
     found: LabelledFolders,
     classes: FolderClasses,
     probabilities: Probabilities,
-    novelty: tuple[npt.NDArray[np.float32], float] | None = None,
+    strangeness: Strangeness | None = None,
 ) -> FolderEvaluation:
     """Measure a model.
 
@@ -132,26 +150,26 @@ def evaluate_folders(
         found: the pictures.
         classes: what their folders mean to this model.
         probabilities: float32 [N, classes] of `found.pixels`.
-        novelty: float32 [N], how strange each is, and above what it is unknown; None not to ask.
+        strangeness: of each picture; None where that is not asked.
     """
     columns = [classes.columns[folder] for folder in found.folders]
     allowed = allowed_of(found.members, columns, len(classes.class_names))
     predicted: Labels = probabilities.argmax(axis=1).astype(np.int64)
     right = is_right(predicted, allowed)
     known: Mask = allowed.sum(axis=1) > 0
-    asked = novelty is not None
+    asked = strangeness is not None
     strange: Mask = np.zeros(len(found), np.bool_)
-    if novelty is not None:
-        strange = np.greater(*novelty)
     shares = recalls(right[known], found.members[known], found.folders)
     unknown = None
-    if novelty is not None:
+    if strangeness is not None:
+        strange, novelty = strangeness.strange, strangeness.novelty
+        both = bool(known.any() and not known.all())
         unknown = UnknownResult(
-            threshold=novelty[1],
             images=int((~known).sum()),
             recognised=_share(strange[~known]),
             wrongly_unknown=_share(strange[known]) or 0.0,
             accuracy=_share((right & ~strange)[known]) or 0.0,
+            auroc=auroc(novelty[known], novelty[~known]) if both else None,
         )
     return FolderEvaluation(
         images=int(known.sum()),

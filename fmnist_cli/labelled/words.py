@@ -50,4 +50,6 @@ def unknown_words(found: FolderEvaluation) -> str:
     words = f"called unknown: {result.wrongly_unknown:.1%} of pictures that have a class"
     if result.recognised is not None:
         words += f", {result.recognised:.1%} of the {result.images:,} that have none"
+    if result.auroc is not None:
+        words += f" (AUROC {result.auroc:.3f})"
     return f"{words}; labelled, and right: {result.accuracy:.1%}"

@@ -11,19 +11,21 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Every image once an epoch; photos, if any, fill a share of every batch.
+    """Every image once an epoch, or oftener; photos, if any, fill a share of every batch.
 
     Attributes:
         images: how many images there are.
         photos: how many photos, which follow the images.
         size: images and photos per step.
-        share: of a batch that are photos, 0 to 1; without images, all of it.
+        share: of a batch that are photos, 0 to 1.
+        rounds: how often an epoch shows every image.
     """
 
     images: int
     photos: int
     size: int
     share: float
+    rounds: int = 1
 
     @property
     def taken(self) -> int:
@@ -35,7 +37,7 @@ class Batches:
     @property
     def steps(self) -> int:
         """Steps of an epoch."""
-        return math.ceil(self.images / (self.size - self.taken))
+        return math.ceil(self.images * self.rounds / (self.size - self.taken))
 
     def draw(self, generator: torch.Generator) -> list[tuple[Tensor, int]]:
         """An epoch: per step int64 positions, images first, and how many of these are images.
@@ -43,15 +45,18 @@ class Batches:
         Photos go round in random order, as often as they are needed.
         """
         each = self.size - self.taken
-        order = torch.randperm(self.images, generator=generator)
+        order = _rounds(self.images, self.rounds, generator)
         parts = [order[step * each : (step + 1) * each] for step in range(self.steps)]
         if not self.taken:
             return [(part, len(part)) for part in parts]
         rounds = math.ceil(self.steps * self.taken / self.photos)
-        photos = torch.cat(
-            [torch.randperm(self.photos, generator=generator) for _ in range(rounds)]
-        )
+        photos = _rounds(self.photos, rounds, generator)
         photos = photos[: self.steps * self.taken].reshape(self.steps, self.taken) + self.images
         return [
             (torch.cat([part, row]), len(part)) for part, row in zip(parts, photos, strict=True)
         ]
+
+
+def _rounds(count: int, rounds: int, generator: torch.Generator) -> Tensor:
+    """Positions below `count`, all of them in random order, `rounds` times."""
+    return torch.cat([torch.randperm(count, generator=generator) for _ in range(rounds)])

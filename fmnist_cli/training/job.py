@@ -28,6 +28,8 @@ from fmnist_cli.training.parents import Parent
 from fmnist_cli.training.photos import TrainingPhotos, as_images
 from fmnist_cli.training.record import RECORD_FILE
 
+_EPOCH = 20_000  # photos that an epoch of photos alone shows
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
@@ -69,6 +71,12 @@ class TrainingData:
         none = replace(photos, fitted=photos.fitted.part(np.zeros(len(photos.fitted), np.bool_)))
         checksum = f"photos {photos.provenance['sha256']}"
         return cls(photos.fitted.single(), photos.held.single(), checksum, photos=none)
+
+    @property
+    def rounds(self) -> int:
+        """How often an epoch shows every image: recipes count in passes over tens of thousands."""
+        alone = self.photos is not None and self.photos.only
+        return max(1, _EPOCH // len(self.train)) if alone else 1
 
     def labelled(self) -> LabelledImages:
         """All training images and photos of which one class alone is right."""

@@ -224,7 +224,9 @@ def fit_torch(
         truth = truth_of(truth, allowed)
     loose = _shoes(truth, data.class_names)
     share = 0.0 if soft is None else recipe.teacher_share
-    batches = Batches(len(train), len(pixels) - len(train), recipe.batch_size, recipe.photo_share)
+    batches = Batches(
+        len(train), len(pixels) - len(train), recipe.batch_size, recipe.photo_share, data.rounds
+    )
     reporter.start(
         identity["model"], batches.steps * recipe.epochs, batches.steps * len(run.history)
     )

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from photofolders import write_photos
 from synthetic import images, write_files
-from tinymodel import write_exported
+from tinymodel import add_guard, write_exported
 from typer.testing import CliRunner
 
 from fmnist_cli.bench.quality import measure_quality
@@ -76,6 +76,22 @@ def test_folders_are_measured_and_the_wrong_ones_shown(
     assert text.count('<li class="card">') == wrong
     assert text.count("data:image/png") == wrong  # frames: the original is the frame itself
     assert str(photos.parent) not in text
+
+
+def test_what_is_unknown_is_told_by_the_guard(photos: Path, tmp_path: Path) -> None:
+    folder = add_guard(write_exported(tmp_path))
+    classes = ("--classes", photos.parent / "classes.toml")
+    done = run("--data", photos, *classes, "--models-dir", folder, "--unknown", "--json", "-")
+    values = json.loads(done.stdout)
+    assert values["pictures"]["unknown_at"] == 0.95
+    unknown = values["models"]["cnn"]["unknown"]
+    # To this guard frames are strange whose mean is above 95; these have about 50.
+    assert (unknown["images"], unknown["recognised"], unknown["wrongly_unknown"]) == (3, 0, 0)
+    at_half = run("--data", photos, *classes, "--models-dir", folder, "--unknown-at", "0.5")
+    assert "called unknown: " in at_half.stdout
+    assert "AUROC" in at_half.stdout
+    none = run("--data", photos, *classes, "--models-dir", folder, "--unknown-at", "2")
+    assert isinstance(none.exception, UsageError)
 
 
 def test_json_on_standard_output_is_all_that_is_there(photos: Path, exported_dir: Path) -> None:

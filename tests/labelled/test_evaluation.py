@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmnist_cli.data.classes import FolderClasses
-from fmnist_cli.labelled.evaluation import FolderEvaluation, evaluate_folders
+from fmnist_cli.labelled.evaluation import FolderEvaluation, Strangeness, evaluate_folders
 from fmnist_cli.labelled.folders import LabelledFolders
 from fmnist_cli.labelled.page import Shown, page
 from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
@@ -37,7 +37,8 @@ def evaluated(novelty: list[float] | None = None) -> FolderEvaluation:
     probabilities = np.full((7, 4), 0.1, np.float32)
     probabilities[np.arange(7), SAID] = 0.7
     classes = FolderClasses(NAMES, {"coat": (0,), "footwear": (2, 3), "hat": ()})
-    asked = None if novelty is None else (np.array(novelty, np.float32), 0.5)
+    values = np.array(novelty or [], np.float32)
+    asked = None if novelty is None else Strangeness(values, values > 0.5)
     return evaluate_folders(found(), classes, probabilities, asked)
 
 
@@ -63,6 +64,7 @@ def test_the_unknown_are_counted_where_that_is_asked() -> None:
     assert result.unknown.recognised == 0.5
     assert result.unknown.wrongly_unknown == pytest.approx(1 / 5)
     assert result.unknown.accuracy == pytest.approx(2 / 5)
+    assert result.unknown.auroc == pytest.approx(8 / 10)
     assert [one.unknown for one in result.folders] == [1, 0, 1]
     assert result.wrong.tolist() == [True, True, False, False, True, False, True]
     assert "50.0% of the 2 that have none" in unknown_words(result)

@@ -114,6 +114,13 @@ def test_without_photos_an_epoch_is_what_it_was() -> None:
     assert [count for _, count in drawn] == [20, 20, 10]
 
 
+def test_an_epoch_of_few_images_goes_round() -> None:
+    batches = Batches(images=5, photos=0, size=4, share=0.15, rounds=3)
+    drawn = batches.draw(torch.Generator().manual_seed(1))
+    assert [count for _, count in drawn] == [4, 4, 4, 3]
+    assert torch.bincount(torch.cat([chosen for chosen, _ in drawn])).tolist() == [3] * 5
+
+
 def test_photos_are_divided_by_folder_and_named_in_the_provenance(
     folders: LabelledFolders,
 ) -> None:
@@ -171,6 +178,7 @@ def test_photos_alone_are_a_data_set_of_their_own(folders: LabelledFolders, tmp_
     found = photos(folders, only=True)
     given = TrainingData.of_photos(found)
     assert given.class_names == ("Hat", "Skirt", "Trouser")
+    assert given.rounds == 20_000 // 66
     assert any("shoes, which may be one of several" in line for line in found.left_out)
     spec = get_spec("logreg")
     job = Job(spec, "quick", SklearnRecipe({"features": "pixels", "max_iter": 50}), seed=0)
