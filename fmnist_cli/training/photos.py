@@ -160,8 +160,10 @@ class TrainingPhotos:
     def told(self) -> list[str]:
         """What was made of the photos, in lines for a person."""
         lines = [f"{len(self.fitted):,} photos to learn from, {len(self.held):,} held out"]
-        new = [name for name in self.class_names if name not in CLASS_NAMES]
-        if new:
+        new = self.class_names[len(CLASS_NAMES) :]
+        if self.only:
+            lines.append(f"classes: {', '.join(self.class_names)}")
+        elif new:
             lines.append(f"classes that Fashion-MNIST does not have: {', '.join(new)}")
         shown = self.left_out[:_LEFT_OUT_SHOWN]
         lines += [f"left out: {words}" for words in shown]
