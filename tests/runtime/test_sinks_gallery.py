@@ -156,11 +156,12 @@ def test_counts_and_histogram(tmp_path: Path) -> None:
 
 
 def test_no_name_becomes_markup(tmp_path: Path) -> None:
-    rows: list[Row] = [row_of(name, 0.5, name) for name in HOSTILE]
+    rows: list[Row] = [row_of(name, 0.5, name)._replace(prepared="frame") for name in HOSTILE]
     rows += [Rejected(name, name) for name in HOSTILE]
     items: list[Item] = [picture(name) for name in HOSTILE]
     items += [UnreadableItem(name, name) for name in HOSTILE]
-    calm = Page(page_of(tmp_path, [row_of("a", 0.5, "b"), Rejected("a", "b")], [*items[:1]] * 2))
+    plain = row_of("a", 0.5, "b")._replace(prepared="frame")
+    calm = Page(page_of(tmp_path, [plain, Rejected("a", "b")], [*items[:1]] * 2))
     text = page_of(tmp_path, rows, items)
     page = Page(text)
     assert {tag for tag, _ in page.elements} == {tag for tag, _ in calm.elements}
