@@ -5,6 +5,8 @@ Measured in docs/calibration.md: four pieces, fitted on all validation images.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
@@ -14,12 +16,18 @@ from fmnist_cli.contract import Labels, Probabilities
 
 RULE = "margin slopes 1"  # changes with anything below that changes a fitted curve
 VOTE_FLOOR = 0.003  # of models that vote; validation loss is flat around it, for both of them
-_KNOTS = (0.0, 0.25, 0.5, 0.75)  # in typical margins of the second class
+KNOTS = (0.0, 0.25, 0.5, 0.75)  # in typical margins of the second class
+ONE_PIECE = (0.0,)  # a temperature
 _LEAST_MARGIN = 0.01  # keeps knots apart where a model says the same of all classes
 _DIGITS = 4  # kept of knots and slopes: fits on different machines give the same bytes
 
 
-def fit_curve(probabilities: Probabilities, labels: Labels, floor: float | None = None) -> Curve:
+def fit_curve(
+    probabilities: Probabilities,
+    labels: Labels,
+    floor: float | None = None,
+    knots: Sequence[float] = KNOTS,
+) -> Curve:
     """The curve of least cross-entropy on images that the model was not fitted on.
 
     Logarithms of slopes are a random walk of unit variance that begins at 0, a curve that changes
@@ -29,16 +37,17 @@ def fit_curve(probabilities: Probabilities, labels: Labels, floor: float | None 
         probabilities: float32 [N, classes], N at least 1.
         labels: int64 [N].
         floor: see `Curve`.
+        knots: where pieces begin, in typical margins of the second class; the first is 0.
     """
     least = 1e-30 if floor is None else floor
     logs = np.log(np.maximum(probabilities.astype(np.float64), least))
     margins = logs.max(axis=1, keepdims=True) - logs
     second = np.sort(margins, axis=1)[:, 1]
     unit = max(float(np.median(second)), _LEAST_MARGIN)
-    knots = np.round(np.array(_KNOTS) * unit, _DIGITS)
-    lengths = np.append(np.diff(knots), np.inf)
+    begins = np.round(np.array(knots) * unit, _DIGITS)
+    lengths = np.append(np.diff(begins), np.inf)
     pieces = np.stack(
-        [np.clip(margins - knot, 0, length) for knot, length in zip(knots, lengths, strict=True)]
+        [np.clip(margins - knot, 0, length) for knot, length in zip(begins, lengths, strict=True)]
     )  # [pieces, N, classes]: how far into each piece a margin reaches
     count = len(labels)
     truth = np.eye(probabilities.shape[1])[labels]
@@ -54,6 +63,6 @@ def fit_curve(probabilities: Probabilities, labels: Labels, floor: float | None 
         slope = -slopes * np.einsum("knc,nc->k", pieces, error) / count
         return float(value), slope + (steps - np.append(steps[1:], 0.0)) / count
 
-    found = minimize(loss, np.zeros(len(knots)), jac=True, method="L-BFGS-B", tol=1e-12).x
+    found = minimize(loss, np.zeros(len(begins)), jac=True, method="L-BFGS-B", tol=1e-12).x
     slopes = np.round(np.exp(found), _DIGITS).clip(10.0**-_DIGITS)
-    return Curve(tuple(knots.tolist()), tuple(slopes.tolist()), floor)
+    return Curve(tuple(begins.tolist()), tuple(slopes.tolist()), floor)
