@@ -18,7 +18,7 @@ from fmnist_cli.guard.network import GuardNet
 from fmnist_cli.labelled.folders import LabelledFolders
 from fmnist_cli.training.photographed import photographed
 
-DRAWN = 3_000  # frames of each family
+DRAWN = 3_000  # frames of each family, or as many as there are training images
 VIEWS = 4  # of each photo, besides itself
 _LOOSE = tuple(CLASS_NAMES.index(name) for name in ("Sandal", "Sneaker", "Ankle boot"))
 
@@ -104,7 +104,6 @@ def gather(
     photos: Photos | None,
     *,
     seed: int,
-    drawn: int = DRAWN,
     report: Callable[[str], None],
 ) -> Examples:
     """Draw, view and compute histograms.
@@ -113,7 +112,6 @@ def gather(
         train: Fashion-MNIST's training images.
         photos: to learn from, too.
         seed: of everything drawn.
-        drawn: frames of each family.
         report: told what is being done.
     """
     report(f"histograms of {len(train):,} images and of what is no garment")
@@ -126,7 +124,7 @@ def gather(
         views = [histograms(photos.pixels)]
         for _ in range(VIEWS):
             views.append(histograms(photographed(pixels, loose, generator).numpy()))
-    frames = draw(seed, drawn, train.pixels)
+    frames = draw(seed, min(DRAWN, len(train)), train.pixels)
     images = np.array(train.pixels)
     images[1::2] = images[1::2, :, ::-1].copy()
     return Examples(

@@ -40,7 +40,6 @@ def make(
     *,
     seed: int = 0,
     schedule: Schedule = STANDARD,
-    drawn: int | None = None,
     report: Callable[[str], None] = print,
 ) -> Outcome:
     """Fit a guard on the training split and photos; its limits are of held-out ones.
@@ -53,12 +52,10 @@ def make(
         photos: labelled photos, known and strange.
         seed: of everything random.
         schedule: how long to fit.
-        drawn: frames of each family; as many as are useful by default.
         report: told what is being done.
     """
     started = time.monotonic()
-    extra = {} if drawn is None else {"drawn": drawn}
-    examples = gather(data.train, photos, seed=seed, report=report, **extra)
+    examples = gather(data.train, photos, seed=seed, report=report)
     report("fitting")
     network = fit(examples, seed=seed, schedule=schedule, report=report)
     validation = novelty(network, histograms(data.validation.pixels))
