@@ -158,7 +158,7 @@ def bench(
     seconds: Annotated[
         float,
         typer.Option(min=0.01, help="Timing per model; slow models take longer, the rest extra."),
-    ] = 8.0,
+    ] = 6.0,
     rounds: Annotated[
         int, typer.Option(min=1, metavar="N", help="Turns per model; more say more of the noise.")
     ] = 10,
