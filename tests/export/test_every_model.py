@@ -10,6 +10,8 @@ import pytest
 import torch
 from synthetic import data, images
 
+from fmnist_cli.calibration.curve import behind
+from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.contract import CLASS_NAMES, ModelCard
 from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.run import export, update_manifest
@@ -64,15 +66,18 @@ class TestEveryModel:
     def test_agrees_with_the_native_model(
         self, spec: ModelSpec, runs: Path, exported: Path
     ) -> None:
-        native = load_native(spec, runs / spec.name)
-        session = Session(open_model(spec.name, exported))
+        file = open_model(spec.name, exported)
+        _, curve = without_curve(onnx.load_from_string(file.content))
+        assert curve is not None
+        native = behind(load_native(spec, runs / spec.name).probabilities, curve)
+        session = Session(file)
         for count in (1, 2, 33):
             pixels = images(count, seed=9).pixels
             probabilities = session(pixels)
             assert probabilities.shape == (count, 10)
             assert probabilities.dtype == np.float32
             np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
-            np.testing.assert_allclose(probabilities, native.probabilities(pixels), atol=spec.atol)
+            np.testing.assert_allclose(probabilities, native(pixels), atol=spec.atol)
 
     def test_uses_standard_operators_and_carries_its_card(
         self, spec: ModelSpec, exported: Path
@@ -107,6 +112,8 @@ def test_the_manifest_keeps_registry_order_and_all_entries(exported: Path) -> No
         assert entry.verification["batch_sizes"] == [1, 2, 33]
         assert entry.metrics["test"]["images"] == 100
         assert entry.training["preset"] == "quick"
+        assert entry.calibration is not None
+        assert entry.calibration["images"] == 50
         assert (exported / f"{name}.json").exists()
 
 
