@@ -97,7 +97,7 @@ def test_the_shipped_models_are_as_good_as_asked() -> None:
 
 def test_the_shipped_files_are_those_of_the_manifest() -> None:
     manifest = Manifest.read(ROOT / "exported")
-    assert len(manifest.models) == 8
+    assert len(manifest.models) == 9
     total = 0
     for entry in manifest.models.values():
         content = (ROOT / "exported" / entry.file).read_bytes()
