@@ -2,8 +2,8 @@
 
 Known are the 10,000 test images; strange are the MNIST test digits (--digits), noise and
 textures from a seed, and, with --photos, photos of garments that no class is for, against photos
-of those that have one. Larger scores are stranger: novelty, and of each model one minus the
-highest probability; of `resnet` also the energy (Liu et al. 2020) and distances in its features,
+of those that have one. Larger scores are stranger: novelty, and of some models one minus the
+highest probability; with --distances, of `resnet` also the energy (Liu et al. 2020) and distances in its features,
 Mahalanobis (Lee et al. 2018), relative (Ren et al. 2021) and to the nearest neighbours (Sun et al.
 2022), with the training images as reference.
 
@@ -119,6 +119,10 @@ def main() -> None:
     parser.add_argument("--digits", type=Path, required=True)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--classes", type=Path, default=Path("data/samples/photos.toml"))
+    parser.add_argument(
+        "--models", nargs="*", default=["resnet"], help="whose doubt is scored, too"
+    )
+    parser.add_argument("--distances", action="store_true", help="in resnet's features, too")
     options = parser.parse_args()
     test = load_split("test")
     sets = {
@@ -130,8 +134,9 @@ def main() -> None:
         found = read_folders(options.photos, "photo", open_isolator("photo"))
     folder = find_models_dir()
     scores: dict[str, Score] = {"guard": guard_score()}
-    scores |= {f"{model}: doubt": doubt_of(model) for model in Manifest.read(folder).models}
-    scores |= {f"{RESNET}: {name}": score for name, score in resnet_scores().items()}
+    scores |= {f"{model}: doubt": doubt_of(model) for model in options.models}
+    if options.distances:
+        scores |= {f"{RESNET}: {name}": score for name, score in resnet_scores().items()}
     document: dict[str, Any] = {
         "command": "python benchmarks/guard.py",
         "version": __version__,

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/guard.md from benchmarks/results/guard.json and guard-choice.json.
+"""Writes the tables of docs/guard.md from benchmarks/results/guard.json.
 
 Run: python benchmarks/guard_tables.py [--check]
 """
@@ -74,23 +74,10 @@ def accepted_table() -> str:
     return _table(["Stays known", *(names[name] for name in present)], rows)
 
 
-def choice_table() -> str:
-    """The variants of guard_choice.py."""
-    rows = []
-    for name, found in _read("guard-choice.json")["variants"].items():
-        drawn = found["drawn_auroc"]
-        least = min(drawn, key=lambda key: drawn[key])
-        photos = f"{found['photos_auroc']:.3f}", f"{found['photos_rejected_at_0.95']:.1%}"
-        rows.append([name, *photos, f"{drawn[least]:.4f} ({least})"])
-    titles = ["Learned from", "Unknown garments", "Caught at 5 % lost", "Drawn frames, the least"]
-    return _table(titles, rows)
-
-
 TABLES = {
     "scores": scores_table,
     "sets": sets_table,
     "accepted": accepted_table,
-    "choice": choice_table,
 }
 
 
