@@ -3,9 +3,9 @@
 Known are the 10,000 test images; strange are the MNIST test digits (--digits), noise and
 textures from a seed, and, with --photos, photos of garments that no class is for, against photos
 of those that have one. Larger scores are stranger: novelty, and of some models one minus the
-highest probability; with --distances, of `resnet` also the energy (Liu et al. 2020) and distances in its features,
-Mahalanobis (Lee et al. 2018), relative (Ren et al. 2021) and to the nearest neighbours (Sun et al.
-2022), with the training images as reference.
+highest probability; with --distances, of `resnet` also the energy (Liu et al. 2020) and distances
+in its features, Mahalanobis (Lee et al. 2018), relative (Ren et al. 2021) and to the nearest
+neighbours (Sun et al. 2022), with the training images as reference.
 
 Run: python benchmarks/guard.py --digits t10k-images-idx3-ubyte.gz
      [--photos FOLDER --classes data/samples/photos.toml]
