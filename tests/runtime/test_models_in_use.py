@@ -94,7 +94,7 @@ def test_a_manifest_does_not_reach_outside_its_folder(tmp_path: Path, file: str)
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("metrics", {}), ("training", {}), ("bytes", "many"), ("file", 7), ("training", 3)],
+    [("metrics", {"test": {}}), ("training", {}), ("bytes", "many"), ("file", 7), ("training", 3)],
 )
 def test_a_manifest_without_what_is_read_of_it_is_refused(
     tmp_path: Path, field: str, value: object
