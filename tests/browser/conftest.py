@@ -88,6 +88,7 @@ def open_page(browser: Browser, complaints: list[str]) -> Iterator[OpenPage]:
         contexts.append(context)
         context.add_init_script(_TELL_VIOLATIONS)
         page = context.new_page()
+        page.set_default_timeout(150_000)  # the largest pages take long on a busy machine
         page.on("console", tell)
         page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
         page.on(
