@@ -56,7 +56,7 @@ def run(*arguments: str | Path, home: Path, bound_by_permissions: bool = False) 
         cwd=home,
         env=environment(home),
         stdin=subprocess.DEVNULL,
-        timeout=120,
+        timeout=400,
         check=False,
         preexec_fn=drop_root_powers if bound_by_permissions else None,
     )
