@@ -28,7 +28,7 @@ class LabelledFolders:
         root: where they are.
         mode: how they were prepared; one of `fmnist_cli.prepare.MODES`.
         folders: names of the class folders, sorted; also those where nothing can be read.
-        pixels: uint8 [N, 28, 28].
+        views: uint8 [N, views, 28, 28], the frame of each picture, then others of it varied.
         members: intp [N], the folder of each, an index into `folders`.
         paths: of each, relative to `root`.
         prepared: the preparation that made each.
@@ -38,7 +38,7 @@ class LabelledFolders:
     root: Path
     mode: str
     folders: tuple[str, ...]
-    pixels: Pixels
+    views: Pixels
     members: npt.NDArray[np.intp]
     paths: tuple[str, ...]
     prepared: tuple[str, ...]
@@ -46,6 +46,11 @@ class LabelledFolders:
 
     def __len__(self) -> int:
         return len(self.members)
+
+    @property
+    def pixels(self) -> Pixels:
+        """uint8 [N, 28, 28], as the models see the pictures."""
+        return self.views[:, 0]
 
 
 def class_folders(root: Path) -> tuple[str, ...]:
@@ -68,6 +73,7 @@ def read_folders(
     mode: str = "auto",
     isolate: Isolate | None = None,
     *,
+    views: int = 1,
     workers: int | None = None,
     engine: Engine | None = None,
     advance: Callable[[int], object] = lambda _count: None,
@@ -78,6 +84,7 @@ def read_folders(
         root: a folder, or an archive whose topmost folders are the classes.
         mode: how to prepare them.
         isolate: finds garments in photos.
+        views: frames of each picture; more than one to learn from.
         workers: as many as there are cores by default.
         engine: what these are; by default processes where forking is safe.
         advance: told how many more are done.
@@ -91,7 +98,7 @@ def read_folders(
     with libraries_quiet():
         results = frames_of(
             open_source(root),
-            Framer(mode, isolate),
+            Framer(mode, isolate, views=views),
             workers=workers or available_cores(),
             engine=engine,
             advance=advance,
@@ -117,7 +124,9 @@ def read_folders(
         root=root,
         mode=mode,
         folders=folders,
-        pixels=np.frombuffer(b"".join(r.content for r in good), np.uint8).reshape(-1, SIDE, SIDE),
+        views=np.frombuffer(b"".join(r.content for r in good), np.uint8).reshape(
+            len(good), views, SIDE, SIDE
+        ),
         members=np.array([position[owner] for owner in owners], np.intp),
         paths=tuple(r.path for r in good),
         prepared=tuple(r.prepared for r in good),

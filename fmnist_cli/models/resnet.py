@@ -20,12 +20,13 @@ RECIPES = {
 }
 
 
-def tuning(epochs: int, start: str | None = None, photo_share: float = 0.15) -> TorchRecipe:
+def tuning(
+    epochs: int, start: str | None = None, photo_share: float = 0.15, learning_rate: float = 2e-3
+) -> TorchRecipe:
     """A few epochs from finished weights, half of the images seen as if photographed."""
     return TorchRecipe(
         epochs=epochs,
-        learning_rate=2e-3,
-        weight_decay=0.02,
+        learning_rate=learning_rate,
         erase=0.25,
         bfloat16=True,
         muon=True,

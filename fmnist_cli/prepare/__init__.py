@@ -13,6 +13,7 @@ from fmnist_cli.prepare.photo import PHOTO_EDGE, prepare_photo
 from fmnist_cli.prepare.picture import Frame, Picture
 from fmnist_cli.prepare.preparation import ENOUGH, Isolate, Preparation
 from fmnist_cli.prepare.product import prepare_product
+from fmnist_cli.prepare.vary import vary
 
 PREPARATIONS: dict[str, Preparation] = {
     "frame": Preparation(prepare_frame, edge=min),
@@ -23,7 +24,7 @@ PREPARATIONS: dict[str, Preparation] = {
 MODES: tuple[str, ...] = ("auto", *PREPARATIONS)
 
 __all__ = ["MODES", "PREPARATIONS", "Frame", "Isolate", "Picture", "Preparation"]
-__all__ += ["choose", "may_isolate", "needs_color", "prepare", "reduction"]
+__all__ += ["choose", "may_isolate", "needs_color", "prepare", "reduction", "vary"]
 
 
 def prepare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import NamedTuple
@@ -23,7 +24,7 @@ class Prepared(NamedTuple):
 
     Attributes:
         path: stable name.
-        content: the 784 bytes of its frame.
+        content: the 784 bytes of its frame, then those of its other views, if any.
         prepared: the preparation that made it.
     """
 
@@ -33,7 +34,7 @@ class Prepared(NamedTuple):
 
     def frame(self) -> Frame:
         """uint8 [28, 28]."""
-        return np.frombuffer(self.content, np.uint8).reshape(SIDE, SIDE)
+        return np.frombuffer(self.content, np.uint8, SIDE * SIDE).reshape(SIDE, SIDE)
 
 
 class Framer:
@@ -44,6 +45,8 @@ class Framer:
         isolate: finds garments in photos.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
+        views: frames of each picture: its own, and those of it varied (`fmnist_cli.prepare.vary`)
+            by a generator that its path seeds.
     """
 
     def __init__(
@@ -52,19 +55,23 @@ class Framer:
         isolate: Isolate | None = None,
         max_pixels: int = MAX_PIXELS,
         max_bytes: int = MAX_BYTES,
+        *,
+        views: int = 1,
     ) -> None:
-        self._frame_of = Framing(mode, isolate, max_pixels, max_bytes)
+        self._framing = Framing(mode, isolate, max_pixels, max_bytes)
+        self._more = views - 1
 
     def __call__(self, items: Sequence[Item]) -> list[Prepared | Rejected]:
         """One result per item."""
         return [self._one(item) for item in items]
 
     def _one(self, item: Item) -> Prepared | Rejected:
+        seed = zlib.crc32(item.path.encode("utf-8", "surrogateescape"))
         try:
-            frame, name = self._frame_of(item)
+            name, frames = self._framing.views(item, self._more, seed)
         except ImageError as error:
             return Rejected(item.path, str(error))
-        return Prepared(item.path, frame.tobytes(), name)
+        return Prepared(item.path, b"".join(frame.tobytes() for frame in frames), name)
 
     def lost(self, item: Item, end: str) -> list[Prepared | Rejected]:
         """The result for an item that ended its process."""

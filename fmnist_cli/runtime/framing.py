@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import Frame, Isolate, Picture, needs_color, prepare, reduction
+from fmnist_cli.prepare import Frame, Isolate, Picture, needs_color, prepare, reduction, vary
 from fmnist_cli.runtime.decode import MAX_PIXELS, decode
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
@@ -40,11 +41,34 @@ class Framing:
             ImageError: there is none, with the reason.
             ModelError: what isolates garments cannot be loaded.
         """
+        _, frame, name = self._framed(item)
+        return frame, name
+
+    def views(self, item: Item, others: int, seed: int) -> tuple[str, list[Frame]]:
+        """How an item was prepared; its frame, then `others` of its picture varied.
+
+        What is a frame already stays as it is.
+
+        Raises:
+            ImageError, ModelError: as above.
+        """
+        picture, frame, name = self._framed(item)
+        if name == "frame":
+            return name, [frame] * (1 + others)
+        generator = np.random.default_rng(seed)
         try:
-            return prepare(self.picture(item.read(self._max_bytes)), self._mode, self._isolate)
+            varied = (vary(picture, generator) for _ in range(others))
+            return name, [frame, *(self.again(view, name) for view in varied)]
+        except (MemoryError, cv2.error) as error:
+            raise _cannot_be_prepared(error) from error
+
+    def _framed(self, item: Item) -> tuple[Picture, Frame, str]:
+        try:
+            picture = self.picture(item.read(self._max_bytes))
+            return picture, *prepare(picture, self._mode, self._isolate)
         except (MemoryError, cv2.error) as error:
             # Too large for this machine, or a shape that OpenCV will not resize.
-            raise ImageError(f"cannot be prepared: {error or 'out of memory'}") from error
+            raise _cannot_be_prepared(error) from error
 
     def picture(self, content: bytes | Picture) -> Picture:
         """What an item holds, decoded as the mode needs it.
@@ -61,3 +85,7 @@ class Framing:
     def again(self, picture: Picture, prepared: str) -> Frame:
         """The frame of a picture whose preparation was chosen before."""
         return prepare(picture, prepared, self._isolate)[0]
+
+
+def _cannot_be_prepared(error: Exception) -> ImageError:
+    return ImageError(f"cannot be prepared: {error or 'out of memory'}")

@@ -155,6 +155,7 @@ class _Crew(Generic[R]):
 
     def dismiss(self) -> None:
         """End all workers at once; they hold nothing that would be lost."""
+        gc.unfreeze()  # or what others have made would never be taken down, which some complain of
         workers = list(self.workers.values())
 
         def bury() -> None:

@@ -9,20 +9,21 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Batches:
     """Every image once an epoch, or oftener; photos, if any, fill a share of every batch.
 
     Attributes:
         images: how many images there are.
-        photos: how many photos, which follow the images.
+        folders: int64 [photos], the folder of each photo; these follow the images. All folders
+            are drawn equally often, however many photos they hold.
         size: images and photos per step.
         share: of a batch that are photos, 0 to 1.
         rounds: how often an epoch shows every image.
     """
 
     images: int
-    photos: int
+    folders: Tensor
     size: int
     share: float
     rounds: int = 1
@@ -30,7 +31,7 @@ class Batches:
     @property
     def taken(self) -> int:
         """Photos in a batch: at least one where there are any and some are wanted."""
-        if not self.photos or not self.share:
+        if not len(self.folders) or not self.share:
             return 0
         return min(max(1, round(self.share * self.size)), self.size - 1)
 
@@ -42,16 +43,18 @@ class Batches:
     def draw(self, generator: torch.Generator) -> list[tuple[Tensor, int]]:
         """An epoch: per step int64 positions, images first, and how many of these are images.
 
-        Photos go round in random order, as often as they are needed.
+        Photos are drawn with replacement.
         """
         each = self.size - self.taken
         order = _rounds(self.images, self.rounds, generator)
         parts = [order[step * each : (step + 1) * each] for step in range(self.steps)]
         if not self.taken:
             return [(part, len(part)) for part in parts]
-        rounds = math.ceil(self.steps * self.taken / self.photos)
-        photos = _rounds(self.photos, rounds, generator)
-        photos = photos[: self.steps * self.taken].reshape(self.steps, self.taken) + self.images
+        weights = 1 / torch.bincount(self.folders).double()
+        photos = torch.multinomial(
+            weights[self.folders], self.steps * self.taken, replacement=True, generator=generator
+        )
+        photos = photos.reshape(self.steps, self.taken) + self.images
         return [
             (torch.cat([part, row]), len(part)) for part, row in zip(parts, photos, strict=True)
         ]

@@ -21,8 +21,11 @@ from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.folders import Allowed, allowed_of, is_right, macro, recalls
 from fmnist_cli.labelled.folders import LabelledFolders, read_folders
 from fmnist_cli.prepare import Isolate
+from fmnist_cli.runtime.sources import open_source
 
 _LEFT_OUT_SHOWN = 20
+_VIEWS = 25  # frames of each photo, all but the first of the photo varied
+_MOST_FRAMES = 100_000  # of all photos, which stay in memory; fewer views of very many
 FEWEST = 5  # photos of a new class: fewer can neither be learnt nor held out nor cross-validated
 
 
@@ -31,21 +34,26 @@ class Photos:
     """Prepared photos.
 
     Attributes:
-        pixels: uint8 [N, 28, 28].
+        views: uint8 [N, views, 28, 28], the frame of each photo, then others of it varied.
         allowed: bool [N, classes], the classes that are right; at least one.
         members: intp [N], the folder of each.
     """
 
-    pixels: Pixels
+    views: Pixels
     allowed: Allowed
     members: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
         return len(self.members)
 
+    @property
+    def pixels(self) -> Pixels:
+        """uint8 [N, 28, 28], as the models see the photos."""
+        return self.views[:, 0]
+
     def part(self, chosen: npt.NDArray[Any]) -> Photos:
         """Some of them, by position or mask."""
-        return Photos(self.pixels[chosen], self.allowed[chosen], self.members[chosen])
+        return Photos(self.views[chosen], self.allowed[chosen], self.members[chosen])
 
     def single(self) -> LabelledImages:
         """Those of which one class alone is right, as images with labels."""
@@ -101,7 +109,9 @@ class TrainingPhotos:
         Raises:
             UsageError, DataError: as `read_folders` and `divide`.
         """
-        found = read_folders(root, mode, isolate, advance=advance)
+        count = sum(1 for _ in open_source(root)) if root.exists() else 0
+        views = 1 if only else max(1, min(_VIEWS, _MOST_FRAMES // max(count, 1)))
+        found = read_folders(root, mode, isolate, views=views, advance=advance)
         return cls.divide(found, meanings, only=only, seed=seed)
 
     @classmethod
@@ -126,7 +136,7 @@ class TrainingPhotos:
         columns = [classes.columns[folder] for folder in found.folders]
         allowed = allowed_of(found.members, columns, len(classes.class_names))
         usable = allowed.sum(axis=1) > 0
-        photos = Photos(found.pixels, allowed, found.members).part(usable)
+        photos = Photos(found.views, allowed, found.members).part(usable)
         _check_enough(photos, classes.class_names, found, known)
         fitted, held = split_indices(photos.members.astype(np.int64), seed)
         counts = np.bincount(found.members[~usable], minlength=len(found.folders))
@@ -220,7 +230,7 @@ def _checksum(
 ) -> str:
     """SHA-256 over names, frames and classes: what is learnt from, and nothing else."""
     digest = hashlib.sha256(repr((dict(columns), tuple(class_names))).encode())
-    for path, pixels in zip(found.paths, found.pixels, strict=True):
+    for path, pixels in zip(found.paths, found.views, strict=True):
         digest.update(path.encode("utf-8", "surrogateescape") + b"\0")
         digest.update(pixels.tobytes())
     return digest.hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +13,19 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel
 
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.training.augment import draw_view, erase, see
-from fmnist_cli.training.batches import Batches
-from fmnist_cli.training.checkpoint import LAST_FILE, load_state, save_tensors
+from fmnist_cli.training.checkpoint import LAST_FILE, load_state
 from fmnist_cli.training.job import TrainingData, check_same_run
-from fmnist_cli.training.optimizer import moving_average, optimizers
-from fmnist_cli.training.photographed import photographed
+from fmnist_cli.training.material import Material
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
-from fmnist_cli.training.truth import hits, loss, truth_of
-
-_SHOES = ("Sandal", "Sneaker", "Ankle boot")
+from fmnist_cli.training.torch_state import FitState
+from fmnist_cli.training.truth import hits, loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,71 +73,6 @@ def predict_probabilities(
     return torch.cat(batches).float().numpy()
 
 
-class _Run:
-    """The moving parts of one fit: everything a checkpoint must hold."""
-
-    def __init__(
-        self, network: nn.Module, recipe: TorchRecipe, train: LabelledImages, device: torch.device
-    ) -> None:
-        scaled = train.pixels.astype(np.float32) / 255
-        self.model = PixelClassifier(network, float(scaled.mean()), float(scaled.std()))
-        # Faster than channels first on the two cores this was tried on.
-        self.model.to(device).to(memory_format=torch.channels_last)
-        averaging = moving_average(recipe.ema_decay)
-        self.averaged = AveragedModel(self.model, multi_avg_fn=averaging, use_buffers=True)
-        self.optimizers = optimizers(self.model, recipe)
-        self.best = self._weights()
-        self.best_epoch = 0
-        self.history: list[Epoch] = []
-
-    def _weights(self) -> dict[str, Tensor]:
-        state = self.averaged.module.state_dict()
-        return {name: tensor.detach().clone() for name, tensor in state.items()}
-
-    def close_epoch(self, epoch: Epoch, photo_share: float) -> None:
-        """Keep the averaged weights if they are the best so far on validation."""
-        best = max((e.score(photo_share) for e in self.history), default=-1.0)
-        self.history.append(epoch)
-        if epoch.score(photo_share) >= best:
-            self.best, self.best_epoch = self._weights(), epoch.epoch
-
-    def save(self, path: Path, identity: dict[str, Any]) -> None:
-        """Write everything needed to go on after this epoch."""
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
-        tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        for number, optimizer in enumerate(self.optimizers):
-            for index, slots in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer{number}.{index}.{k}": v for k, v in slots.items()}
-        # Clones, since safetensors refuses tensors that share memory.
-        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-        state = {
-            "identity": identity,
-            "history": [asdict(epoch) for epoch in self.history],
-            "best_epoch": self.best_epoch,
-        }
-        save_tensors(path, tensors, state)
-
-    def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        """Take up what `save` wrote."""
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            start = f"{prefix}."
-            return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-
-        self.model.load_state_dict(part("model"))
-        self.averaged.load_state_dict(part("averaged"))
-        self.best = part("best")
-        for number, optimizer in enumerate(self.optimizers):
-            values = optimizer.state_dict()
-            for key, value in part(f"optimizer{number}").items():
-                index, _, name = key.partition(".")
-                values["state"].setdefault(int(index), {})[name] = value
-            optimizer.load_state_dict(values)
-        self.history = [Epoch(**epoch) for epoch in state["history"]]
-        self.best_epoch = state["best_epoch"]
-
-
 def fit_temperature(model: PixelClassifier, validation: LabelledImages) -> float:
     """Temperature with the least validation loss (Guo et al. 2017)."""
     probabilities = predict_probabilities(model, validation.pixels).astype(np.float64)
@@ -156,22 +86,6 @@ def fit_temperature(model: PixelClassifier, validation: LabelledImages) -> float
         return float((log_sum - scaled[chosen, validation.labels]).mean())
 
     return math.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x)
-
-
-def _shoes(truth: Tensor, class_names: tuple[str, ...]) -> Tensor:
-    """Bool [N]: images all of whose right classes are shoes, which lie any way round."""
-    shoes = torch.tensor([name in _SHOES for name in class_names], device=truth.device)
-    return shoes[truth] if truth.dim() == 1 else ~(truth & ~shoes).any(dim=1)
-
-
-def _photographed(batch: Tensor, loose: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """A random `share` of a batch as if photographed."""
-    chosen = torch.rand(len(batch), generator=generator) < share
-    result = batch.clone()
-    result[chosen.to(batch.device)] = photographed(
-        batch[chosen.to(batch.device)], loose.cpu()[chosen], generator
-    )
-    return result
 
 
 def fit_torch(
@@ -203,8 +117,8 @@ def fit_torch(
     Raises:
         TrainingError: the checkpoint to resume from is damaged or of another run.
     """
-    train, validation, seed = data.train, data.validation, identity["seed"]
-    run = _Run(network, recipe, train, device)
+    validation, photos, seed = data.validation, data.photos, identity["seed"]
+    run = FitState(network, recipe, data.train, device)
     last = run_dir / LAST_FILE
     bfloat16 = recipe.bfloat16 and has_bfloat16(device)
     precision = "bfloat16" if bfloat16 else "float32"
@@ -215,18 +129,9 @@ def fit_torch(
         check_same_run(state["identity"], identity, run_dir)
         run.restore(tensors, state)
     torch.backends.cudnn.deterministic = True
-    pixels = torch.tensor(train.pixels, device=device)
-    truth = torch.tensor(train.labels, device=device)
-    photos = data.photos if data.photos is not None and len(data.photos.fitted) else None
-    if photos is not None:
-        allowed = torch.tensor(photos.fitted.allowed, device=device)
-        pixels = torch.cat([pixels, torch.tensor(photos.fitted.pixels, device=device)])
-        truth = truth_of(truth, allowed)
-    loose = _shoes(truth, data.class_names)
+    material = Material.of(data, recipe, device)
+    batches = material.batches
     share = 0.0 if soft is None else recipe.teacher_share
-    batches = Batches(
-        len(train), len(pixels) - len(train), recipe.batch_size, recipe.photo_share, data.rounds
-    )
     reporter.start(
         identity["model"], batches.steps * recipe.epochs, batches.steps * len(run.history)
     )
@@ -246,16 +151,11 @@ def fit_torch(
             for optimizer in run.optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-            view = draw_view(len(chosen), recipe.translate, recipe.flip, generator)
-            here = chosen.to(device)
-            batch = see(pixels[here], view, recipe.translate)
-            batch = erase(batch, recipe.erase, generator)
-            if recipe.photographed:
-                batch = _photographed(batch, loose[here], recipe.photographed, generator)
+            batch, truth, view = material.seen(chosen, images, recipe, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 logits = run.model.logits(batch)
             logits = logits.float()
-            total = loss(logits[:images], truth[here[:images]], recipe.label_smoothing)
+            total = loss(logits[:images], truth[:images], recipe.label_smoothing)
             if soft is not None:
                 judged = soft[chosen[:images], view.top[:images], view.left[:images]]
                 judged = judged.to(device).float() ** (1 / recipe.teacher_temperature)
@@ -263,7 +163,7 @@ def fit_torch(
                 taught = functional.cross_entropy(logits[:images], judged)
                 total = (1 - share) * total + share * taught
             if images < len(chosen):  # of photos teachers say nothing
-                own = loss(logits[images:], truth[here[images:]], recipe.label_smoothing)
+                own = loss(logits[images:], truth[images:], recipe.label_smoothing)
                 total = total + (own - total) * (1 - images / len(chosen))
             for optimizer in run.optimizers:
                 optimizer.zero_grad(set_to_none=True)
@@ -272,13 +172,13 @@ def fit_torch(
                 optimizer.step()
             run.averaged.update_parameters(run.model)
             with torch.no_grad():
-                losses += loss(logits, truth[here], reduction="sum")
-                right += hits(logits, truth[here])
+                losses += loss(logits, truth, reduction="sum")
+                right += hits(logits, truth)
             seen += len(chosen)
             reporter.step(f"lr {rate:.1e}")
         probabilities = predict_probabilities(run.averaged.module, validation.pixels)
         photo_accuracy = None
-        if photos is not None:
+        if photos is not None and len(batches.folders):
             held = predict_probabilities(run.averaged.module, photos.held.pixels)
             photo_accuracy = photos.measure(held)["macro_accuracy"]
         result = Epoch(

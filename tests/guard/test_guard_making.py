@@ -42,7 +42,7 @@ def folders() -> LabelledFolders:
         Path("photos"),
         "photo",
         ("coat", "hat", "shoes"),
-        np.concatenate(parts),
+        np.concatenate(parts)[:, None],
         members,
         names,
         ("photo",) * len(members),

@@ -25,7 +25,7 @@ def found() -> LabelledFolders:
         root=Path("photos"),
         mode="auto",
         folders=("coat", "footwear", "hat"),
-        pixels=np.zeros((7, 28, 28), np.uint8),
+        views=np.zeros((7, 1, 28, 28), np.uint8),
         members=MEMBERS,
         paths=tuple(f"f/{number}.png" for number in range(7)),
         prepared=("frame",) * 7,

@@ -94,20 +94,32 @@ def test_truth_has_labels_first() -> None:
     assert truth.tolist() == [[False, True, False], [True, False, False], [True, True, False]]
 
 
-def test_photos_fill_their_share_of_every_batch_and_go_round() -> None:
-    batches = Batches(images=100, photos=7, size=20, share=0.15)
+NONE = torch.zeros(0, dtype=torch.int64)
+
+
+def test_photos_fill_their_share_of_every_batch() -> None:
+    batches = Batches(images=100, folders=torch.tensor([0] * 7), size=20, share=0.15)
     assert (batches.taken, batches.steps) == (3, 6)
     drawn = batches.draw(torch.Generator().manual_seed(1))
     images = torch.cat([chosen[:count] for chosen, count in drawn])
     assert sorted(images.tolist()) == list(range(100))
     shown = torch.cat([chosen[count:] for chosen, count in drawn])
-    counts = torch.bincount(shown - 100, minlength=7)
-    assert counts.sum() == 18
-    assert counts.max() - counts.min() <= 1
+    assert len(shown) == 18
+    assert set(shown.tolist()) <= set(range(100, 107))
+
+
+def test_small_folders_are_seen_as_often_as_large_ones() -> None:
+    folders = torch.tensor([0] * 90 + [2] * 10)
+    batches = Batches(images=4000, folders=folders, size=20, share=0.5)
+    drawn = batches.draw(torch.Generator().manual_seed(1))
+    shown = torch.cat([chosen[count:] for chosen, count in drawn]) - 4000
+    shares = torch.bincount(folders[shown]) / len(shown)
+    assert shares[[0, 2]].tolist() == pytest.approx([0.5, 0.5], abs=0.03)
+    assert len(torch.unique(shown)) == 100
 
 
 def test_without_photos_an_epoch_is_what_it_was() -> None:
-    batches = Batches(images=50, photos=0, size=20, share=0.15)
+    batches = Batches(images=50, folders=NONE, size=20, share=0.15)
     drawn = batches.draw(torch.Generator().manual_seed(1))
     order = torch.randperm(50, generator=torch.Generator().manual_seed(1))
     assert torch.equal(torch.cat([chosen for chosen, _ in drawn]), order)
@@ -115,7 +127,7 @@ def test_without_photos_an_epoch_is_what_it_was() -> None:
 
 
 def test_an_epoch_of_few_images_goes_round() -> None:
-    batches = Batches(images=5, photos=0, size=4, share=0.15, rounds=3)
+    batches = Batches(images=5, folders=NONE, size=4, share=0.15, rounds=3)
     drawn = batches.draw(torch.Generator().manual_seed(1))
     assert [count for _, count in drawn] == [4, 4, 4, 3]
     assert torch.bincount(torch.cat([chosen for chosen, _ in drawn])).tolist() == [3] * 5
