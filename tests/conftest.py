@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
 import pytest
 from process import RunFmnist, run
 from tinymodel import write_exported
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # As many test processes as cores: threads that wait by spinning would hold them all up.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

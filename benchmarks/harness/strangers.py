@@ -9,32 +9,13 @@ from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from fmnist_cli.contract import SIDE, Pixels
+from fmnist_cli.guard.drawn import between, levels, per_frame, stretched
 
-Floats = npt.NDArray[np.float64]
 Family = Callable[[np.random.Generator, int], Pixels]
 
 _ROWS, _COLUMNS = np.mgrid[0:SIDE, 0:SIDE].astype(np.float64)
-
-
-def _each(rng: np.random.Generator, count: int, low: float, high: float) -> Floats:
-    return rng.uniform(low, high, (count, 1, 1))
-
-
-def _levels(values: Floats) -> Pixels:
-    return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
-
-
-def _stretched(values: Floats) -> Floats:
-    low, high = values.min((1, 2), keepdims=True), values.max((1, 2), keepdims=True)
-    return np.asarray((values - low) / np.maximum(high - low, 1e-6))
-
-
-def _between(rng: np.random.Generator, wave: Floats) -> Pixels:
-    dark, light = _each(rng, len(wave), 0, 0.5), _each(rng, len(wave), 0.6, 1)
-    return _levels(dark + (light - dark) * wave)
 
 
 def uniform(rng: np.random.Generator, count: int) -> Pixels:
@@ -44,8 +25,8 @@ def uniform(rng: np.random.Generator, count: int) -> Pixels:
 
 def gaussian(rng: np.random.Generator, count: int) -> Pixels:
     """Normal noise about a level."""
-    spread = _each(rng, count, 0.05, 0.4) * rng.normal(size=(count, SIDE, SIDE))
-    return _levels(_each(rng, count, 0.2, 0.8) + spread)
+    spread = per_frame(rng, count, 0.05, 0.4) * rng.normal(size=(count, SIDE, SIDE))
+    return levels(per_frame(rng, count, 0.2, 0.8) + spread)
 
 
 def blobs(rng: np.random.Generator, count: int) -> Pixels:
@@ -53,33 +34,33 @@ def blobs(rng: np.random.Generator, count: int) -> Pixels:
     noise = rng.normal(size=(count, SIDE, SIDE))
     widths = rng.uniform(1, 5, count)
     blurred = [cv2.GaussianBlur(n, (0, 0), w) for n, w in zip(noise, widths, strict=True)]
-    return _levels(_stretched(np.stack(blurred)))
+    return levels(stretched(np.stack(blurred)))
 
 
 def stripes(rng: np.random.Generator, count: int) -> Pixels:
     """Bars, hard or soft, in any direction."""
-    turn, period = _each(rng, count, 0, np.pi), _each(rng, count, 2, 14)
+    turn, period = per_frame(rng, count, 0, np.pi), per_frame(rng, count, 2, 14)
     across = _COLUMNS * np.cos(turn) + _ROWS * np.sin(turn)
-    wave = np.sin(2 * np.pi * across / period + _each(rng, count, 0, 2 * np.pi))
+    wave = np.sin(2 * np.pi * across / period + per_frame(rng, count, 0, 2 * np.pi))
     hard = rng.random((count, 1, 1)) < 0.5
-    return _between(rng, np.where(hard, np.sign(wave), wave) / 2 + 0.5)
+    return between(rng, np.where(hard, np.sign(wave), wave) / 2 + 0.5, 0.6)
 
 
 def checkers(rng: np.random.Generator, count: int) -> Pixels:
     """Squares of one to nine pixels."""
     size = rng.integers(1, 10, (count, 1, 1))
     down, across = rng.integers(0, 10, (2, count, 1, 1))
-    return _between(rng, ((_COLUMNS + across) // size + (_ROWS + down) // size) % 2)
+    return between(rng, ((_COLUMNS + across) // size + (_ROWS + down) // size) % 2, 0.6)
 
 
 def gradients(rng: np.random.Generator, count: int) -> Pixels:
     """From dark to light, along a line or from a point."""
-    turn = _each(rng, count, 0, 2 * np.pi)
-    straight = _stretched(_COLUMNS * np.cos(turn) + _ROWS * np.sin(turn))
-    middle = _each(rng, count, 4, 24), _each(rng, count, 4, 24)
-    round_ = _stretched(-np.hypot(_COLUMNS - middle[0], _ROWS - middle[1]))
+    turn = per_frame(rng, count, 0, 2 * np.pi)
+    straight = stretched(_COLUMNS * np.cos(turn) + _ROWS * np.sin(turn))
+    middle = per_frame(rng, count, 4, 24), per_frame(rng, count, 4, 24)
+    round_ = stretched(-np.hypot(_COLUMNS - middle[0], _ROWS - middle[1]))
     wave = np.where(rng.random((count, 1, 1)) < 0.5, straight, round_)
-    return _levels(wave * _each(rng, count, 0.4, 1))
+    return levels(wave * per_frame(rng, count, 0.4, 1))
 
 
 def constant(rng: np.random.Generator, count: int) -> Pixels:

@@ -1,9 +1,10 @@
-"""PyTorch network → ONNX graph."""
+"""PyTorch networks → ONNX."""
 
 from __future__ import annotations
 
 import onnx
 import torch
+from torch import nn
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, SIDE
 from fmnist_cli.export.graph import OPSET, canonical
@@ -11,20 +12,32 @@ from fmnist_cli.models.network import PixelClassifier
 
 
 def convert_torch(network: PixelClassifier) -> onnx.ModelProto:
-    """The network from pixels to probabilities, batch size free.
+    """The network from pixels to probabilities, batch size free."""
+    return graph_of(network, (SIDE, SIDE), INPUT_NAME, OUTPUT_NAME)
 
-    Traced at two images: an exporter that sees one may freeze the batch at one.
+
+def graph_of(
+    network: nn.Module, shape: tuple[int, ...], given: str, result: str
+) -> onnx.ModelProto:
+    """Any network of one input and one output; the same network gives the same graph.
+
+    Traced at two examples: an exporter that sees one may freeze the batch at one.
+
+    Args:
+        network: uint8 [N, *shape] → float32 [N, …].
+        shape: of one example.
+        given: name of the input.
+        result: name of the output.
     """
-    example = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
     program = torch.onnx.export(
         network.eval(),
-        (example,),
+        (torch.zeros(2, *shape, dtype=torch.uint8),),
         dynamo=True,
-        input_names=[INPUT_NAME],
-        output_names=[OUTPUT_NAME],
-        dynamic_shapes={INPUT_NAME: {0: "N"}},
+        input_names=[given],
+        output_names=[result],
+        dynamic_shapes={given: {0: "N"}},
         opset_version=OPSET,
         verbose=False,
     )
     assert program is not None  # noqa: S101  (None only when asked to write a file)
-    return canonical(program.model_proto)
+    return canonical(program.model_proto, kept=(given, result))

@@ -23,12 +23,13 @@ _FINE = 4 * SIDE  # strokes and shapes are drawn at this size and shrunk, for sm
 _ROWS, _COLUMNS = np.mgrid[0:SIDE, 0:SIDE].astype(np.float64)
 
 
-def _each(rng: np.random.Generator, count: int, low: float, high: float) -> Floats:
+def per_frame(rng: np.random.Generator, count: int, low: float, high: float) -> Floats:
     """A number for each frame, [count, 1, 1]."""
     return rng.uniform(low, high, (count, 1, 1))
 
 
-def _levels(values: Floats) -> Pixels:
+def levels(values: Floats) -> Pixels:
+    """Brightness of 0 to 1 in 256 levels; what is beyond is cut off."""
     return np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
 
 
@@ -38,10 +39,10 @@ def stretched(values: Floats) -> Floats:
     return np.asarray((values - low) / np.maximum(high - low, 1e-6))
 
 
-def _between(rng: np.random.Generator, wave: Floats) -> Pixels:
-    """A wave of 0 to 1 between a dark and a light level of its own."""
-    dark, light = _each(rng, len(wave), 0, 0.5), _each(rng, len(wave), 0.5, 1)
-    return _levels(dark + (light - dark) * wave)
+def between(rng: np.random.Generator, wave: Floats, least: float = 0.5) -> Pixels:
+    """A wave of 0 to 1 between a dark level and a light one, of `least` to 1, of its own."""
+    dark, light = per_frame(rng, len(wave), 0, 0.5), per_frame(rng, len(wave), least, 1)
+    return levels(dark + (light - dark) * wave)
 
 
 def _shrunk(drawings: Pixels) -> Pixels:
@@ -121,30 +122,32 @@ def clouds(rng: np.random.Generator, count: int) -> Pixels:
     distance = np.hypot(*np.meshgrid(frequencies, frequencies))
     distance[0, 0] = 1
     spectrum = np.fft.fft2(rng.normal(size=(count, SIDE, SIDE)))
-    noise = np.fft.ifft2(spectrum * distance ** -_each(rng, count, 0, 2.5)).real
-    dark = _each(rng, count, 0, 0.6)
-    return _levels(dark + (1 - dark) * stretched(noise) ** _each(rng, count, 0.5, 2))
+    noise = np.fft.ifft2(spectrum * distance ** -per_frame(rng, count, 0, 2.5)).real
+    dark = per_frame(rng, count, 0, 0.6)
+    return levels(dark + (1 - dark) * stretched(noise) ** per_frame(rng, count, 0.5, 2))
 
 
 def specks(rng: np.random.Generator, count: int) -> Pixels:
     """Salt and pepper on a plain ground."""
     shape = (count, SIDE, SIDE)
-    speck = rng.random(shape) < _each(rng, count, 0.01, 0.5)
-    return _levels(np.where(speck, rng.random(shape) < 0.5, _each(rng, count, 0, 1)))
+    speck = rng.random(shape) < per_frame(rng, count, 0.01, 0.5)
+    return levels(np.where(speck, rng.random(shape) < 0.5, per_frame(rng, count, 0, 1)))
 
 
 def lattices(rng: np.random.Generator, count: int) -> Pixels:
     """Dots, plaids, rings and broken bars."""
-    turn, period = _each(rng, count, 0, np.pi), _each(rng, count, 2, 14)
+    turn, period = per_frame(rng, count, 0, np.pi), per_frame(rng, count, 2, 14)
     across = _COLUMNS * np.cos(turn) + _ROWS * np.sin(turn)
     along = _ROWS * np.cos(turn) - _COLUMNS * np.sin(turn)
-    one = np.sin(2 * np.pi * across / period + _each(rng, count, 0, 6))
-    other = np.sin(2 * np.pi * along / _each(rng, count, 2, 14) + _each(rng, count, 0, 6))
-    middle = np.hypot(_COLUMNS - _each(rng, count, 0, SIDE), _ROWS - _each(rng, count, 0, SIDE))
+    one = np.sin(2 * np.pi * across / period + per_frame(rng, count, 0, 6))
+    other = np.sin(2 * np.pi * along / per_frame(rng, count, 2, 14) + per_frame(rng, count, 0, 6))
+    middle = np.hypot(
+        _COLUMNS - per_frame(rng, count, 0, SIDE), _ROWS - per_frame(rng, count, 0, SIDE)
+    )
     rings = np.sin(2 * np.pi * middle / period)
     kinds = np.stack([one * other, np.maximum(one, other), rings, np.sign(one + other)])
     wave = kinds[rng.integers(0, len(kinds), count), np.arange(count)]
-    return _between(rng, wave / 2 + 0.5)
+    return between(rng, wave / 2 + 0.5)
 
 
 def slopes(rng: np.random.Generator, count: int) -> Pixels:
@@ -152,8 +155,8 @@ def slopes(rng: np.random.Generator, count: int) -> Pixels:
     x, y = (_COLUMNS - 13.5) / 14, (_ROWS - 13.5) / 14
     terms = np.stack([x, y, x * y, x * x, y * y])
     surface = stretched(np.tensordot(rng.normal(size=(count, len(terms))), terms, 1))
-    contrast = _each(rng, count, 0, 1)
-    return _levels(_each(rng, count, 0, 1) * (1 - contrast) + contrast * surface)
+    contrast = per_frame(rng, count, 0, 1)
+    return levels(per_frame(rng, count, 0, 1) * (1 - contrast) + contrast * surface)
 
 
 def silhouettes(rng: np.random.Generator, count: int) -> Pixels:
@@ -163,7 +166,7 @@ def silhouettes(rng: np.random.Generator, count: int) -> Pixels:
     smooth = np.stack([cv2.GaussianBlur(n, (0, 0), w) for n, w in zip(rough, widths, strict=True)])
     edge = np.maximum(abs(_COLUMNS - 13.5), abs(_ROWS - 13.5)) / 14
     inside = stretched(smooth) * np.clip(1 - edge, 0, 1) ** 0.3
-    mask = np.clip((inside - _each(rng, count, 0.35, 0.65)) * 8, 0, 1)
+    mask = np.clip((inside - per_frame(rng, count, 0.35, 0.65)) * 8, 0, 1)
     return np.asarray(clouds(rng, count) * mask, np.uint8)
 
 

@@ -10,8 +10,9 @@ import torch
 
 from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, SIDE, Pixels
 from fmnist_cli.errors import VerificationError
-from fmnist_cli.export.graph import OPSET, canonical, serialize
+from fmnist_cli.export.graph import serialize
 from fmnist_cli.export.part import write_part
+from fmnist_cli.export.torch_export import graph_of
 from fmnist_cli.guard.job import Outcome
 from fmnist_cli.guard.network import GuardNet
 from fmnist_cli.manifest import Part
@@ -24,18 +25,7 @@ _BATCH = 256
 
 def convert(network: GuardNet, card: GuardCard) -> bytes:
     """The graph: ``pixels`` uint8 [N, 28, 28] → ``novelty`` float32 [N]; same in, same bytes."""
-    program = torch.onnx.export(
-        network.eval(),
-        (torch.zeros(2, SIDE, SIDE, dtype=torch.uint8),),
-        dynamo=True,
-        input_names=[INPUT_NAME],
-        output_names=[NOVELTY_NAME],
-        dynamic_shapes={INPUT_NAME: {0: "N"}},
-        opset_version=OPSET,
-        verbose=False,
-    )
-    assert program is not None  # noqa: S101  (None only when asked to write a file)
-    return serialize(canonical(program.model_proto, kept=(INPUT_NAME, NOVELTY_NAME)), card)
+    return serialize(graph_of(network, (SIDE, SIDE), INPUT_NAME, NOVELTY_NAME), card)
 
 
 def verify(network: GuardNet, guard: Guard, pixels: Pixels) -> float:

@@ -11,8 +11,9 @@ import onnxruntime as ort
 import torch
 
 from fmnist_cli.errors import VerificationError
-from fmnist_cli.export.graph import OPSET, canonical
 from fmnist_cli.export.part import write_part
+from fmnist_cli.export.torch_export import graph_of
+from fmnist_cli.isolate.fit import SIDE
 from fmnist_cli.isolate.network import IsolateNet
 from fmnist_cli.manifest import Part
 from fmnist_cli.runtime.isolate import INPUT, OUTPUT, PART
@@ -26,18 +27,7 @@ def convert(network: IsolateNet) -> bytes:
     Raises:
         VerificationError: it does not compute what the network does.
     """
-    program = torch.onnx.export(
-        network.eval(),
-        (torch.zeros(2, 128, 128, 3, dtype=torch.uint8),),
-        dynamo=True,
-        input_names=[INPUT],
-        output_names=[OUTPUT],
-        dynamic_shapes={INPUT: {0: "N"}},
-        opset_version=OPSET,
-        verbose=False,
-    )
-    assert program is not None  # noqa: S101  (None only when asked to write a file)
-    graph = canonical(program.model_proto, kept=(INPUT, OUTPUT))
+    graph = graph_of(network, (SIDE, SIDE, 3), INPUT, OUTPUT)
     content = bytes(graph.SerializeToString(deterministic=True))
     _verify(network, content)
     return content
@@ -45,7 +35,7 @@ def convert(network: IsolateNet) -> bytes:
 
 def _verify(network: IsolateNet, content: bytes) -> None:
     session = ort.InferenceSession(content, providers=["CPUExecutionProvider"])
-    noise = np.random.default_rng(0).integers(0, 256, (3, 128, 128, 3), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
     for count in (1, 3):
         with torch.inference_mode():
             expected = network(torch.tensor(noise[:count])).numpy()

@@ -157,6 +157,7 @@ class TrainingPhotos:
                 "sha256": _checksum(found, classes.columns, classes.class_names),
                 "fitted": len(fitted),
                 "held_out": len(held),
+                "views": photos.views.shape[1],
                 "prepare": found.mode,
                 "only": only,
                 "folders": {
@@ -169,7 +170,9 @@ class TrainingPhotos:
 
     def told(self) -> list[str]:
         """What was made of the photos, in lines for a person."""
-        lines = [f"{len(self.fitted):,} photos to learn from, {len(self.held):,} held out"]
+        views = self.fitted.views.shape[1]
+        seen = f" in {views} views each" if views > 1 else ""
+        lines = [f"{len(self.fitted):,} photos to learn from{seen}, {len(self.held):,} held out"]
         new = self.class_names[len(CLASS_NAMES) :]
         if self.only:
             lines.append(f"classes: {', '.join(self.class_names)}")

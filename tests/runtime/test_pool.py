@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -86,6 +87,7 @@ def test_processes_are_really_others() -> None:
     pids = set(run(work, items(200), batch_size=2, engine="processes"))
     assert str(os.getpid()) not in pids
     assert len(pids) == 2
+    assert not gc.get_freeze_count()  # what was there before can be taken down at exit
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -150,6 +150,19 @@ def test_photos_are_divided_by_folder_and_named_in_the_provenance(
     assert any("Hat" in line for line in found.told())
 
 
+def test_photos_are_read_in_several_views_unless_they_are_very_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_photos(tmp_path / "mine", {"hat": 12, "skirt": 13})
+    read = TrainingPhotos.read(root)
+    assert read.fitted.views.shape == (23, 25, 28, 28)
+    assert read.provenance["views"] == 25
+    assert "23 photos to learn from in 25 views each, 2 held out" in read.told()
+    monkeypatch.setattr("fmnist_cli.training.photos._MOST_FRAMES", 100)
+    assert TrainingPhotos.read(root).provenance["views"] == 4
+    assert TrainingPhotos.read(root, only=True).provenance["views"] == 1
+
+
 def test_a_new_class_needs_photos_of_its_own(folders: LabelledFolders) -> None:
     with pytest.raises(DataError, match="0 photos are labelled Clog alone"):
         TrainingPhotos.divide(folders, MEANINGS | {"shoes": ("Clog", "Sneaker")})
