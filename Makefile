@@ -12,7 +12,7 @@ demo: $(VENV)/.serving
 	$(BIN)/fmnist classify data/samples --model resnet --format text
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: lint test
 

@@ -44,10 +44,15 @@ def report(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _full(path: str) -> Path:
+    """Commands are run elsewhere, where a relative path would name something else."""
+    return Path(path).resolve()
+
+
 def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--photos", type=Path, help="folder of JPEG photos; else only PNGs")
+    parser.add_argument("--photos", type=_full, help="folder of JPEG photos; else only PNGs")
     parser.add_argument("--pairs", type=int, default=5, help="rounds (default: 5)")
     parser.add_argument("--cases", nargs="+", help="only these, like cnn-png")
     parser.add_argument("--python", default=sys.executable, help="interpreter of our command")
