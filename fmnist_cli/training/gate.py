@@ -17,6 +17,7 @@ from fmnist_cli.training.torch_fit import TorchFit, fit_temperature, one_cycle
 
 _IMAGES = 30_000  # of Fashion-MNIST
 _PHOTO_VIEWS = 10  # of each photo
+_ENOUGH = _IMAGES // 2  # views of photos; fewer are joined by images as if photographed
 _EPOCHS, _BATCH, _RATE = 12, 256, 3e-3
 
 
@@ -43,9 +44,9 @@ def add_gate(fit: TorchFit, network: Gated, data: TrainingData, seed: int) -> To
 def fit_gate(model: PixelClassifier, data: TrainingData, seed: int) -> None:
     """Fit the gate of `model`, whose network is `Gated`, in place; its networks stay as they are.
 
-    The gate learns to tell images from photos or, where there are none, from images as if
-    photographed. The loss of the mixture would be no teacher: both networks know the labels of
-    what they were trained on.
+    The gate learns to tell images from photos or, where these are few, from images as if
+    photographed, too. The loss of the mixture would be no teacher: both networks know the labels
+    of what they were trained on.
     """
     gated = model.network
     assert isinstance(gated, Gated)  # noqa: S101
@@ -74,13 +75,15 @@ def _examples(data: TrainingData, generator: torch.Generator) -> tuple[Tensor, T
     few = torch.randperm(len(data.train), generator=generator)[:_IMAGES]
     pixels = torch.tensor(data.train.pixels)[few]
     views = [_shifted(pixels, generator)]
-    if data.photos is None or not len(data.photos.fitted):
-        views += [_as_photographed(_shifted(pixels, generator), generator)]
-    else:
+    if data.photos is not None and len(data.photos.fitted):
         photos = torch.tensor(data.photos.fitted.views)
         for _ in range(_PHOTO_VIEWS):
             view = torch.randint(0, photos.shape[1], (len(photos),), generator=generator)
             views += [_shifted(photos[torch.arange(len(photos)), view], generator)]
+    others = sum(map(len, views[1:]))
+    if others < _ENOUGH:
+        rest = pixels[: _IMAGES - others]
+        views += [_as_photographed(_shifted(rest, generator), generator)]
     images = torch.cat(views)
     other = torch.ones(len(images))
     other[: len(pixels)] = 0
