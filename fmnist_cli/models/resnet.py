@@ -21,12 +21,17 @@ RECIPES = {
 
 
 def tuning(
-    epochs: int, start: str | None = None, photo_share: float = 0.15, learning_rate: float = 2e-3
+    epochs: int,
+    start: str | None = None,
+    photo_share: float = 0.15,
+    learning_rate: float = 2e-3,
+    weight_decay: float = 0.02,
 ) -> TorchRecipe:
     """A few epochs from finished weights, half of the images seen as if photographed."""
     return TorchRecipe(
         epochs=epochs,
         learning_rate=learning_rate,
+        weight_decay=weight_decay,
         erase=0.25,
         bfloat16=True,
         muon=True,

@@ -14,10 +14,11 @@ from torch.nn import functional
 from fmnist_cli.models import resnet
 
 # Few steps: there are few photos, which a network soon knows by heart.
+_RATES = {"learning_rate": 4e-3, "weight_decay": 0.05}
 RECIPES = {
-    "quick": resnet.tuning(epochs=1, start="resnet", photo_share=0.2, learning_rate=4e-3),
-    "standard": resnet.tuning(epochs=1, start="resnet", photo_share=0.6, learning_rate=4e-3),
-    "best": resnet.tuning(epochs=2, start="resnet", photo_share=0.6, learning_rate=4e-3),
+    "quick": resnet.tuning(epochs=1, start="resnet", photo_share=0.2, **_RATES),
+    "standard": resnet.tuning(epochs=1, start="resnet", photo_share=0.6, **_RATES),
+    "best": resnet.tuning(epochs=2, start="resnet", photo_share=0.6, **_RATES),
 }
 
 

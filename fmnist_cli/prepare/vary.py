@@ -1,4 +1,4 @@
-"""The same thing photographed again: other views of a picture, to learn from.
+"""The same thing photographed again: other views of a photo, to learn from.
 
 A picture is varied before it is prepared. What finds the garment then errs as it does on other
 photos, and a few turned pixels of a finished frame would be no match for a turned photo.
@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.prepare.picture import Picture
+from fmnist_cli.prepare.picture import Picture, resize
 
+_EDGE = 512  # pixels; frames of photos come from 128, and OpenCV turns none above 32,767
 _TURN = 9.0  # degrees, standard deviation
 _LYING = 0.06, 0.04  # shares that lie any way round, and turned by a quarter
 _SIZE, _STRETCH, _SHEAR, _TILT = 0.13, 0.12, 0.1, 0.12  # reaches; of logarithms, of slopes
@@ -28,28 +29,28 @@ def vary(picture: Picture, generator: np.random.Generator) -> Picture:
     """Seen from elsewhere, in other light, with another idea of which colours are bright.
 
     Args:
-        picture: uint8, grey or colour, transparent or not.
+        picture: grey or colour; its transparency is left aside.
         generator: of everything random.
 
     Returns:
-        A picture of the same size, or turned by a quarter, of the same kind.
+        A picture of the same shape, or turned by a quarter, at most 512 pixels long.
     """
     seen = picture.grey if picture.color is None else picture.color
+    scale = _EDGE / max(seen.shape[:2])
+    if scale < 1:
+        height, width = (max(1, round(side * scale)) for side in seen.shape[:2])
+        seen = resize(seen, width, height)
     matrix, size = _viewpoint(seen.shape[0], seen.shape[1], generator)
 
-    def moved(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        result = cv2.warpPerspective(
-            pixels, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        return np.asarray(result, np.uint8)
-
-    lit = _lit(moved(seen), generator)
-    alpha = None if picture.alpha is None else moved(picture.alpha)
+    moved = cv2.warpPerspective(
+        seen, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    lit = _lit(np.asarray(moved, np.uint8), generator)
     if picture.color is None:
-        return Picture(_bytes(lit), picture.colorless, alpha=alpha)
+        return Picture(_bytes(lit), picture.colorless)
     shares = _LUMA * np.exp(generator.normal(0, _GREYS, 3))
     grey = lit @ (shares / shares.sum()).astype(np.float32)
-    return Picture(_bytes(grey), picture.colorless, color=_bytes(lit), alpha=alpha)
+    return Picture(_bytes(grey), picture.colorless, color=_bytes(lit))
 
 
 def _viewpoint(

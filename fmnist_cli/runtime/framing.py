@@ -45,15 +45,15 @@ class Framing:
         return frame, name
 
     def views(self, item: Item, others: int, seed: int) -> tuple[str, list[Frame]]:
-        """How an item was prepared; its frame, then `others` of its picture varied.
+        """How an item was prepared; its frame, then `others` of it photographed again.
 
-        What is a frame already stays as it is.
+        Only photos are varied: other light would be no plain background, which products have.
 
         Raises:
             ImageError, ModelError: as above.
         """
         picture, frame, name = self._framed(item)
-        if name == "frame":
+        if name != "photo":
             return name, [frame] * (1 + others)
         generator = np.random.default_rng(seed)
         try:

@@ -76,8 +76,11 @@ def _examples(data: TrainingData, generator: torch.Generator) -> tuple[Tensor, T
     pixels = torch.tensor(data.train.pixels)[few]
     views = [_shifted(pixels, generator)]
     if data.photos is not None and len(data.photos.fitted):
-        photos = torch.tensor(data.photos.fitted.views)
-        for _ in range(_PHOTO_VIEWS):
+        chosen = torch.arange(len(data.photos.fitted))
+        if len(chosen) > _IMAGES:  # more would only make the gate expect photos
+            chosen = torch.randperm(len(chosen), generator=generator)[:_IMAGES]
+        photos = torch.tensor(data.photos.fitted.views[chosen.numpy()])
+        for _ in range(min(_PHOTO_VIEWS, _IMAGES // len(photos))):
             view = torch.randint(0, photos.shape[1], (len(photos),), generator=generator)
             views += [_shifted(photos[torch.arange(len(photos)), view], generator)]
     others = sum(map(len, views[1:]))

@@ -171,7 +171,7 @@ class TrainingPhotos:
     def told(self) -> list[str]:
         """What was made of the photos, in lines for a person."""
         views = self.fitted.views.shape[1]
-        seen = f" in {views} views each" if views > 1 else ""
+        seen = f" (networks: photos in {views} views each)" if views > 1 else ""
         lines = [f"{len(self.fitted):,} photos to learn from{seen}, {len(self.held):,} held out"]
         new = self.class_names[len(CLASS_NAMES) :]
         if self.only:

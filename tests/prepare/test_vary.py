@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from fmnist_cli.prepare import Picture, vary
@@ -11,18 +12,12 @@ from fmnist_cli.runtime.frames import Framer, Prepared
 from fmnist_cli.runtime.sources.base import HeldItem
 
 
-def picture(*, color: bool = True, alpha: bool = False) -> Picture:
+def picture(*, color: bool = True, scale: int = 1) -> Picture:
     """A bright patch, 60 by 100, in the middle of a dark ground, 120 by 160."""
-    values = np.full((120, 160, 3), 60, np.uint8)
-    values[30:90, 30:130] = (200, 150, 100)
-    outline = np.zeros((120, 160), np.uint8)
-    outline[30:90, 30:130] = 255
-    return Picture(
-        cv2.cvtColor(values, cv2.COLOR_RGB2GRAY),
-        not color,
-        color=values if color else None,
-        alpha=outline if alpha else None,
-    )
+    values = np.full((120 * scale, 160 * scale, 3), 60, np.uint8)
+    values[30 * scale : 90 * scale, 30 * scale : 130 * scale] = (200, 150, 100)
+    grey = cv2.cvtColor(values, cv2.COLOR_RGB2GRAY)
+    return Picture(np.asarray(grey, np.uint8), not color, color=values if color else None)
 
 
 def many(source: Picture, count: int = 60) -> list[Picture]:
@@ -30,27 +25,29 @@ def many(source: Picture, count: int = 60) -> list[Picture]:
     return [vary(source, generator) for _ in range(count)]
 
 
+def bright(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Finds the patch: float32 [64, 64] of uint8 [128, 128, 3]."""
+    levels = image[::2, ::2].max(axis=2).astype(np.float32)
+    return (levels > (levels.min() + levels.max()) / 2).astype(np.float32)
+
+
 @pytest.mark.parametrize("color", [True, False])
-@pytest.mark.parametrize("alpha", [True, False])
-def test_views_are_pictures_of_the_same_kind(color: bool, alpha: bool) -> None:
-    views = many(picture(color=color, alpha=alpha))
+def test_views_are_pictures_of_the_same_kind(color: bool) -> None:
+    views = many(picture(color=color))
     for view in views:
         assert view.grey.dtype == np.uint8
-        assert view.grey.shape in {(120, 160), (160, 120)}
         assert view.colorless is not color
         assert (view.color is None) is not color
         assert view.color is None or view.color.shape == (*view.grey.shape, 3)
-        assert (view.alpha is None) is not alpha
-        assert view.alpha is None or view.alpha.shape == view.grey.shape
     assert len({view.grey.tobytes() for view in views}) == len(views)
     assert {view.grey.shape for view in views} == {(120, 160), (160, 120)}  # some lie
 
 
 def test_the_thing_stays_in_sight_and_about_as_large() -> None:
-    for view in many(picture(alpha=True)):
-        assert view.alpha is not None
-        seen = view.alpha > 127
-        assert 0.45 < seen.sum() / (60 * 100) < 2
+    for view in many(picture()):
+        levels = view.grey.astype(int)
+        seen = levels > (levels.min() + levels.max()) / 2
+        assert 0.4 < seen.sum() / (60 * 100) < 2
         rows, columns = np.nonzero(seen)
         assert abs(rows.mean() / seen.shape[0] - 0.5) < 0.15
         assert abs(columns.mean() / seen.shape[1] - 0.5) < 0.15
@@ -65,12 +62,21 @@ def test_light_and_greys_differ_and_the_garment_still_stands_out() -> None:
     assert max(middles) - min(middles) > 40
 
 
-def test_a_framer_gives_as_many_views_as_asked_the_frame_first() -> None:
-    content = cv2.imencode(".png", picture().color)[1].tobytes()  # type: ignore[arg-type]
+@pytest.mark.parametrize("shape", [(1200, 1600), (40_000, 3), (1, 1)])
+def test_large_long_and_tiny_pictures_can_be_varied(shape: tuple[int, int]) -> None:
+    source = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
+    for view in many(Picture(source, True), 20):
+        assert max(view.grey.shape) == min(max(shape), 512)
+
+
+def test_a_framer_gives_as_many_views_of_a_photo_as_asked_the_frame_first() -> None:
+    color = picture(scale=2).color
+    assert color is not None
+    content = cv2.imencode(".png", color)[1].tobytes()
     item = HeldItem("coat/1.png", content)
-    (one,) = Framer("product")([item])
-    (several,), (again,) = (Framer("product", views=4)([item]) for _ in range(2))
-    (other,) = Framer("product", views=4)([HeldItem("coat/2.png", content)])
+    (one,) = Framer("photo", bright)([item])
+    (several,), (again,) = (Framer("photo", bright, views=4)([item]) for _ in range(2))
+    (other,) = Framer("photo", bright, views=4)([HeldItem("coat/2.png", content)])
     assert isinstance(one, Prepared)
     assert isinstance(several, Prepared)
     assert isinstance(other, Prepared)
@@ -82,10 +88,14 @@ def test_a_framer_gives_as_many_views_as_asked_the_frame_first() -> None:
     assert other.content[784:] != several.content[784:]  # another path, other views
 
 
-def test_frames_are_not_varied() -> None:
-    frame = np.random.default_rng(1).integers(0, 256, (28, 28), np.uint8)
-    item = HeldItem("1.png", cv2.imencode(".png", frame)[1].tobytes())
+@pytest.mark.parametrize(("side", "mode"), [(28, "frame"), (120, "product")])
+def test_frames_and_products_are_not_varied(side: int, mode: str) -> None:
+    values = np.full((side, side), 255, np.uint8)
+    values[side // 4 : -side // 4, side // 3 : -side // 3] = 90
+    item = HeldItem("1.png", cv2.imencode(".png", values)[1].tobytes())
+    (one,) = Framer("auto")([item])
     (result,) = Framer("auto", views=3)([item])
+    assert isinstance(one, Prepared)
     assert isinstance(result, Prepared)
-    assert result.prepared == "frame"
-    assert result.content == frame.tobytes() * 3
+    assert result.prepared == mode
+    assert result.content == one.content * 3

@@ -157,7 +157,7 @@ def test_photos_are_read_in_several_views_unless_they_are_very_many(
     read = TrainingPhotos.read(root)
     assert read.fitted.views.shape == (23, 25, 28, 28)
     assert read.provenance["views"] == 25
-    assert "23 photos to learn from in 25 views each, 2 held out" in read.told()
+    assert "23 photos to learn from (networks: photos in 25 views each), 2 held out" in read.told()
     monkeypatch.setattr("fmnist_cli.training.photos._MOST_FRAMES", 100)
     assert TrainingPhotos.read(root).provenance["views"] == 4
     assert TrainingPhotos.read(root, only=True).provenance["views"] == 1
