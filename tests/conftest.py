@@ -11,7 +11,7 @@ from process import RunFmnist, run
 from tinymodel import write_exported
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # As many test processes as cores: threads that wait by spinning would hold them all up.
+    # There are several test processes: threads that wait by spinning would hold them all up.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

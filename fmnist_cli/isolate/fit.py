@@ -1,4 +1,4 @@
-"""Fitting the network to masks that GrabCut made."""
+"""Fitting the network to masks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def fit(
     *,
     epochs: int,
     seed: int = 0,
-    learning_rate: float = 4e-3,
+    learning_rate: float = 3e-3,
     report: Callable[[str], None] = print,
 ) -> IsolateNet:
     """A network whose weights are the moving average at the end.

@@ -1,4 +1,4 @@
-"""From a folder of photos to a fitted network: masks by GrabCut, then training."""
+"""From a folder of photos to a fitted network: masks, by GrabCut or given, then training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 
 from fmnist_cli import __version__
 from fmnist_cli.cores import available_cores
-from fmnist_cli.errors import DataError, ImageError
+from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.isolate.fit import SIDE, fit
 from fmnist_cli.isolate.grabcut import grabcut
 from fmnist_cli.isolate.network import IsolateNet
@@ -31,6 +31,7 @@ _USUAL = 0.06, 0.75  # share of a photo that is garment; where GrabCut says othe
 _FEWEST = 32  # photos; one batch
 
 Masked = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+Mask = npt.NDArray[np.float32]
 
 
 class Outcome(NamedTuple):
@@ -41,47 +42,77 @@ class Outcome(NamedTuple):
     training: dict[str, Any]
 
 
-def _masked(content: bytes) -> Masked | None:
-    """A photo and its mask, both `_STORED` a side; None where GrabCut failed or nothing is."""
+def _masked(content: bytes, given: Path | None) -> Masked | None:
+    """A photo and its mask, both `_STORED` a side; None where there is none, or none of use.
+
+    Args:
+        content: of the photo's file.
+        given: file of its mask; None to ask GrabCut.
+    """
     cv2.setNumThreads(1)
     try:
         picture = decode(content, reduction=reduction("photo"), color=needs_color("photo"))
-    except ImageError:
-        return None
-    if picture.color is None:
+        if picture.color is None:
+            return None
+        found = grabcut(picture.color) if given is None else _read_mask(given)
+    except (ImageError, OSError):
         return None
     size = (_STORED, _STORED)
-    mask = cv2.resize(grabcut(picture.color), size, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(found, size, interpolation=cv2.INTER_AREA)
     if not _USUAL[0] < float(mask.mean()) < _USUAL[1]:
         return None
     image = cv2.resize(picture.color, size, interpolation=cv2.INTER_AREA)
     return np.asarray(image, np.uint8), np.asarray(mask > 0.5, np.uint8)
 
 
-def read_photos(folder: Path, report: Callable[[str], None]) -> tuple[Photos, int]:
+def _read_mask(path: Path) -> Mask:
+    """Float32 [H, W], 0 to 1.
+
+    Raises:
+        ImageError, OSError: there is none, or it cannot be read.
+    """
+    return np.asarray(decode(path.read_bytes()).grey / 255, np.float32)
+
+
+def read_photos(
+    folder: Path, report: Callable[[str], None], masks: Path | None = None
+) -> tuple[Photos, int]:
     """All photos of a folder with masks, and how many were left out.
+
+    Args:
+        folder: of the photos.
+        report: told what is done.
+        masks: folder of masks, ``dress/1.jpg.png`` for ``dress/1.jpg``; None for GrabCut's.
 
     Raises:
         UsageError: there is no such folder.
         DataError: too few photos.
     """
-    contents = [item.read() for item in open_source(folder)]
-    report(f"masks of {len(contents):,} photos by GrabCut")
+    if masks is not None and not masks.is_dir():
+        raise UsageError(f"there is no folder called {str(masks)!r} with masks")
+    items = [(item.path, item.read()) for item in open_source(folder)]
+    report(f"masks of {len(items):,} photos {'by GrabCut' if masks is None else f'in {masks}'}")
+    contents = [content for _, content in items if isinstance(content, bytes)]
+    given = [
+        None if masks is None else masks / f"{path}.png"
+        for path, content in items
+        if isinstance(content, bytes)
+    ]
     with ProcessPoolExecutor(available_cores()) as pool:
-        found = list(pool.map(_masked, (c for c in contents if isinstance(c, bytes)), chunksize=8))
+        found = list(pool.map(_masked, contents, given, chunksize=8))
     good = [one for one in found if one is not None]
     if len(good) < _FEWEST:
-        raise DataError(
-            f"{folder} has {len(good)} colour photos with a garment in the middle; at least"
-            f" {_FEWEST} are needed"
-        )
-    images, masks = (torch.from_numpy(np.stack(part)) for part in zip(*good, strict=True))
+        what = "colour photos with a garment in the middle"
+        if masks is not None:
+            what = f"colour photos with a mask in {masks} (dress/1.jpg.png for dress/1.jpg)"
+        raise DataError(f"{folder} has {len(good)} {what}; at least {_FEWEST} are needed")
+    images, covers = (torch.from_numpy(np.stack(part)) for part in zip(*good, strict=True))
     grounds = [ground_of(image, mask) for image, mask in good]
-    return Photos(images, masks, torch.from_numpy(np.stack(grounds))), len(contents) - len(good)
+    return Photos(images, covers, torch.from_numpy(np.stack(grounds))), len(items) - len(good)
 
 
 def agreement(network: IsolateNet, photos: Photos) -> float:
-    """Mean intersection over union of the network's masks and GrabCut's, 0 to 1."""
+    """Mean intersection over union of the network's masks and those it learnt from, 0 to 1."""
     shares = []
     with torch.inference_mode():
         for image, mask in zip(photos.images.numpy(), photos.masks.numpy(), strict=True):
@@ -94,25 +125,37 @@ def agreement(network: IsolateNet, photos: Photos) -> float:
 
 
 def make(
-    folder: Path, *, epochs: int, seed: int = 0, report: Callable[[str], None] = print
+    folder: Path,
+    *,
+    masks: Path | None = None,
+    epochs: int,
+    seed: int = 0,
+    report: Callable[[str], None] = print,
 ) -> Outcome:
     """Learn to find garments from the photos of a folder; no labels are needed.
+
+    Args:
+        folder: of the photos.
+        masks: see `read_photos`.
+        epochs: passes over the photos.
+        seed: of everything random.
+        report: told what is done.
 
     Raises:
         UsageError, DataError: as `read_photos`.
     """
-    photos, left_out = read_photos(folder, report)
+    photos, left_out = read_photos(folder, report, masks)
     started = time.monotonic()
     network = fit(photos, epochs=epochs, seed=seed, report=report)
     seconds = time.monotonic() - started
     count = len(photos.images)
     return Outcome(
         network,
-        {"grabcut_intersection_over_union": agreement(network, photos), "images": count},
+        {"intersection_over_union": agreement(network, photos), "images": count},
         {
             "photos": count,
             "left_out": left_out,
-            "masks": "GrabCut at 160 pixels, 4 iterations",
+            "masks": "GrabCut at 160 pixels, 4 iterations" if masks is None else "given",
             "epochs": epochs,
             "seed": seed,
             "seconds": seconds,

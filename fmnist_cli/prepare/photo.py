@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,9 @@ _EDGE = 0.3, 0.7  # probabilities between which a pixel belongs to the garment i
 # Mean and spread of the garment in the frame, as they are in Fashion-MNIST; contrast is raised no
 # further than this, so that plain cloth does not become noise.
 _LEVEL, _SPREAD, _GAIN = 160.0, 45.0, 1.5
+# Width by height from which on only its square root counts: sleeves lie spread on a floor, and in
+# Fashion-MNIST nothing but bags and shoes is wide.
+_WIDE = 0.8
 
 Values = npt.NDArray[np.float32]
 
@@ -69,8 +74,7 @@ def placed(grey: npt.NDArray[np.uint8], cover: Values) -> Frame:
     rows, columns = np.flatnonzero(cover.max(axis=1) > 0.5), np.flatnonzero(cover.max(axis=0) > 0.5)
     window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     grey, cover = grey[window], cover[window]
-    scale = SIDE / max(cover.shape)
-    height, width = (max(1, round(side * scale)) for side in cover.shape)
+    height, width = _size(*cover.shape)
     # Averaged under the cover, or the background would bleed into the edge.
     share = _resized(cover, width, height)
     values = _resized(grey * cover, width, height) / np.maximum(share, 1e-3)
@@ -82,6 +86,15 @@ def placed(grey: npt.NDArray[np.uint8], cover: Values) -> Frame:
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
     frame[top : top + height, left : left + width] = np.rint(negated)
     return frame
+
+
+def _size(height: int, width: int) -> tuple[int, int]:
+    """Of the garment in the frame, its longest edge 28, and what is wide less so."""
+    aspect = width / height
+    if aspect > _WIDE:
+        aspect = math.sqrt(_WIDE * aspect)
+    longest = max(aspect, 1.0)
+    return max(1, round(SIDE / longest)), max(1, round(SIDE * aspect / longest))
 
 
 def _resized(values: npt.NDArray[np.float32], width: int, height: int) -> Values:

@@ -13,6 +13,7 @@ import torch
 from process import RunFmnist
 
 from fmnist_cli.isolate.grabcut import grabcut
+from fmnist_cli.isolate.job import read_photos
 from fmnist_cli.isolate.views import Photos, ground_of, view
 from fmnist_cli.runtime.isolate import open_isolator
 from fmnist_cli.runtime.store import shipped_dir
@@ -86,6 +87,43 @@ def test_a_command_makes_the_part_and_notes_it(run_fmnist: RunFmnist, tmp_path: 
     isolate = open_isolator("photo", out)
     assert isolate is not None
     assert isolate(photo(0, 128)[0]).shape == (64, 64)
+
+
+def test_given_masks_are_learnt(run_fmnist: RunFmnist, tmp_path: Path) -> None:
+    photos, masks, out = (tmp_path / name for name in ("photos", "masks", "exported"))
+    for folder in (photos / "dress", masks / "dress"):
+        folder.mkdir(parents=True)
+    for seed in range(36):
+        image, truth = photo(seed)
+        cv2.imwrite(str(photos / "dress" / f"{seed}.png"), image[..., ::-1])
+        left = truth & (np.arange(len(truth)) < len(truth) // 2)  # GrabCut would find all of it
+        if seed < 34:
+            mask = cv2.resize(left.astype(np.uint8) * 255, (80, 80))
+            cv2.imwrite(str(masks / "dress" / f"{seed}.png.png"), mask)
+    given, _ = read_photos(photos, print, masks)
+    assert len(given.masks) == 34
+    assert not given.masks[:, :, 80:].any()
+    assert given.masks[:, 50:90, 40:60].float().mean() > 0.5
+    options = ("--masks", masks, "--epochs", "1", "-o", out)
+    done = run_fmnist("train-isolate", photos, *options)
+    assert done.code == 0, done.stderr
+    part = json.loads((out / "manifest.json").read_text())["parts"]["isolate"]
+    assert part["training"]["left_out"] == 2
+    assert part["training"]["masks"] == "given"
+
+
+def test_masks_that_are_not_there_are_told(run_fmnist: RunFmnist, tmp_path: Path) -> None:
+    photos, masks = tmp_path / "photos", tmp_path / "masks"
+    photos.mkdir()
+    for seed in range(34):
+        cv2.imwrite(str(photos / f"{seed}.png"), photo(seed)[0])
+    done = run_fmnist("train-isolate", photos, "--masks", masks)
+    assert done.code == 2
+    assert "there is no folder" in done.stderr
+    masks.mkdir()
+    done = run_fmnist("train-isolate", photos, "--masks", masks)
+    assert done.code == 1
+    assert "dress/1.jpg.png for dress/1.jpg" in done.stderr
 
 
 @pytest.mark.parametrize("count", [0, 3])

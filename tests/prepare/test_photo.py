@@ -39,6 +39,19 @@ def test_what_was_found_is_centred_on_black() -> None:
     assert not frame[:, -5:].any()
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "rows", "columns"),
+    [(80, 40, 28, 14), (80, 64, 28, 22), (64, 80, 28, 28), (40, 80, 22, 28), (30, 96, 17, 28)],
+)
+def test_spread_sleeves_count_less(height: int, width: int, rows: int, columns: int) -> None:
+    color = np.zeros((128, 128, 3), np.uint8)
+    color[10 : 10 + height, 10 : 10 + width] = (200, 30, 30)
+    grey = np.random.default_rng(0).integers(100, 160, (128, 128), np.uint8)
+    frame, _ = prepare(Picture(grey, False, color=color), "photo", red)
+    found = tuple(np.ptp(np.flatnonzero((frame > 40).any(axis=axis))) + 1 for axis in (1, 0))
+    assert found == pytest.approx((rows, columns), abs=1)
+
+
 def test_without_anything_that_finds_garments_auto_has_products_only() -> None:
     assert prepare(photo())[1] == "product"
     with pytest.raises(ValueError, match="isolates"):
