@@ -18,8 +18,8 @@ def train_isolate(
     masks: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of masks, dress/1.jpg.png for dress/1.jpg, white where the garment is;"
-            " photos without are left out (else GrabCut makes them)."
+            help="Folder of masks, dress/1.jpg.png for dress/1.jpg, white where the garment is, or"
+            " transparent where it is not; photos without are left out (else GrabCut makes masks)."
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the photos.")] = 48,

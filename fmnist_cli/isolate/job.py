@@ -42,13 +42,13 @@ class Outcome(NamedTuple):
     training: dict[str, Any]
 
 
-def _masked(content: bytes, given: Path | None) -> Masked | None:
+def _masked(photo: tuple[bytes, Path | None]) -> Masked | None:
     """A photo and its mask, both `_STORED` a side; None where there is none, or none of use.
 
     Args:
-        content: of the photo's file.
-        given: file of its mask; None to ask GrabCut.
+        photo: the content of its file, and the file of its mask; None to ask GrabCut.
     """
+    content, given = photo
     cv2.setNumThreads(1)
     try:
         picture = decode(content, reduction=reduction("photo"), color=needs_color("photo"))
@@ -66,12 +66,14 @@ def _masked(content: bytes, given: Path | None) -> Masked | None:
 
 
 def _read_mask(path: Path) -> Mask:
-    """Float32 [H, W], 0 to 1.
+    """Float32 [H, W], 0 to 1: what is opaque of a cut-out, else what is white.
 
     Raises:
         ImageError, OSError: there is none, or it cannot be read.
     """
-    return np.asarray(decode(path.read_bytes()).grey / 255, np.float32)
+    picture = decode(path.read_bytes())
+    mask = picture.grey if picture.alpha is None else picture.alpha
+    return np.asarray(mask / 255, np.float32)
 
 
 def read_photos(
@@ -82,7 +84,8 @@ def read_photos(
     Args:
         folder: of the photos.
         report: told what is done.
-        masks: folder of masks, ``dress/1.jpg.png`` for ``dress/1.jpg``; None for GrabCut's.
+        masks: folder of masks, ``dress/1.jpg.png`` for ``dress/1.jpg``, white where the garment
+            is, or transparent where it is not; None for GrabCut's.
 
     Raises:
         UsageError: there is no such folder.
@@ -90,16 +93,15 @@ def read_photos(
     """
     if masks is not None and not masks.is_dir():
         raise UsageError(f"there is no folder called {str(masks)!r} with masks")
-    items = [(item.path, item.read()) for item in open_source(folder)]
+    items = list(open_source(folder))
     report(f"masks of {len(items):,} photos {'by GrabCut' if masks is None else f'in {masks}'}")
-    contents = [content for _, content in items if isinstance(content, bytes)]
-    given = [
-        None if masks is None else masks / f"{path}.png"
-        for path, content in items
-        if isinstance(content, bytes)
+    pairs = [
+        (content, None if masks is None else masks / f"{item.path}.png")
+        for item in items
+        if isinstance(content := item.read(), bytes)
     ]
     with ProcessPoolExecutor(available_cores()) as pool:
-        found = list(pool.map(_masked, contents, given, chunksize=8))
+        found = list(pool.map(_masked, pairs, chunksize=8))
     good = [one for one in found if one is not None]
     if len(good) < _FEWEST:
         what = "colour photos with a garment in the middle"

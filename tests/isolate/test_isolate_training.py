@@ -99,6 +99,8 @@ def test_given_masks_are_learnt(run_fmnist: RunFmnist, tmp_path: Path) -> None:
         left = truth & (np.arange(len(truth)) < len(truth) // 2)  # GrabCut would find all of it
         if seed < 34:
             mask = cv2.resize(left.astype(np.uint8) * 255, (80, 80))
+            if seed % 2:  # a cut-out, white on nothing
+                mask = np.dstack([np.full((80, 80, 3), 255, np.uint8), mask])
             cv2.imwrite(str(masks / "dress" / f"{seed}.png.png"), mask)
     given, _ = read_photos(photos, print, masks)
     assert len(given.masks) == 34
