@@ -85,11 +85,12 @@ def _without_specks(mask: Mask) -> Mask:
 
 def _parts(mask: Mask, share: float) -> Mask:
     """The connected parts of `mask` that cover at least this share of the picture."""
-    _, parts, statistics, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    large = statistics[:, cv2.CC_STAT_AREA] >= max(8, share * mask.size)
+    # Without OpenCV's statistics, which take longer than the parts themselves.
+    _, found = cv2.connectedComponents(mask.astype(np.uint8))
+    parts = np.asarray(found, np.int32)
+    large = np.bincount(parts.ravel()) >= max(8, share * mask.size)
     large[0] = False  # what is not in `mask`
-    found: Mask = large[parts]
-    return found
+    return np.take(large, parts)
 
 
 def _window(mask: Mask) -> tuple[slice, slice]:
