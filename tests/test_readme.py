@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from process import RunFmnist
 from typer.main import get_command
 
 from fmnist_cli.cli import build_app
@@ -30,6 +32,27 @@ def test_the_results_are_of_the_shipped_files() -> None:
         assert list(document["models"]) == list(manifest.models), name
         for model, measured in document["models"].items():
             check_same_file(measured, manifest.models[model])
+
+
+def test_the_sample_pictures_are_labelled_as_it_says(run_fmnist: RunFmnist) -> None:
+    said = (ROOT / "README.md").read_text("utf-8").partition("$ make demo")[2].partition("```")[0]
+    rows = [line for line in said.splitlines() if "frames/" in line or "products/" in line]
+    assert len(rows) == 5
+    done = run_fmnist(
+        "classify", ROOT / "data" / "samples", "--model", "resnet", "--format", "text"
+    )
+    shown = [row_of(line) for line in done.stdout.splitlines()]
+    for row in rows:
+        label, confidence, path = row_of(row)
+        [(_, measured, _)] = [one for one in shown if one[0] == label and one[2] == path]
+        assert abs(measured - confidence) <= 0.2  # another processor rounds otherwise
+
+
+def row_of(line: str) -> tuple[str, float, str]:
+    """Label, confidence in %, path."""
+    found = re.match(r"(\S.*?) +([\d.]+)%  (\S+)", line)
+    assert found, line
+    return found[1], float(found[2]), found[3]
 
 
 def check_same_file(measured: dict[str, Any], entry: Entry) -> None:
