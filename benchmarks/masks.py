@@ -15,21 +15,19 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnxruntime as ort
 from onnx import numpy_helper
 
 from fmnist_cli.errors import ImageError
 from fmnist_cli.isolate.grabcut import grabcut
+from fmnist_cli.isolate.masks import Mask, overlap
 from fmnist_cli.prepare import needs_color, reduction
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.sources import open_source
 
 KEPT = 256  # pixels of a mask's longest edge
-OVERLAP = 0.6  # with GrabCut's mask, intersection over union, from which on a mask is kept
-
-Mask = npt.NDArray[np.float32]
+LEAST = 0.6  # overlap with GrabCut's mask, intersection over union, from which on a mask is kept
 
 
 def at_side(path: Path, side: int) -> bytes:
@@ -49,10 +47,26 @@ def at_side(path: Path, side: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def overlap(first: Mask, second: Mask) -> float:
-    """Intersection over union of two masks of one shape."""
-    one, other = first > 0.5, second > 0.5
-    return float((one & other).sum() / max(1, (one | other).sum()))
+def mask_of(content: bytes, session: ort.InferenceSession) -> Mask | None:
+    """Where the garment is in a photo, float32 [H, W]; None where GrabCut does not confirm it."""
+    try:
+        # GrabCut sees the photo as `train-isolate` does, the network all of it.
+        picture = decode(content, reduction=reduction("photo"), color=needs_color("photo"))
+        full = decode(content, color=True).color
+    except ImageError:
+        return None
+    if picture.color is None or full is None:
+        return None
+    given = session.get_inputs()[0]
+    square = cv2.resize(full, tuple(given.shape[2:]), interpolation=cv2.INTER_AREA)
+    values = (np.asarray(square, np.float32).transpose(2, 0, 1)[None] - 128) / 256
+    found = np.asarray(session.run(None, {given.name: values})[0][0, 0], np.float32)
+    reference = grabcut(picture.color)
+    if overlap(cv2.resize(found, reference.shape, interpolation=cv2.INTER_AREA), reference) < LEAST:
+        return None
+    scale = KEPT / max(full.shape[:2])
+    size = round(full.shape[1] * scale), round(full.shape[0] * scale)
+    return np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def main() -> None:
@@ -64,35 +78,16 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=512)
     options = parser.parse_args()
     session = ort.InferenceSession(at_side(options.network, options.side))
-    name = session.get_inputs()[0].name
     kept = count = 0
     for item in open_source(options.photos):
         content = item.read()
-        if not isinstance(content, bytes):
-            continue
+        mask = mask_of(content, session) if isinstance(content, bytes) else None
         count += 1
-        try:
-            picture = decode(content, reduction=reduction("photo"), color=needs_color("photo"))
-        except ImageError:
-            continue
-        if picture.color is None:
-            continue
-        full = decode(content, color=True).color
-        assert full is not None  # noqa: S101
-        square = cv2.resize(full, (options.side,) * 2, interpolation=cv2.INTER_AREA)
-        values = (np.asarray(square, np.float32).transpose(2, 0, 1)[None] - 128) / 256
-        found = np.asarray(session.run(None, {name: values})[0][0, 0], np.float32)
-        reference = grabcut(picture.color)
-        small = cv2.resize(found, reference.shape, interpolation=cv2.INTER_AREA)
-        if overlap(np.asarray(small, np.float32), reference) < OVERLAP:
-            continue
-        scale = KEPT / max(full.shape[:2])
-        size = round(full.shape[1] * scale), round(full.shape[0] * scale)
-        mask = cv2.resize(found, size, interpolation=cv2.INTER_AREA)
-        path = options.masks / f"{item.path}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(path), np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8))
-        kept += 1
+        if mask is not None:
+            path = options.masks / f"{item.path}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), np.rint(np.clip(mask, 0, 1) * 255).astype(np.uint8))
+            kept += 1
     print(f"{kept:,} masks of {count:,} photos")
 
 

@@ -152,35 +152,6 @@ def canonical(
     return result
 
 
-def halved(model: onnx.ModelProto, least: int = 256) -> onnx.ModelProto:
-    """The same graph with its large constants stored as float16: half the file.
-
-    They are cast back to float32 when a session is made, so nothing is computed in float16.
-
-    Args:
-        model: the graph.
-        least: values that a constant has to have.
-    """
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    graph, casts = result.graph, []
-    for tensor in graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < least:
-            continue
-        stored = f"{tensor.name}_half"
-        casts.append(
-            helper.make_node(
-                "Cast", [stored], [tensor.name], f"Cast_{stored}", to=TensorProto.FLOAT
-            )
-        )
-        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
-    return result
-
-
 class Card(Protocol):
     """What goes into a graph's metadata: a `ModelCard`, or the card of a part."""
 

@@ -19,6 +19,7 @@ from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.isolate.fit import SIDE, fit
 from fmnist_cli.isolate.grabcut import grabcut
+from fmnist_cli.isolate.masks import overlap, read_mask
 from fmnist_cli.isolate.network import IsolateNet
 from fmnist_cli.isolate.views import Photos, ground_of
 from fmnist_cli.machine import Machine
@@ -27,11 +28,10 @@ from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.sources import open_source
 
 _STORED = 144  # pixels a side that photos are kept at, from which 128 are seen at a time
-_USUAL = 0.06, 0.75  # share of a photo that is garment; where GrabCut says otherwise it failed
+_USUAL = 0.06, 0.75  # share of a photo that is garment; a mask that says otherwise failed
 _FEWEST = 32  # photos; one batch
 
 Masked = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
-Mask = npt.NDArray[np.float32]
 
 
 class Outcome(NamedTuple):
@@ -54,7 +54,7 @@ def _masked(photo: tuple[bytes, Path | None]) -> Masked | None:
         picture = decode(content, reduction=reduction("photo"), color=needs_color("photo"))
         if picture.color is None:
             return None
-        found = grabcut(picture.color) if given is None else _read_mask(given)
+        found = grabcut(picture.color) if given is None else read_mask(given)
     except (ImageError, OSError):
         return None
     size = (_STORED, _STORED)
@@ -63,17 +63,6 @@ def _masked(photo: tuple[bytes, Path | None]) -> Masked | None:
         return None
     image = cv2.resize(picture.color, size, interpolation=cv2.INTER_AREA)
     return np.asarray(image, np.uint8), np.asarray(mask > 0.5, np.uint8)
-
-
-def _read_mask(path: Path) -> Mask:
-    """Float32 [H, W], 0 to 1: what is opaque of a cut-out, else what is white.
-
-    Raises:
-        ImageError, OSError: there is none, or it cannot be read.
-    """
-    picture = decode(path.read_bytes())
-    mask = picture.grey if picture.alpha is None else picture.alpha
-    return np.asarray(mask / 255, np.float32)
 
 
 def read_photos(
@@ -119,10 +108,9 @@ def agreement(network: IsolateNet, photos: Photos) -> float:
     with torch.inference_mode():
         for image, mask in zip(photos.images.numpy(), photos.masks.numpy(), strict=True):
             seen = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-            found = network(torch.from_numpy(seen[None]))[0].numpy() > 0.5
+            found = network(torch.from_numpy(seen[None]))[0].numpy()
             small = cv2.resize(mask.astype(np.float32), found.shape, interpolation=cv2.INTER_AREA)
-            both, either = found & (small > 0.5), found | (small > 0.5)
-            shares.append(both.sum() / max(either.sum(), 1))
+            shares.append(overlap(found, small))
     return float(np.mean(shares))
 
 

@@ -14,6 +14,7 @@ from process import RunFmnist
 
 from fmnist_cli.isolate.grabcut import grabcut
 from fmnist_cli.isolate.job import read_photos
+from fmnist_cli.isolate.masks import overlap
 from fmnist_cli.isolate.views import Photos, ground_of, view
 from fmnist_cli.runtime.isolate import open_isolator
 from fmnist_cli.runtime.store import shipped_dir
@@ -29,10 +30,6 @@ def photo(seed: int, side: int = 160) -> tuple[npt.NDArray[np.uint8], npt.NDArra
     cv2.ellipse(shape, center, axes, 0, 0, 360, 1, -1)
     cloth = np.asarray(rng.integers(0, 30, (side, side, 3)) + np.array([180, 30, 40]), np.uint8)
     return np.where(shape[..., None] == 1, cloth, ground), shape == 1
-
-
-def overlap(found: npt.NDArray[np.bool_], truth: npt.NDArray[np.bool_]) -> float:
-    return float((found & truth).sum() / (found | truth).sum())
 
 
 def test_grabcut_finds_what_is_in_the_middle() -> None:
