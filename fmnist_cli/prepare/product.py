@@ -37,17 +37,18 @@ def prepare_product(picture: Picture, isolate: Isolate | None = None) -> Frame:
     del isolate  # the plain background tells where the item is
     grey = _at_most(picture.grey)
     if picture.alpha is not None and is_cut_out(picture.alpha):
-        item = _without_specks(_at_most(picture.alpha) >= _OPAQUE)
+        item = _at_most(picture.alpha) >= _OPAQUE
         values = np.subtract(255, grey, dtype=np.uint8)
     else:
         level = background_level(border_of(grey))
         difference = np.asarray(cv2.absdiff(grey, np.full_like(grey, level)), np.uint8)
-        item = _without_specks(difference > _NEAR)
+        item = difference > _NEAR
         values = grey if level <= 127 else np.subtract(255, grey, dtype=np.uint8)
         ground = level if level <= 127 else 255 - level
         # On the background only what is left above its level: no halo is cut off hard.
         beyond = cv2.subtract(values, np.full_like(values, ground))
-        values = np.where(_background(difference), beyond, values)
+        inside = (~_background(difference)).view(np.uint8)
+        values = np.asarray(cv2.copyTo(values, inside, beyond), np.uint8)
     return _centred(values[_window(item)])
 
 
@@ -69,33 +70,38 @@ def _at_most(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _background(difference: npt.NDArray[np.uint8]) -> Mask:
     """What is near the background's level and connected with the border, and even patches."""
-    near = np.pad((difference <= _NEAR).astype(np.uint8), 1, constant_values=1)
+    near = cv2.copyMakeBorder(
+        (difference <= _NEAR).view(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=1
+    )
     cv2.floodFill(near, None, (0, 0), 2)
     outside: Mask = near[1:-1, 1:-1] == 2
-    return outside | _parts(difference <= _SAME, _PATCH)
-
-
-def _without_specks(mask: Mask) -> Mask:
-    """`mask` without small parts; as it is if there are no others, all true if it is empty."""
-    for found in (_parts(mask, _SPECK), mask):
-        if found.any():
-            return found
-    return np.ones_like(mask)
-
-
-def _parts(mask: Mask, share: float) -> Mask:
-    """The connected parts of `mask` that cover at least this share of the picture."""
-    # Without OpenCV's statistics, which take longer than the parts themselves.
-    _, found = cv2.connectedComponents(mask.astype(np.uint8))
+    enclosed = (difference <= _SAME) & ~outside
+    least = _least(enclosed, _PATCH)
+    if np.count_nonzero(enclosed) < least:  # finding parts takes long
+        return outside
+    _, found = cv2.connectedComponents(enclosed.view(np.uint8))
     parts = np.asarray(found, np.int32)
-    large = np.bincount(parts.ravel()) >= max(8, share * mask.size)
-    large[0] = False  # what is not in `mask`
-    return np.take(large, parts)
+    # Without OpenCV's statistics, which take longer than the parts themselves.
+    large = np.bincount(parts.ravel()) >= least
+    large[0] = False  # what is not enclosed
+    return outside | np.take(large, parts)
 
 
-def _window(mask: Mask) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+def _window(item: Mask) -> tuple[slice, slice]:
+    """Rows and columns of `item` without specks; with them if nothing else is left."""
+    _, _, parts, _ = cv2.connectedComponentsWithStats(item.view(np.uint8))
+    parts = parts[1:]  # the first is what is not in `item`
+    if not len(parts):
+        return slice(None), slice(None)
+    areas = parts[:, cv2.CC_STAT_AREA]
+    large = areas >= _least(item, _SPECK)
+    left, top, width, height = (parts[large] if large.any() else parts).T[:4]
+    return slice(top.min(), (top + height).max()), slice(left.min(), (left + width).max())
+
+
+def _least(mask: Mask, share: float) -> float:
+    """Pixels of the smallest part of `mask` that counts, if it is to cover this share of it."""
+    return max(8, share * mask.size)
 
 
 def _centred(values: npt.NDArray[np.uint8]) -> Frame:
