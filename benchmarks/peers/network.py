@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import get_spec
 
+EXPORTED = Path(__file__).resolve().parents[2] / "exported"
+
 
 def build(model: str) -> PixelClassifier:
-    """The network called `model`, untrained, ready to predict as its best preset does."""
-    module = get_spec(model).load()
-    average = module.RECIPES["best"].mirror_average
-    return PixelClassifier(module.build(), mirror_average=average).eval()
+    """The network called `model`, untrained, ready to predict as the shipped one does."""
+    recipe = Manifest.read(EXPORTED).models[model].training["recipe"]
+    network = get_spec(model).load().build(**recipe.get("params", {}))
+    return PixelClassifier(network, mirror_average=recipe.get("mirror_average", False)).eval()

@@ -26,8 +26,8 @@ def explain(
         typer.Option(
             "--model",
             "-m",
-            help="cnn, resnet, or an .onnx file of such a network; resnet by default. Repeatable"
-            " with --gallery and --faithfulness, which take both by default.",
+            help="cnn, resnet, wild, or an .onnx file of such a network; resnet by default."
+            " Repeatable with --gallery and --faithfulness, which take cnn and resnet by default.",
         ),
     ] = None,
     output: Annotated[

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import torch
 
 from fmnist_cli.errors import ModelError, TrainingError
+from fmnist_cli.models.gated import Gated
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import Framework, ModelSpec, get_spec
-from fmnist_cli.models.wild import Gated
 from fmnist_cli.training import distill, sklearn_fit, stack_fit, torch_fit
 from fmnist_cli.training.checkpoint import (
     PIPELINE_FILE,

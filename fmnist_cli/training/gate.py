@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fmnist_cli.models.gated import Gated
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.wild import Gated
 from fmnist_cli.training.augment import draw_view, see
 from fmnist_cli.training.job import TrainingData
 from fmnist_cli.training.photographed import photographed

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import TrainingError
+from fmnist_cli.models.gated import Gated
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.wild import Gated
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training.restore import restore

@@ -7,6 +7,7 @@ side of a comparison read a network's weights back from its graph.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -35,10 +36,10 @@ _NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
 def restore(file: ModelFile) -> PixelClassifier:
     """The PyTorch network of an exported model, ready to predict.
 
-    The recipe comes from the manifest beside the file, or else from the preset in the graph's
-    card. Each normalisation that was folded into the product before it stays there and becomes an
-    addition, so the function and the shapes are those of the trained network. The calibration
-    curve at the end of the graph is no part of the network; see `without_curve`.
+    The recipe comes from the manifest beside the file; or else it is that of the preset in the
+    graph's card, or of training on. Each normalisation that was folded into the product before it
+    stays there and becomes an addition, so the function and the shapes are those of the trained
+    network. The calibration curve at the end of the graph is no part of it; see `without_curve`.
 
     Raises:
         ModelError: the graph is not of a PyTorch network of the registry, or another one.
@@ -48,9 +49,22 @@ def restore(file: ModelFile) -> PixelClassifier:
     spec = REGISTRY.get(card.name)
     if spec is None or spec.framework != "torch":
         raise ModelError(f"{file.path} was not exported from a PyTorch network of this program")
+    *others, last = _recipes(file, spec, card.preset)
+    for recipe in others:
+        with suppress(ModelError):
+            return _restored(file, session, recipe)
+    return _restored(file, session, last)
+
+
+def _restored(file: ModelFile, session: Session, recipe: Mapping[str, Any]) -> PixelClassifier:
+    """The network that a recipe makes, with the weights of the file.
+
+    Raises:
+        ModelError: it is another one.
+    """
+    spec = REGISTRY[session.card.name]
     try:
-        recipe = _recipe(file, spec, card.preset)
-        network = spec.load().build(len(card.class_names), **recipe.get("params", {}))
+        network = spec.load().build(len(session.card.class_names), **recipe.get("params", {}))
         classifier = PixelClassifier(network, mirror_average=recipe.get("mirror_average", False))
         graph, curve = without_curve(onnx.load_from_string(file.content))
         _fill(classifier.eval(), graph.graph)
@@ -63,15 +77,18 @@ def restore(file: ModelFile) -> PixelClassifier:
     return classifier
 
 
-def _recipe(file: ModelFile, spec: ModelSpec, preset: str) -> Mapping[str, Any]:
-    """The hyperparameters of the run behind an exported file."""
+def _recipes(file: ModelFile, spec: ModelSpec, preset: str) -> list[Mapping[str, Any]]:
+    """The hyperparameters of the run behind an exported file; several if it may be any of them."""
     if file.entry is not None:
-        return dict(file.entry.training.get("recipe", {}))
+        return [dict(file.entry.training.get("recipe", {}))]
     if (file.path.parent / MANIFEST_FILE).exists():
         for entry in Manifest.read(file.path.parent).models.values():
             if entry.sha256 == file.sha256:
-                return dict(entry.training.get("recipe", {}))
-    return asdict(spec.load().RECIPES[preset])
+                return [dict(entry.training.get("recipe", {}))]
+    module = spec.load()
+    tuned = getattr(module, "FINE_TUNING", None)
+    known = [] if preset not in module.RECIPES else [module.RECIPES[preset]]
+    return [asdict(recipe) for recipe in (tuned, *known) if recipe is not None] or [{}]
 
 
 def _calls(classifier: PixelClassifier) -> list[tuple[nn.Module, nn.Module | None]]:

@@ -11,8 +11,8 @@ from photofolders import write_photos
 from synthetic import data, images
 from torch import nn
 
+from fmnist_cli.models.gated import Gated, build_gate
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.wild import Gated, build_gate
 from fmnist_cli.training import gate
 from fmnist_cli.training.augment import draw_view, see
 from fmnist_cli.training.photographed import photographed
