@@ -31,4 +31,4 @@ def test_curves_calibrate_and_lower_the_loss() -> None:
         before, after = found["as it is"]["test"], found["curve"]["test"]
         assert after["loss"] < before["loss"]
         assert after["calibration_error"] < before["calibration_error"]
-        assert after["calibration_error"] <= 0.0115  # mlp and resnet miss 0.01; see docs/calibration.md
+        assert after["calibration_error"] <= 0.0115  # mlp, resnet miss 0.01: docs/calibration.md
