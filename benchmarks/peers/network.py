@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import get_spec
-
-EXPORTED = Path(__file__).resolve().parents[2] / "exported"
+from fmnist_cli.runtime.store import shipped_dir
 
 
 def build(model: str) -> PixelClassifier:
     """The network called `model`, untrained, ready to predict as the shipped one does."""
-    recipe = Manifest.read(EXPORTED).models[model].training["recipe"]
+    recipe = Manifest.read(shipped_dir()).models[model].training["recipe"]
     network = get_spec(model).load().build(**recipe.get("params", {}))
     return PixelClassifier(network, mirror_average=recipe.get("mirror_average", False)).eval()

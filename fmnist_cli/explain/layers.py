@@ -43,20 +43,14 @@ def layers_of(classifier: PixelClassifier) -> tuple[Layer, ...]:
     gradients. Its gate, which knows no classes, has none.
     """
     network = classifier.network
-    if not isinstance(network, Gated):
-        return _layers_of(network, classifier)
-    return tuple(
-        Layer(one.name, one.modules + other.modules, one.channels + other.channels, one.side)
-        for one, other in zip(
-            _layers_of(network.known, classifier),
-            _layers_of(network.trained, classifier),
-            strict=True,
+    if isinstance(network, Gated):
+        known, trained = (
+            layers_of(PixelClassifier(part)) for part in (network.known, network.trained)
         )
-    )
-
-
-def _layers_of(network: nn.Module, classifier: PixelClassifier) -> tuple[Layer, ...]:
-    """Those of a network that `classifier` is or calls."""
+        return tuple(
+            Layer(one.name, one.modules + other.modules, one.channels + other.channels, one.side)
+            for one, other in zip(known, trained, strict=True)
+        )
     calls: dict[str, list[Tensor]] = {}
     named = [(name, module) for name, module in network.named_modules() if name]
 
