@@ -18,7 +18,7 @@ def train_isolate(
     masks: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of masks, dress/1.jpg.png for dress/1.jpg, white where the garment is, or"
+            help="Folder of masks, dress/1.png for dress/1.jpg, white where the garment is, or"
             " transparent where it is not; photos without are left out (else GrabCut makes masks)."
         ),
     ] = None,

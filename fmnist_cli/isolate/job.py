@@ -65,6 +65,12 @@ def _masked(photo: tuple[bytes, Path | None]) -> Masked | None:
     return np.asarray(image, np.uint8), np.asarray(mask > 0.5, np.uint8)
 
 
+def _mask_of(path: str, masks: Path) -> Path:
+    """The file of a photo's mask: ``1.jpg.png`` or ``1.png`` for ``1.jpg``; it may not exist."""
+    whole = masks / f"{path}.png"
+    return whole if whole.exists() else (masks / path).with_suffix(".png")
+
+
 def read_photos(
     folder: Path, report: Callable[[str], None], masks: Path | None = None
 ) -> tuple[Photos, int]:
@@ -73,19 +79,23 @@ def read_photos(
     Args:
         folder: of the photos.
         report: told what is done.
-        masks: folder of masks, ``dress/1.jpg.png`` for ``dress/1.jpg``, white where the garment
-            is, or transparent where it is not; None for GrabCut's.
+        masks: folder of masks, ``dress/1.png`` or ``dress/1.jpg.png`` for ``dress/1.jpg``, white
+            where the garment is, or transparent where it is not; None for GrabCut's.
 
     Raises:
-        UsageError: there is no such folder.
+        UsageError: there is no such folder, or it is that of the photos.
         DataError: too few photos.
     """
     if masks is not None and not masks.is_dir():
         raise UsageError(f"there is no folder called {str(masks)!r} with masks")
+    if masks is not None and masks.resolve() == folder.resolve():
+        raise UsageError(
+            f"masks lie among the photos in {folder}; put them in a folder of their own"
+        )
     items = list(open_source(folder))
     report(f"masks of {len(items):,} photos {'by GrabCut' if masks is None else f'in {masks}'}")
     pairs = [
-        (content, None if masks is None else masks / f"{item.path}.png")
+        (content, None if masks is None else _mask_of(item.path, masks))
         for item in items
         if isinstance(content := item.read(), bytes)
     ]
@@ -95,11 +105,15 @@ def read_photos(
     if len(good) < _FEWEST:
         what = "colour photos with a garment in the middle"
         if masks is not None:
-            what = f"colour photos with a mask in {masks} (dress/1.jpg.png for dress/1.jpg)"
+            what = f"colour photos with a mask in {masks} (dress/1.png for dress/1.jpg)"
         raise DataError(f"{folder} has {len(good)} {what}; at least {_FEWEST} are needed")
+    left_out = len(items) - len(good)
+    report(
+        f"{len(good):,} photos to learn from, {left_out:,} left out: no mask, or not of a garment"
+    )
     images, covers = (torch.from_numpy(np.stack(part)) for part in zip(*good, strict=True))
     grounds = [ground_of(image, mask) for image, mask in good]
-    return Photos(images, covers, torch.from_numpy(np.stack(grounds))), len(items) - len(good)
+    return Photos(images, covers, torch.from_numpy(np.stack(grounds))), left_out
 
 
 def agreement(network: IsolateNet, photos: Photos) -> float:

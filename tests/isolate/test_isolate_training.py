@@ -98,7 +98,8 @@ def test_given_masks_are_learnt(run_fmnist: RunFmnist, tmp_path: Path) -> None:
             mask = cv2.resize(left.astype(np.uint8) * 255, (80, 80))
             if seed % 2:  # a cut-out, white on nothing
                 mask = np.dstack([np.full((80, 80, 3), 255, np.uint8), mask])
-            cv2.imwrite(str(masks / "dress" / f"{seed}.png.png"), mask)
+            name = f"{seed}.png" if seed % 3 else f"{seed}.png.png"
+            cv2.imwrite(str(masks / "dress" / name), mask)
     given, _ = read_photos(photos, print, masks)
     assert len(given.masks) == 34
     assert not given.masks[:, :, 80:].any()
@@ -108,6 +109,7 @@ def test_given_masks_are_learnt(run_fmnist: RunFmnist, tmp_path: Path) -> None:
     assert done.code == 0, done.stderr
     part = json.loads((out / "manifest.json").read_text())["parts"]["isolate"]
     assert part["training"]["left_out"] == 2
+    assert "34 photos to learn from, 2 left out" in done.stderr
     assert part["training"]["masks"] == "given"
 
 
@@ -122,7 +124,10 @@ def test_masks_that_are_not_there_are_told(run_fmnist: RunFmnist, tmp_path: Path
     masks.mkdir()
     done = run_fmnist("train-isolate", photos, "--masks", masks)
     assert done.code == 1
-    assert "dress/1.jpg.png for dress/1.jpg" in done.stderr
+    assert "dress/1.png for dress/1.jpg" in done.stderr
+    done = run_fmnist("train-isolate", photos, "--masks", photos)
+    assert done.code == 2
+    assert "put them in a folder of their own" in done.stderr
 
 
 @pytest.mark.parametrize("count", [0, 3])
