@@ -40,9 +40,14 @@ def mixed(known: Tensor, trained: Tensor, gate: Tensor) -> Tensor:
         trained: logits float32 [N, classes].
         gate: float32 [N, 1], the logit of the share of `trained`.
     """
-    first = functional.log_softmax(known, dim=1) + functional.logsigmoid(-gate)
-    second = functional.log_softmax(trained, dim=1) + functional.logsigmoid(gate)
-    return torch.logaddexp(first, second)
+    shares = functional.log_softmax(functional.pad(gate, (1, 0)), dim=1)  # of known, of trained
+    first = functional.log_softmax(known, dim=1) + shares[:, :1]
+    second = functional.log_softmax(trained, dim=1) + shares[:, 1:]
+    # log(eᵃ + eᵇ) = max(a, b) - log softmax(a, b) of the larger. ONNX Runtime does softmaxes row by
+    # row, but a Softplus in vectors over the whole batch, whose last values are rounded otherwise:
+    # what a row says would depend on its place.
+    parts = torch.stack([first, second], dim=-1)
+    return parts.amax(dim=-1) - functional.log_softmax(parts, dim=-1).amax(dim=-1)
 
 
 def build_gate(width: int = 32) -> nn.Module:
