@@ -34,7 +34,10 @@ def _kind(run: dict[str, Any]) -> Any:
     same = ("model", "preset", "device", "train_images")
     # Whose student it is stands in its parents; older recipes name that differently.
     recipe = {k: v for k, v in run["recipe"].items() if k not in ("teacher", "teachers")}
-    return [run[key] for key in same], recipe, [parent.split()[0] for parent in run["parents"]]
+    # Students of teachers of one kind are alike; what was trained on from different files is not.
+    taught = run["recipe"].get("teacher") or run["recipe"].get("teachers")
+    parents = [parent.split()[0] if taught else parent for parent in run["parents"]]
+    return [run[key] for key in same], recipe, parents
 
 
 def _spread(values: list[float]) -> str:

@@ -54,5 +54,14 @@ def test_seeds_are_averaged_over_equal_runs_only() -> None:
 
 @pytest.mark.parametrize("parents", [["resnet 111111111111"], ["resnet 222222222222"]])
 def test_teachers_of_one_kind_count_as_equal(parents: list[str]) -> None:
-    runs = [run(0, 0.9, parents=["resnet 111111111111"]), run(1, 0.9, parents=parents)]
-    assert readme_tables._over_seeds(runs, runs[0]).endswith("2 seeds")
+    taught = {"epochs": 9, "teachers": ["resnet"]}
+    first = run(0, 0.9, parents=["resnet 111111111111"], recipe=taught)
+    runs = [first, run(1, 0.9, parents=parents, recipe=taught)]
+    assert readme_tables._over_seeds(runs, first).endswith("2 seeds")
+
+
+@pytest.mark.parametrize(("start", "count"), [("111111111111", "2 seeds"), ("222", "one seed")])
+def test_runs_from_different_files_are_different(start: str, count: str) -> None:
+    first = run(0, 0.9, parents=["resnet 111111111111"])
+    runs = [first, run(1, 0.9, parents=[f"resnet {start}"])]
+    assert readme_tables._over_seeds(runs, first).endswith(count)
