@@ -109,7 +109,8 @@ def read_photos(
         raise DataError(f"{folder} has {len(good)} {what}; at least {_FEWEST} are needed")
     left_out = len(items) - len(good)
     report(
-        f"{len(good):,} photos to learn from, {left_out:,} left out: no mask, or not of a garment"
+        f"{len(good):,} photos to learn from, {left_out:,} left out:"
+        " unreadable, without colour, or without a mask that could be a garment"
     )
     images, covers = (torch.from_numpy(np.stack(part)) for part in zip(*good, strict=True))
     grounds = [ground_of(image, mask) for image, mask in good]
