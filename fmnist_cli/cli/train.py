@@ -40,11 +40,12 @@ _Features = Annotated[
     ),
 ]
 _Teacher = Annotated[
-    list[Path] | None,
+    list[str] | None,
     typer.Option(
         "--teacher",
-        help="Folder of a finished run of a network whose predictions are learnt beside the"
-        " labels; give several for their mean. By default what the preset says.",
+        metavar="MODEL",
+        help="Exported model, or .onnx file, whose predictions are learnt beside the labels;"
+        " give several for their mean. By default what the preset says.",
         show_default=False,
     ),
 ]
@@ -120,12 +121,12 @@ def train(
 
     from fmnist_cli.data.exclude import read_exclusions
     from fmnist_cli.training import run
-    from fmnist_cli.training.initial import Start
+    from fmnist_cli.training.initial import Start, Teacher
     from fmnist_cli.training.job import Job, TrainingData, in_order
     from fmnist_cli.training.progress import console_reporter
 
     chosen_device = run.choose_device(device)
-    teachers = tuple(teacher or ())
+    teachers = tuple(map(Teacher.of, teacher or ()))
     start = None if init is None else Start.of(init)
     jobs = in_order(
         [

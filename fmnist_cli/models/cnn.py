@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from fmnist_cli.models.recipes import TorchRecipe
@@ -28,6 +30,9 @@ RECIPES = {
         teacher_temperature=1.5,
     ),
 }
+
+# With --init: on, in varied light.
+FINE_TUNING = replace(RECIPES["best"], epochs=30, learning_rate=5e-3, relight=0.3, teachers=())
 
 
 def _convolution(

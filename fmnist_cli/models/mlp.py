@@ -31,6 +31,8 @@ VARIANTS = {
     "pixels": _variant("pixels", {"quick": 4, "standard": 30, "best": 100}),
 }
 RECIPES = VARIANTS["hog"]
+# With --init: on, in varied light.
+FINE_TUNING = replace(RECIPES["best"], epochs=15, learning_rate=3e-3, relight=0.3)
 
 
 class _Histograms(nn.Module):

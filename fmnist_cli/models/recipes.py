@@ -20,6 +20,7 @@ class TorchRecipe:
         translate: largest shift in pixels, each axis.
         flip: whether half of the images are mirrored left to right.
         erase: share of images with a random rectangle overwritten, 0 to 1.
+        relight: share of images seen in other light, 0 to 1.
         bfloat16: whether matrix products run in bfloat16 where the processor has it.
         samples: training images used, stratified; None for all.
         muon: whether filters move by orthogonalised momentum instead of AdamW.
@@ -47,6 +48,7 @@ class TorchRecipe:
     translate: int = 2
     flip: bool = True
     erase: float = 0.0
+    relight: float = 0.0
     bfloat16: bool = False
     samples: int | None = None
     muon: bool = False

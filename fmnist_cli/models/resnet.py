@@ -45,10 +45,17 @@ def tuning(
     )
 
 
-# With --init: a second network that knows pictures as if photographed, in the place of the
-# mirror image, which costs as much.
-FINE_TUNING = replace(
-    tuning(epochs=14, learning_rate=3e-3), mirror_average=False, params={"gated": True}
+# With --init: longer, in varied light, with what teachers say besides (--teacher).
+FINE_TUNING = TorchRecipe(
+    epochs=45,
+    learning_rate=5e-3,
+    erase=0.5,
+    relight=0.3,
+    translate=1,
+    bfloat16=True,
+    muon=True,
+    teacher_share=0.7,
+    teacher_temperature=1.5,
 )
 
 

@@ -68,3 +68,30 @@ def erase(pixels: Tensor, share: float, generator: torch.Generator) -> Tensor:
     mask = inside[0][:, :, None] & inside[1][:, None, :] & chosen
     level = torch.randint(0, 256, (count, 1, 1), generator=generator, dtype=torch.uint8)
     return torch.where(mask.to(pixels.device), level.to(pixels.device), pixels)
+
+
+def relight(pixels: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Other light: less contrast about the mean, and brightness that differs over the picture.
+
+    Values that leave 0..255 are cut off, as a camera does.
+
+    Args:
+        pixels: uint8 [N, 28, 28].
+        share: of the images that are treated so, 0 to 1.
+        generator: source of all randomness, on the CPU.
+    """
+    if share == 0:
+        return pixels
+    count, side = len(pixels), pixels.shape[-1]
+    contrast = torch.rand(count, 1, 1, generator=generator) * 0.95 + 0.1
+    even = torch.rand(count, 1, 1, 1, generator=generator) * 160 - 20
+    uneven = (torch.rand(count, 1, 3, 3, generator=generator) - 0.5) * 120
+    # Half of the lights are even.
+    uneven *= torch.rand(count, 1, 1, 1, generator=generator) < 0.5
+    added = functional.interpolate(even + uneven, size=(side, side), mode="bicubic")[:, 0]
+    chosen = torch.rand(count, 1, 1, generator=generator) < share
+    device = pixels.device
+    values = pixels.float()
+    mean = values.mean(dim=(1, 2), keepdim=True)
+    lit = mean + contrast.to(device) * (values - mean) + added.to(device)
+    return torch.where(chosen.to(device), lit.clamp(0, 255).round().to(torch.uint8), pixels)

@@ -8,7 +8,7 @@ views, so each is judged once, before training: a table replaces the teacher in 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -17,7 +17,6 @@ from torch import Tensor
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.training.augment import View, see
 from fmnist_cli.training.checkpoint import load_tensors, save_tensors
-from fmnist_cli.training.parents import Parent
 from fmnist_cli.training.progress import Reporter
 
 MAX_REACH = 4  # of the tables that are looked for
@@ -29,8 +28,8 @@ def judge_views(judge: Judge, pixels: Pixels, reach: int, reporter: Reporter) ->
     """What a model says of every view of every image.
 
     Args:
-        judge: uint8 [N, 28, 28] → probabilities; the same for an image and its mirror image, if
-            students see those.
+        judge: uint8 [N, 28, 28] → probabilities. What it says of an image is taken for its
+            mirror image, too.
         pixels: uint8 [N, 28, 28].
         reach: largest shift in pixels.
         reporter: told how far it is.
@@ -51,41 +50,38 @@ def judge_views(judge: Judge, pixels: Pixels, reach: int, reporter: Reporter) ->
 
 
 def soft_labels(
-    teachers: Sequence[Parent],
-    judge_of: Callable[[Parent], Judge],
+    teachers: Mapping[str, Judge],
     pixels: Pixels,
     reach: int,
+    folder: Path,
     reporter: Reporter,
-    *,
-    mirrored: bool = True,
 ) -> Tensor:
     """The mean of the teachers' tables (see `judge_views`).
 
-    `mirrored` says whether judges average over mirror images, whose students see those, too.
+    A table is made once and kept in `folder` for all students; one with a longer reach serves as
+    well, since its middle is the same.
 
-    A table is made once and kept in its teacher's run folder for all its students; one with a
-    longer reach serves as well, since its middle is the same.
+    Args:
+        teachers: checksum of each model → what it says.
+        pixels: uint8 [N, 28, 28].
+        reach: largest shift in pixels.
+        folder: of runs.
+        reporter: told how far it is.
     """
     checksum = hashlib.sha256(pixels.tobytes()).hexdigest()
     tables = []
-    for teacher in teachers:
+    for sha256, judge in teachers.items():
+        key = hashlib.sha256(f"{sha256} {checksum}".encode()).hexdigest()[:16]
         made = {
-            r: _path(teacher, checksum, r, mirrored)
+            r: folder / f"soft-labels-{key}-{r}.safetensors"
             for r in range(reach, max(reach, MAX_REACH) + 1)
         }
         kept = next((r for r, path in made.items() if path.exists()), None)
         if kept is None:
             kept = reach
-            table = judge_views(judge_of(teacher), pixels, reach, reporter)
+            table = judge_views(judge, pixels, reach, reporter)
             save_tensors(made[reach], {"probabilities": table}, {"reach": reach})
         table = load_tensors(made[kept])["probabilities"].float()
         middle = slice(kept - reach, kept + reach + 1)
         tables.append(table[:, middle, middle])
     return torch.stack(tables).mean(dim=0).to(torch.float16)
-
-
-def _path(teacher: Parent, checksum: str, reach: int, mirrored: bool) -> Path:
-    """Where a table lies: its name says whose it is, and of which images."""
-    key = hashlib.sha256(f"{teacher.sha256} {checksum}".encode()).hexdigest()[:16]
-    kind = "" if mirrored else "-upright"
-    return teacher.run_dir / f"soft-labels-{key}-{reach}{kind}.safetensors"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -86,25 +85,20 @@ class _Torch:
             if isinstance(network, Gated) and not whole:
                 network.known.load_state_dict(trained.state_dict())
         soft = None
-        if teachers:
+        judges: dict[str, distill.Judge] = {
+            teacher.identity["sha256"]: teacher.probabilities for teacher in order.job.teachers
+        }
+        for parent in teachers:
+            spec = get_spec(parent.record.model)
+            judges[parent.sha256] = self.load(spec, parent.record, parent.run_dir).probabilities
+        if judges:
             order.reporter.start(order.job.spec.name, None)
-
-            def judge_of(teacher: Parent) -> distill.Judge:
-                model = self.load(get_spec(teacher.record.model), teacher.record, teacher.run_dir)
-                if recipe.flip:  # a view and its mirror share soft labels
-                    model.network.mirror_average = True
-                network = model.network.to(order.device).to(memory_format=torch.channels_last)
-                trained_so = teacher.record.precision == "bfloat16"
-                bfloat16 = trained_so and torch_fit.has_bfloat16(order.device)
-                return partial(torch_fit.predict_probabilities, network, bfloat16=bfloat16)
-
             soft = distill.soft_labels(
-                teachers,
-                judge_of,
+                judges,
                 order.data.train.pixels,
                 recipe.translate,
+                order.run_dir.parent,
                 order.reporter,
-                mirrored=recipe.flip,
             )
             # Teachers that do not know the last classes never name them.
             unknown = len(order.data.class_names) - soft.shape[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,56 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fmnist_cli.contract import Pixels
+from fmnist_cli.contract import ModelCard, Pixels, Probabilities
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.gated import Gated
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import open_model
+from fmnist_cli.runtime.store import ModelFile, open_model
 from fmnist_cli.training.restore import restore
 
 _ENOUGH = 5000  # images for the statistics of normalisations
 _NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+def exported_identity(file: ModelFile, card: ModelCard) -> dict[str, Any]:
+    """What the record of a run made from an exported model says of it."""
+    identity: dict[str, Any] = {
+        "model": card.name,
+        "preset": card.preset,
+        "seed": card.seed,
+        "sha256": file.sha256,
+        "data_checksum": card.data_checksum,
+    }
+    if file.entry is not None:
+        training = file.entry.training
+        kept = ("recipe", "seconds", "best_epoch", "validation_accuracy", "parents", "photos")
+        identity |= {key: training[key] for key in kept if key in training}
+    return identity
+
+
+@dataclass(frozen=True, slots=True)
+class Teacher:
+    """An exported model whose predictions are learnt beside the labels.
+
+    Attributes:
+        identity: what the record of the run says of it.
+        probabilities: uint8 [N, 28, 28] → float32 [N, classes].
+    """
+
+    identity: Mapping[str, Any]
+    probabilities: Callable[[Pixels], Probabilities]
+
+    @classmethod
+    def of(cls, name: str, models_dir: Path | None = None) -> Teacher:
+        """An exported model by name, or an ``.onnx`` file by path.
+
+        Raises:
+            UsageError, ModelError: there is none, or it is damaged.
+        """
+        file = open_model(name, models_dir)
+        session = Session(file)
+        return cls(exported_identity(file, session.card), session.probabilities)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +87,7 @@ class Start:
         """
         file = open_model(name, models_dir)
         model, card = restore(file), Session(file).card
-        identity: dict[str, Any] = {
-            "model": card.name,
-            "preset": card.preset,
-            "seed": card.seed,
-            "sha256": file.sha256,
-            "data_checksum": card.data_checksum,
-        }
-        if file.entry is not None:
-            training = file.entry.training
-            kept = ("recipe", "seconds", "best_epoch", "validation_accuracy", "parents", "photos")
-            identity |= {key: training[key] for key in kept if key in training}
-        return cls(model, card.class_names, identity, folded=True)
+        return cls(model, card.class_names, exported_identity(file, card), folded=True)
 
 
 def begin(network: nn.Module, start: Start, class_names: tuple[str, ...], pixels: Pixels) -> None:

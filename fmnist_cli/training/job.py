@@ -22,8 +22,8 @@ from fmnist_cli.data.dataset import (
 from fmnist_cli.data.exclude import without
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.recipes import Recipe, TorchRecipe
-from fmnist_cli.models.registry import ModelSpec, get_spec
-from fmnist_cli.training.initial import Start
+from fmnist_cli.models.registry import ModelSpec
+from fmnist_cli.training.initial import Start, Teacher
 from fmnist_cli.training.parents import Parent
 from fmnist_cli.training.photos import TrainingPhotos, as_images
 from fmnist_cli.training.record import RECORD_FILE
@@ -104,7 +104,7 @@ class Job:
     """One model to train: which, how hard, and from which seed.
 
     Attributes:
-        teachers: folders of finished runs to distil, instead of the recipe's teacher.
+        teachers: exported models to distil, instead of the recipe's teachers.
         start: an exported network whose weights come first, instead of the recipe's start.
     """
 
@@ -112,7 +112,7 @@ class Job:
     preset: str
     recipe: Recipe
     seed: int
-    teachers: tuple[Path, ...] = ()
+    teachers: tuple[Teacher, ...] = ()
     start: Start | None = None
 
     @classmethod
@@ -123,7 +123,7 @@ class Job:
         seed: int,
         *,
         features: str | None = None,
-        teachers: tuple[Path, ...] = (),
+        teachers: tuple[Teacher, ...] = (),
         start: Start | None = None,
     ) -> Job:
         """The job of a model's preset; imports the model's module.
@@ -150,19 +150,16 @@ class Job:
         if teachers and not isinstance(recipe, TorchRecipe):
             raise UsageError(f"--teacher: {spec.name} is no network and learns from labels alone")
         if start is not None:
-            if getattr(recipe, "start", None) is None:
-                recipe = getattr(module, "FINE_TUNING", None)
+            recipe = getattr(module, "FINE_TUNING", None)
             if recipe is None:
-                raise UsageError(f"--init: {spec.name} cannot be trained on; resnet and wild can")
-            recipe = replace(recipe, start=None)
+                raise UsageError(f"--init: {spec.name} is no network and cannot be trained on")
+        if teachers:
+            recipe = replace(recipe, teachers=())
         return cls(spec, preset, recipe, seed, teachers, start)
 
     def parent_dirs(self, run_dir: Path) -> tuple[Path, ...]:
         """Folders of the runs that a run in `run_dir` is made from."""
-        if not self.teachers:
-            return tuple(run_dir.parent / name for name in self.recipe.parents)
-        start = getattr(self.recipe, "start", None)
-        return self.teachers if start is None else (*self.teachers, run_dir.parent / start)
+        return tuple(run_dir.parent / name for name in self.recipe.parents)
 
     def parents_of(self, run_dir: Path) -> list[Parent]:
         """The finished runs that a run in `run_dir` is made from.
@@ -174,18 +171,10 @@ class Job:
         result = []
         for folder in self.parent_dirs(run_dir):
             if not (folder / RECORD_FILE).exists():
-                if self.teachers:
-                    raise TrainingError(f"--teacher {folder}: there is no finished run")
                 raise self._lacks(folder, "there is no finished run")
             parent = Parent.of(folder)
-            # A teacher named by the user is what the user wants.
-            if not self.teachers and parent.record.preset != self.preset:
+            if parent.record.preset != self.preset:
                 raise self._lacks(folder, f"there is a run of preset {parent.record.preset}")
-            taught = isinstance(self.recipe, TorchRecipe)
-            if taught and get_spec(parent.record.model).framework != "torch":
-                raise TrainingError(
-                    f"{folder} holds a run of {parent.record.model}; only networks can teach"
-                )
             result.append(parent)
         return result
 
@@ -207,6 +196,7 @@ class Job:
             "parents": (
                 *(parent.identity() for parent in parents),
                 *(() if self.start is None else (dict(self.start.identity),)),
+                *(dict(teacher.identity) for teacher in self.teachers),
             ),
             "photos": None if data.photos is None else dict(data.photos.provenance),
         }

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.training.augment import View, draw_view, erase, see
+from fmnist_cli.training.augment import View, draw_view, erase, relight, see
 from fmnist_cli.training.batches import Batches
 from fmnist_cli.training.job import TrainingData
 from fmnist_cli.training.photographed import photographed
@@ -72,6 +72,7 @@ class Material:
         here = chosen.to(self.pixels.device)
         frames = self._frames_of(chosen, images, generator).to(self.pixels.device)
         batch = see(self.pixels[frames], view, recipe.translate)
+        batch = relight(batch, recipe.relight, generator)
         batch = erase(batch, recipe.erase, generator)
         if recipe.photographed:
             batch[:images] = _photographed(
