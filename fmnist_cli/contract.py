@@ -2,11 +2,14 @@
 
 Every graph, deep or classical, maps
 
-    pixels         uint8    [N, 28, 28]   0 = background, 255 = brightest garment pixel
+    pixels         uint8    [N, height, width] or [N, height, width, 3], as its `InputSpec` says
     probabilities  float32  [N, classes]  each row sums to 1
 
-with N free, and ten classes unless a model was trained on photos of others. Scaling, flattening,
-projections and calibration happen inside the graph.
+with N free. Scaling, projections and calibration happen inside the graph. The card may name
+further outputs:
+
+    novelty        float32  [N]           larger is less like anything the model knows
+    embedding      float32  [N, D]        features, for models of a user's own classes
 """
 
 from __future__ import annotations
@@ -14,14 +17,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
-NOVELTY_NAME = "novelty"  # of the guard, which no model is: float32 [N], larger is stranger
+NOVELTY_NAME = "novelty"
+EMBEDDING_NAME = "embedding"
 SIDE = 28
 
 CLASS_NAMES: tuple[str, ...] = (
@@ -39,15 +43,54 @@ CLASS_NAMES: tuple[str, ...] = (
 
 UNKNOWN = "unknown"  # the label of what is no class of the model
 
-Pixels = npt.NDArray[np.uint8]  # [N, 28, 28]
+Pixels = npt.NDArray[np.uint8]  # [N, height, width] or [N, height, width, 3]
 Labels = npt.NDArray[np.int64]  # [N]
 Probabilities = npt.NDArray[np.float32]  # [N, classes]
 Novelty = npt.NDArray[np.float32]  # [N]
+Embeddings = npt.NDArray[np.float32]  # [N, D]
+Color = Literal["grey", "rgb"]
 
 
 def knows_fashion_mnist(class_names: Sequence[str]) -> bool:
     """Whether a model's first classes are Fashion-MNIST's, so that it can be measured on that."""
     return tuple(class_names[: len(CLASS_NAMES)]) == CLASS_NAMES
+
+
+class InputSpec(NamedTuple):
+    """What a graph wants: uint8 [N, height, width] (grey) or [N, height, width, 3] (rgb).
+
+    Attributes:
+        height: pixels.
+        width: pixels.
+        color: ``"grey"`` or ``"rgb"``.
+        preprocessing: how a picture becomes these pixels, a name in `fmnist_cli.prepare`.
+        params: arguments of the preprocessing, as numbers and texts.
+    """
+
+    height: int
+    width: int
+    color: Color
+    preprocessing: str
+    params: Mapping[str, float | str] = {}  # noqa: RUF012  (never written to)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one picture's pixels."""
+        return (self.height, self.width, 3) if self.color == "rgb" else (self.height, self.width)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> InputSpec:
+        """The inverse of ``_asdict``.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is none.
+        """
+        spec = cls(**values)
+        sizes = all(type(side) is int and side > 0 for side in (spec.height, spec.width))
+        texts = isinstance(spec.preprocessing, str) and isinstance(spec.params, dict)
+        if not sizes or not texts or spec.color not in ("grey", "rgb"):
+            raise ValueError(f"input is {values!r}")
+        return spec
 
 
 # Fields of a card that are no text, in a graph's metadata as JSON.
@@ -57,7 +100,11 @@ _CARD_KINDS: dict[str, Any] = {
     "test_accuracy": (int, float, NoneType),
     "temperature": (int, float),
     "tolerance": (int, float),
+    "input": (dict, NoneType),
+    "novelty_limits": dict,
 }
+# Fields that cards made by 0.1 lack, and what they stand for there.
+_SINCE: dict[str, str] = {"input": "null", "novelty_limits": "{}"}
 
 
 class ModelCard(NamedTuple):
@@ -75,6 +122,10 @@ class ModelCard(NamedTuple):
             other classes.
         temperature: logits were divided by this inside the graph; 1 where not used.
         tolerance: largest allowed difference between native and exported probabilities.
+        input: what the graph wants. None in cards made by 0.1; `Session` then fills in what
+            the graph itself says: a grey picture, preprocessed by ``auto``.
+        novelty_limits: share of known pictures, as text such as ``"0.95"`` → the novelty that so
+            many of them stay below. Empty for a model without the output ``novelty``.
     """
 
     name: str
@@ -87,6 +138,8 @@ class ModelCard(NamedTuple):
     test_accuracy: float | None
     temperature: float
     tolerance: float
+    input: InputSpec | None = None
+    novelty_limits: Mapping[str, float] = {}  # noqa: RUF012  (never written to)
 
     @property
     def caption(self) -> str:
@@ -97,9 +150,12 @@ class ModelCard(NamedTuple):
 
     def to_metadata(self) -> dict[str, str]:
         """String values for ONNX ``metadata_props``; the inverse of `from_metadata`."""
+        values = self._asdict()
+        if self.input is not None:
+            values["input"] = self.input._asdict()
         return {
-            key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in self._asdict().items()
+            key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+            for key, value in values.items()
         }
 
     @classmethod
@@ -112,10 +168,12 @@ class ModelCard(NamedTuple):
         """
         values: dict[str, Any] = {}
         for name in cls._fields:
-            text = metadata[name]
+            text = metadata[name] if name in metadata else _SINCE[name]
             value = json.loads(text) if name in _CARD_KINDS else text
             if not isinstance(value, _CARD_KINDS.get(name, str)):
                 raise TypeError(f"{name} is {text!r}")
             values[name] = value
         values["class_names"] = tuple(map(str, values["class_names"]))
+        if values["input"] is not None:
+            values["input"] = InputSpec.from_json(values["input"])
         return cls(**values)
