@@ -24,7 +24,7 @@ from fmnist_cli.contract import InputSpec, ModelCard, Pixels, Probabilities
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import UsageError
 from fmnist_cli.prepare import MODES, Picture, check_mode
-from fmnist_cli.runtime.classifier import Classifier, Settings
+from fmnist_cli.runtime.classifier import Classifier, Route, Settings
 from fmnist_cli.runtime.decode.pixels import from_channels
 from fmnist_cli.runtime.guard import known_share, open_guard
 from fmnist_cli.runtime.pool import ordered_map
@@ -155,6 +155,7 @@ def classify(
     share = known_share("unknown_at", unknown_at) if unknown or unknown_at is not None else None
     settings = Settings(mode=prepare, top_k=top_k, threshold=threshold, unknown_at=share)
     folder = None if models_dir is None else Path(models_dir)
+    routes: tuple[Route, ...]
     if isinstance(model, Model):
         check_mode(prepare, model.session.spec, "prepare")
         routes = (route_of(model.session, open_guard(share, model.card, folder)),)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -192,15 +193,17 @@ class Classifier:
         items: Sequence[Item],
         rows: list[Row | None],
     ) -> None:
-        """Put the rows of the first pictures in `buffer`, which `group` names, where they belong."""
+        """Make the rows of the first pictures in `buffer`, those that `group` says."""
         count = len(group)
         buffer[count : _aligned(count)] = 0
-        said = Outputs(*(None if v is None else v[:count] for v in route.infer(buffer[: _aligned(count)])))
+        said = route.infer(buffer[: _aligned(count)])
         names, threshold, model = route.class_names, self._settings.threshold, route.name
         ids, values = self._ranked(said)
         strange = _strangers(route, said, group)
-        features = [None] * count if said.embedding is None else list(map(bytes, said.embedding))
-        judged = zip(group, ids, values, strange, features, strict=True)
+        features: Iterable[bytes | None]
+        features = repeat(None) if said.embedding is None else map(bytes, said.embedding)
+        # What is said of the filling comes last, and has no picture in the group.
+        judged = zip(group, ids, values, strange, features)  # noqa: B905
         for (position, prepared), best, most, unknown, feature in judged:
             path, class_id, confidence = items[position].path, best[0], most[0]
             # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
@@ -225,5 +228,5 @@ def _strangers(route: Route, said: Outputs, group: Sequence[tuple[int, str]]) ->
     limit = route.limit
     if limit is None or said.novelty is None:
         return [False] * len(group)
-    novelty = said.novelty.tolist()
+    novelty = said.novelty[: len(group)].tolist()
     return [value > limit(name) for value, (_, name) in zip(novelty, group, strict=True)]

@@ -166,8 +166,11 @@ def open_guard(
     if share is None:
         return None
     if card.novelty_limits:
-        points = sorted((float(text), value) for text, value in card.novelty_limits.items())
-        return OwnLimit(float(np.interp(share, *zip(*points, strict=True))))
+        shares, limits = zip(
+            *sorted((float(text), value) for text, value in card.novelty_limits.items()),
+            strict=True,
+        )
+        return OwnLimit(float(np.interp(share, shares, limits)))
     if card.input is not None and card.input.shape != FRAME_SPEC.shape:
         raise UsageError(
             f"--unknown: {card.title} does not say how novel a picture is, and the guard knows"

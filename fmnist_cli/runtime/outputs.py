@@ -222,17 +222,13 @@ class Outputs:
         from fmnist_cli.runtime.sinks.parquet import ParquetSink
 
         settings = self.settings
-        return ParquetSink(
-            path, settings.top_k, models=self.models, embeddings=settings.embeddings
-        )
+        return ParquetSink(path, settings.top_k, models=self.models, embeddings=settings.embeddings)
 
     def _line_sinks(self) -> list[Sink]:
         from fmnist_cli.runtime.sinks.lines import LineSink
 
         return [
-            self._parquet(path)
-            if format_ == "parquet"
-            else LineSink(path, self.lines(format_))
+            self._parquet(path) if format_ == "parquet" else LineSink(path, self.lines(format_))
             for path, format_ in self.files.items()
         ]
 
@@ -246,9 +242,7 @@ class Outputs:
             return read
         return self.lines(format_).read
 
-    def _pages(
-        self, card: ModelCard, specs: Mapping[str | None, InputSpec] | None
-    ) -> list[Sink]:
+    def _pages(self, card: ModelCard, specs: Mapping[str | None, InputSpec] | None) -> list[Sink]:
         if self.page is None:
             return []
         from fmnist_cli.runtime.sinks.gallery import GallerySink

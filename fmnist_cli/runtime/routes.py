@@ -12,7 +12,7 @@ from fmnist_cli.prepare import check_mode, is_frame
 from fmnist_cli.runtime.classifier import Route, Settings
 from fmnist_cli.runtime.guard import Guard, OwnLimit, open_guard
 from fmnist_cli.runtime.session import LazySession, Outputs, Session
-from fmnist_cli.runtime.store import find_model, open_model
+from fmnist_cli.runtime.store import find_model, manifests, open_model
 
 AUTO = "auto"  # the name that stands for these two
 FRAMES, PHOTOS = "resnet", "photo"
@@ -104,13 +104,16 @@ def route_of(
 def _both(settings: Settings, models_dir: Path | None, provider: str, quiet: bool) -> Models:
     if settings.embeddings:
         raise UsageError(f"--embeddings needs one model for all pictures: --model {PHOTOS}")
-    try:
-        found = [find_model(name, models_dir, quiet=quiet) for name in (FRAMES, PHOTOS)]
-    except UsageError as error:
-        raise UsageError(
-            f"--model {AUTO}, the default, takes {FRAMES} for images of the data set and {PHOTOS}"
-            f" for all else, but {error}. Or name one for all pictures: --model {FRAMES}"
-        ) from error
+    known = manifests(models_dir)
+    for name in (FRAMES, PHOTOS):
+        if not any(name in manifest.models for _, manifest in known):
+            raise UsageError(
+                f"--model {AUTO}, the default, takes {FRAMES} for images of the data set and"
+                f" {PHOTOS} for all else, but there is no {name!r} in"
+                f" {' or '.join(str(folder) for folder, _ in known)}."
+                f" Name one model for all pictures: --model {FRAMES if name == PHOTOS else PHOTOS}"
+            )
+    found = [find_model(name, models_dir, quiet=quiet) for name in (FRAMES, PHOTOS)]
     sessions = [LazySession(one, provider) for one in found]
     for session in sessions:
         check_mode(settings.mode, session.spec)

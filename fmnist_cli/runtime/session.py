@@ -116,9 +116,7 @@ class Session:
         """
         return self.outputs(pixels).probabilities
 
-    def outputs(
-        self, pixels: Pixels, *, novelty: bool = False, embedding: bool = False
-    ) -> Outputs:
+    def outputs(self, pixels: Pixels, *, novelty: bool = False, embedding: bool = False) -> Outputs:
         """Probabilities, and of what else the model has only what is asked for.
 
         Args:
@@ -173,9 +171,7 @@ class LazySession:
         self.spec = card.input or FRAME_SPEC
         self.card = card._replace(input=self.spec)
 
-    def outputs(
-        self, pixels: Pixels, *, novelty: bool = False, embedding: bool = False
-    ) -> Outputs:
+    def outputs(self, pixels: Pixels, *, novelty: bool = False, embedding: bool = False) -> Outputs:
         """As `Session.outputs`.
 
         Raises:
@@ -230,7 +226,7 @@ def _check_contract(session: ort.InferenceSession, path: Path) -> tuple[ModelCar
         )
     shape = tuple(inputs[0].shape[1:])
     card = _card(session.get_modelmeta().custom_metadata_map, path)
-    spec = card.input or InputSpec(*shape[:2], "grey", AUTO)
+    spec = card.input or InputSpec(shape[0], shape[1], "grey", AUTO)
     if spec.shape != shape:
         raise ModelError(
             f"{path} takes pixels of shape {list(shape)}, but its model card says"

@@ -21,7 +21,7 @@ def row_values(row: Row, models: bool = False, embeddings: bool = False) -> dict
     model = embedding = None
     if isinstance(row, Prediction):
         path, class_id, label, confidence, top, prepared, model, embedding = row
-        values = {
+        values: dict[str, Any] = {
             "path": path,
             "status": "ok",
             "class_id": class_id,
@@ -36,7 +36,7 @@ def row_values(row: Row, models: bool = False, embeddings: bool = False) -> dict
     if models:
         values["model"] = model
     if embeddings:
-        values["embedding"] = embedding and b64encode(embedding).decode()
+        values["embedding"] = None if embedding is None else b64encode(embedding).decode()
     return values
 
 
