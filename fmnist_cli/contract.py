@@ -71,7 +71,7 @@ class InputSpec(NamedTuple):
     width: int
     color: Color
     preprocessing: str
-    params: Mapping[str, float | str] = {}  # noqa: RUF012  (never written to)
+    params: Mapping[str, float | str] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -92,6 +92,9 @@ class InputSpec(NamedTuple):
             raise ValueError(f"input is {values!r}")
         return spec
 
+
+# What models of Fashion-MNIST's own frames want.
+FRAME_SPEC = InputSpec(SIDE, SIDE, "grey", "auto")
 
 # Fields of a card that are no text, in a graph's metadata as JSON.
 _CARD_KINDS: dict[str, Any] = {
@@ -139,14 +142,14 @@ class ModelCard(NamedTuple):
     temperature: float
     tolerance: float
     input: InputSpec | None = None
-    novelty_limits: Mapping[str, float] = {}  # noqa: RUF012  (never written to)
+    novelty_limits: Mapping[str, float] = {}
 
     @property
     def caption(self) -> str:
-        """Title and test accuracy, for people."""
+        """Title and test accuracy, for people; the latter says nothing of other pictures."""
         if self.test_accuracy is None:
             return self.title
-        return f"{self.title}, test accuracy {self.test_accuracy:.2%}"
+        return f"{self.title}, test accuracy {self.test_accuracy:.2%} on Fashion-MNIST"
 
     def to_metadata(self) -> dict[str, str]:
         """String values for ONNX ``metadata_props``; the inverse of `from_metadata`."""
