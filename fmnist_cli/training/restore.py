@@ -96,7 +96,7 @@ def _calls(
         for layer, behind in zip(called, [*called[1:], None], strict=True)
         if type(layer) in _PRODUCTS
     ]
-    weights = [layer.weight for layer, _ in products]
+    weights = [layer.get_parameter("weight") for layer, _ in products]
     slopes = torch.autograd.grad(logits.sum(), weights, allow_unused=True)
     return [one for one, slope in zip(products, slopes, strict=True) if slope is not None]
 
