@@ -45,7 +45,10 @@ def _fields(message: BinaryIO, wanted: int) -> Iterator[bytes]:
         if kind == _BYTES:
             size = _number(message) or 0
             if field == wanted:
-                yield message.read(size)
+                content = message.read(size)
+                if len(content) < size:
+                    raise ValueError("it is cut off")
+                yield content
             else:
                 message.seek(size, os.SEEK_CUR)
         elif kind == _VARINT:
