@@ -7,22 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from tinymodel import card_of
+from tinymodel import box_onnx
 
-from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, OUTPUT_NAME, SIDE, InputSpec, ModelCard
+from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, SIDE, ModelCard
 from fmnist_cli.data.files import TEST_IMAGES, TEST_LABELS
 from fmnist_cli.data.idx import write_idx
-from fmnist_cli.export.graph import (
-    IR_VERSION,
-    OPSET,
-    GraphBuilder,
-    count_parameters,
-    serialize,
-)
+from fmnist_cli.export.graph import GraphBuilder, count_parameters, serialize
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
-
-COLOUR = InputSpec(height=48, width=64, color="rgb", preprocessing="letterbox")
 
 
 def _linear(name: str, seed: int, class_names: tuple[str, ...] = CLASS_NAMES) -> tuple[bytes, int]:
@@ -35,28 +26,6 @@ def _linear(name: str, seed: int, class_names: tuple[str, ...] = CLASS_NAMES) ->
     model = graph.build(graph.add("Softmax", logits, axis=-1), classes)
     card = ModelCard(name, name.title(), "0", class_names, "0" * 32, 0, "quick", 0.1, 1.0, 1e-5)
     return serialize(model, card), count_parameters(model)
-
-
-def _colour() -> bytes:
-    """A model of photos, 48×64 RGB, that has Fashion-MNIST's classes: a softmax of the mean."""
-    values = helper.make_tensor_value_info
-    nodes = [
-        helper.make_node("Cast", [INPUT_NAME], ["levels"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["levels", "axes"], ["means"], keepdims=0),
-        helper.make_node("MatMul", ["means", "weights"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], [OUTPUT_NAME], axis=-1),
-    ]
-    weights = np.random.default_rng(5).normal(size=(3, len(CLASS_NAMES))) / 100
-    constants = [
-        numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
-        numpy_helper.from_array(weights.astype(np.float32), "weights"),
-    ]
-    given = values(INPUT_NAME, TensorProto.UINT8, ["N", *COLOUR.shape])
-    found = values(OUTPUT_NAME, TensorProto.FLOAT, ["N", len(CLASS_NAMES)])
-    graph = helper.make_graph(nodes, "colour", [given], [found], constants)
-    opset = [helper.make_opsetid("", OPSET)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
-    return serialize(model, card_of("colour")._replace(test_accuracy=None, input=COLOUR))
 
 
 @pytest.fixture
@@ -81,7 +50,7 @@ def tiny_models(tmp_path: Path) -> Path:
         )
     (folder / MANIFEST_FILE).write_text(Manifest(entries).to_json(), encoding="utf-8")
     (folder / "other.onnx").write_bytes(_linear("other", 2, ("left", "right"))[0])
-    (folder / "colour.onnx").write_bytes(_colour())
+    (folder / "colour.onnx").write_bytes(box_onnx("colour"))
     return folder
 
 

@@ -103,12 +103,12 @@ def test_a_model_of_other_pictures_has_costs_and_no_accuracy(tiny_models: Path) 
     assert one.quality is not None
     assert not colour.of_data_set
     assert colour.quality is None
-    assert colour.macs == 30
+    assert colour.macs == 360
     assert colour.native is not None
     assert list(colour.native.speed_up) == [1, 4]  # 512 colour pictures are too many at once
     assert list(one.timing.images_per_s_by_batch_size) == [1, 4, 512]
     assert list(colour.timing.images_per_s_by_batch_size) == [1, 4]
-    frames = next(pixels for pixels in seen if pixels.shape[1:] == (48, 64, 3))
+    frames = next(pixels for pixels in seen if pixels.shape[1:] == (64, 48, 3))
     # Images of the data set, in the middle of a ground.
     expected = from_frames(IMAGES.pixels[: len(frames)], Session(files[1]).spec)
     np.testing.assert_array_equal(frames, expected)
