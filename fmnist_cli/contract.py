@@ -71,7 +71,7 @@ class InputSpec(NamedTuple):
     width: int
     color: Color
     preprocessing: str
-    params: Mapping[str, float | str] = {}  # noqa: RUF012  (never written to)
+    params: Mapping[str, float | str] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -139,7 +139,7 @@ class ModelCard(NamedTuple):
     temperature: float
     tolerance: float
     input: InputSpec | None = None
-    novelty_limits: Mapping[str, float] = {}  # noqa: RUF012  (never written to)
+    novelty_limits: Mapping[str, float] = {}
 
     @property
     def caption(self) -> str:

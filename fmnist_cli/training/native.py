@@ -5,13 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
 
 from fmnist_cli.contract import Pixels, Probabilities
-from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.training import sklearn_fit, torch_fit
 from fmnist_cli.training.record import Epoch
 from fmnist_cli.training.stack_fit import Pool, opinions_of
+
+_BATCH = 32  # pictures in colour
+
+
+class Held(NamedTuple):
+    """Opinions of pictures that were held out, by cross-validation.
+
+    Attributes:
+        logits: float32 [N, classes + 1], the last for none of them.
+        truth: bool [N, classes + 1], what is right.
+        members: int64 [N], the folder of each.
+    """
+
+    logits: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.bool_]
+    members: npt.NDArray[np.int64]
 
 
 class NativeModel(Protocol):
@@ -30,6 +50,25 @@ class TorchModel:
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """uint8 [N, 28, 28] → float32 [N, classes]."""
         return torch_fit.predict_probabilities(self.network, pixels)
+
+
+class PicturesModel:
+    """`NativeModel` of a network for pictures in colour.
+
+    Attributes:
+        network: in evaluation mode.
+        held: what networks that had not seen them said of the training pictures.
+    """
+
+    def __init__(self, network: PictureClassifier, held: Held) -> None:
+        self.network = network.eval()
+        self.held = held
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, H, W, 3] → float32 [N, classes]."""
+        with torch.inference_mode():
+            batches = torch.from_numpy(np.ascontiguousarray(pixels)).split(_BATCH)
+            return torch.cat([self.network(batch)[0] for batch in batches]).numpy()
 
 
 class SklearnModel:
