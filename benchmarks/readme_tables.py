@@ -239,33 +239,11 @@ def memory_table() -> str:
     return _table(["Pictures", *(f"`{m}`, {layouts[layout]}" for m, layout in columns)], rows)
 
 
-def photos_table() -> str:
-    """Right labels of real photos, by folder; see `fmnist evaluate --data`."""
-    document = _read(RESULTS / "photos.json")
-    header = ["Model", "Mean over folders", "All photos", *_known(document["models"]["resnet"])]
-    rows = [
-        [
-            f"`{name}`",
-            f"**{result['macro_accuracy']:.1%}**",
-            f"{result['accuracy']:.1%}",
-            *(f"{one['right'] / one['images']:.0%}" for one in _known(result).values()),
-        ]
-        for name, result in document["models"].items()
-    ]
-    return _table(header, rows)
-
-
-def _known(result: dict[str, Any]) -> dict[str, Any]:
-    """Folders that mean a class."""
-    return {name: one for name, one in result["folders"].items() if one["right"] is not None}
-
-
 TABLES = {
     "accuracy": accuracy_table,
     "seeds": seeds_table,
     "cost": cost_table,
     "robustness": robustness_table,
-    "photos": photos_table,
     "native": native_table,
     "presets": presets_table,
     "classify": classify_table,

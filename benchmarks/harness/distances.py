@@ -12,7 +12,6 @@ from sklearn.neighbors import NearestNeighbors
 
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.models.gated import Gated
 from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training.restore import restore
 
@@ -42,8 +41,7 @@ class _Features:
     def _of(self, pixels: Pixels) -> list[Floats]:
         values = self._network.normalize(torch.from_numpy(np.array(pixels)))
         means = []
-        network = self._network.network
-        layers: Any = network.known if isinstance(network, Gated) else network
+        layers: Any = self._network.network
         for index, layer in enumerate(layers):
             values = layer(values)
             if index in _STAGES:

@@ -12,4 +12,4 @@ def build(model: str) -> PixelClassifier:
     """The network called `model`, untrained, ready to predict as the shipped one does."""
     recipe = Manifest.read(shipped_dir()).models[model].training["recipe"]
     network = get_spec(model).load().build(**recipe.get("params", {}))
-    return PixelClassifier(network, mirror_average=recipe.get("mirror_average", False)).eval()
+    return PixelClassifier(network).eval()

@@ -70,8 +70,6 @@ def label(
     with output.open("w", encoding="utf-8") as stream, torch.inference_mode():
         for pixels, names in loader:
             logits = classifier.network(pixels)
-            if classifier.mirror_average:
-                logits = (logits + classifier.network(pixels.flip(3))) / 2
             best = torch.softmax(logits / classifier.temperature, dim=1).max(dim=1)
             for name, confidence, index in zip(
                 names, best.values.tolist(), best.indices.tolist(), strict=True

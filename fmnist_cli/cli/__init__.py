@@ -17,7 +17,6 @@ from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError
 COMMANDS = {
     "train": ("train", "train"),
     "train-all": ("train", "train_all"),
-    "train-isolate": ("isolate", "train_isolate"),
     "train-guard": ("guard", "train_guard"),
     "export": ("export", "export"),
     "calibrate": ("calibrate", "calibrate"),

@@ -26,7 +26,7 @@ def explain(
         typer.Option(
             "--model",
             "-m",
-            help="cnn, resnet, wild, or an .onnx file of such a network; resnet by default."
+            help="cnn, resnet, or an .onnx file of such a network; resnet by default."
             " Repeatable with --gallery and --faithfulness, which take cnn and resnet by default.",
         ),
     ] = None,

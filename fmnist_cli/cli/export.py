@@ -4,24 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
 from fmnist_cli.errors import FmnistError, ModelError
 from fmnist_cli.models.registry import REGISTRY, get_spec
-
-if TYPE_CHECKING:
-    from fmnist_cli.manifest import Entry
-
-
-def _accuracy(entry: Entry) -> str:
-    """On the test split, or on the held-out photos where that is no matter of Fashion-MNIST."""
-    if "test" in entry.metrics:
-        return f"test {entry.metrics['test']['accuracy']:.2%}"
-    held = entry.training.get("photo_validation") or {}
-    return f"held-out photos {held.get('macro_accuracy', 0):.2%}"
 
 
 def export(
@@ -63,10 +52,11 @@ def export(
             sys.stderr.write(f"error: {error}\n")
             continue
         run.update_manifest(output, spec.name, entry)
-        check = entry.verification
+        check, test = entry.verification, entry.metrics.get("test")
+        accuracy = f"{test['accuracy']:.2%}" if test else "–"
         sys.stderr.write(
             f"{spec.name:<13} {entry.bytes / 1e6:6.2f} MB"
-            f"  {_accuracy(entry)}"
+            f"  test {accuracy}"
             f"  labels equal {check['label_agreement']:.2%}, |Δp| ≤ {check['max_difference']:.1e}"
             f" on {check['images']} images  → {output / entry.file}\n"
         )

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fmnist_cli.cli.options import ModelsDir
-
-if TYPE_CHECKING:
-    from fmnist_cli.manifest import Entry
-
-
-def _accuracies(entry: Entry, photos: bool) -> list[str]:
-    """On the test split and, if asked for, on held-out photos (mean over their folders)."""
-    test = entry.metrics.get("test")
-    held = entry.training.get("photo_validation")
-    both = [
-        f"{test['accuracy']:.2%}" if test else "–",
-        f"{held['macro_accuracy']:.2%}" if held else "–",
-    ]
-    return both if photos else both[:1]
 
 
 def models(
@@ -46,15 +32,14 @@ def models(
 
     table = Table(title=f"Models in {folder}", title_justify="left", box=box.SIMPLE)
     table.add_column("name", style="bold", no_wrap=True)
-    photos = any(entry.training.get("photo_validation") for entry in manifest.models.values())
-    for column in ("accuracy", *(["photos"] if photos else []), "size", "parameters"):
+    for column in ("accuracy", "size", "parameters"):
         table.add_column(column, justify="right")
     table.add_column("trained")
     for name, entry in manifest.models.items():
-        training = entry.training
+        training, test = entry.training, entry.metrics.get("test")
         table.add_row(
             name,
-            *_accuracies(entry, photos),
+            f"{test['accuracy']:.2%}" if test else "–",
             f"{entry.bytes / 1e6:.2f} MB",
             f"{entry.parameters:,}",
             f"{training['preset']}, seed {training['seed']}, {training['seconds']:,.0f} s",

@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import Classes, DataDir, Prepare, RunsDir, one_of, require_extra
+from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
 from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
 from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
-
-if TYPE_CHECKING:
-    from fmnist_cli.training.photos import TrainingPhotos
 
 Device = Literal["auto", "cpu", "cuda"]
 Features = Literal["pixels", "hog"]
@@ -60,18 +57,6 @@ _ExcludeTop = Annotated[
     int | None,
     typer.Option(min=1, help="Leave out the first N of the list only.", show_default=False),
 ]
-_Photos = Annotated[
-    Path | None,
-    typer.Option(
-        "--photos",
-        metavar="DIR",
-        help="Folder of labelled pictures, DIR/CLASS/…, to learn from besides Fashion-MNIST.",
-        show_default=False,
-    ),
-]
-_PhotosOnly = Annotated[
-    bool, typer.Option("--photos-only", help="Learn the classes of the photos and nothing else.")
-]
 _Init = Annotated[
     str | None,
     typer.Option(
@@ -93,10 +78,6 @@ def train(
     teacher: _Teacher = None,
     exclude: _Exclude = None,
     exclude_top: _ExcludeTop = None,
-    photos: _Photos = None,
-    classes: Classes = None,
-    prepare: Prepare = "auto",
-    photos_only: _PhotosOnly = False,
     init: _Init = None,
     resume: _Resume = False,
     data_dir: DataDir = None,
@@ -107,17 +88,11 @@ def train(
     specs = [get_spec(name) for name in dict.fromkeys(models)]
     if exclude_top is not None and exclude is None:
         raise UsageError("--exclude-top goes with --exclude FILE")
-    if photos is None and (photos_only or classes is not None):
-        raise UsageError("--classes and --photos-only go with --photos DIR")
-    if photos_only and exclude is not None:
-        raise UsageError("--exclude leaves out Fashion-MNIST's images, as --photos-only does")
 
     if "OMP_WAIT_POLICY" not in os.environ:
         # OpenMP's threads wait by spinning. Beside other work on the same cores they then
         # hold each other up for most of the time; a short spin costs little on a free machine.
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
-
-    from dataclasses import replace
 
     from fmnist_cli.data.exclude import read_exclusions
     from fmnist_cli.training import run
@@ -135,11 +110,7 @@ def train(
         ],
         runs_dir,
     )
-    read = None if photos is None else _read_photos(photos, classes, prepare, only=photos_only)
-    if read is not None and photos_only:
-        data = TrainingData.of_photos(read)
-    else:
-        data = replace(TrainingData.load(data_dir), photos=read)
+    data = TrainingData.load(data_dir)
     if exclude is not None:
         images = len(data.train) + len(data.validation)
         data = data.without(read_exclusions(exclude, exclude_top, images=images))
@@ -163,23 +134,6 @@ def train(
             " The same command with --resume goes on.\n"
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-def _read_photos(root: Path, classes: Path | None, prepare: str, *, only: bool) -> TrainingPhotos:
-    """The photos to learn from; says on standard error what was made of them."""
-    from fmnist_cli.data.classes import read_meanings
-    from fmnist_cli.prepare import MODES
-    from fmnist_cli.runtime.isolate import open_isolator
-    from fmnist_cli.runtime.tally import progress
-    from fmnist_cli.training.photos import TrainingPhotos
-
-    mode = one_of(prepare, MODES, "--prepare")
-    meanings = None if classes is None else read_meanings(classes)
-    isolate = open_isolator(mode)
-    with progress(True, None) as advance:
-        photos = TrainingPhotos.read(root, meanings, mode, isolate, only=only, advance=advance)
-    sys.stderr.write("\n".join(photos.told()) + "\n")
-    return photos
 
 
 def train_all(

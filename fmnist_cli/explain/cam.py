@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from captum.attr import LayerActivation, LayerGradientXActivation
-from torch import Tensor, nn
-from torch.nn.functional import interpolate, log_softmax, relu
+from torch import Tensor
+from torch.nn.functional import interpolate, relu
 
 from fmnist_cli.contract import SIDE, Labels, Pixels
 from fmnist_cli.explain.layers import Layer
-from fmnist_cli.models.gated import Gated
 from fmnist_cli.models.network import PixelClassifier
 
 BATCH = 250
@@ -63,27 +62,6 @@ METHODS: dict[str, Method] = {
 }
 
 
-class Evidence(nn.Module):
-    """Of a mixture, the logits of its networks: float32 [N, 1, 28, 28] → float32 [N, classes].
-
-    Each counts by its part of the mixed probability of the class, taken as given. Where the gate
-    trusts one network alone, these are its logits.
-    """
-
-    def __init__(self, mixture: Gated) -> None:
-        super().__init__()
-        self.mixture = mixture
-
-    def forward(self, images: Tensor) -> Tensor:
-        """The weighted logits."""
-        known: Tensor = self.mixture.known(images)
-        trained: Tensor = self.mixture.trained(images)
-        with torch.no_grad():
-            odds = log_softmax(trained, dim=1) - log_softmax(known, dim=1)
-            share = torch.sigmoid(odds + self.mixture.gate(images))
-        return (1 - share) * known + share * trained
-
-
 def heatmaps(
     classifier: PixelClassifier,
     pixels: Pixels,
@@ -93,9 +71,8 @@ def heatmaps(
 ) -> npt.NDArray[np.float32]:
     """Where the evidence for a class is, per image.
 
-    What is explained is the logit, before the temperature; of a mixture, see `Evidence`. Of a
-    network that averages an image with its mirror image, it is the mean of both maps, the
-    second one mirrored back. Maps of several layers are averaged, each scaled to a maximum of 1.
+    What is explained is the logit, before the temperature. Maps of several layers are averaged,
+    each scaled to a maximum of 1.
 
     Args:
         classifier: in evaluation mode; only read.
@@ -129,25 +106,16 @@ def _batch(
     layers: Sequence[Layer],
 ) -> npt.NDArray[np.float32]:
     images, classes = torch.from_numpy(pixels.copy()), torch.from_numpy(targets.copy())
-    if classifier.mirror_average:
-        images, classes = torch.cat([images, images.flip(2)]), torch.cat([classes, classes])
     inputs = classifier.normalize(images).requires_grad_()
-    network = classifier.network
-    scores = Evidence(network) if isinstance(network, Gated) else network
-    modules = [module for layer in layers for module in layer.modules]
+    network, modules = classifier.network, [layer.module for layer in layers]
     # Captum takes its hooks away again, also after an error.
-    activations = LayerActivation(scores, modules).attribute(inputs)
-    gradients = LayerGradientXActivation(scores, modules, multiply_by_inputs=False).attribute(
+    activations = LayerActivation(network, modules).attribute(inputs)
+    gradients = LayerGradientXActivation(network, modules, multiply_by_inputs=False).attribute(
         inputs, target=classes
     )
     total = torch.zeros(len(pixels), SIDE, SIDE)
-    every = iter(zip(activations, gradients, strict=True))
-    for layer in layers:
-        pairs = [next(every) for _ in layer.modules]
-        planes, slopes = (torch.cat(parts, dim=1).detach() for parts in zip(*pairs, strict=True))
-        evidence = METHODS[method](planes, slopes)
-        if classifier.mirror_average:
-            evidence = (evidence[: len(pixels)] + evidence[len(pixels) :].flip(2)) / 2
+    for planes, slopes in zip(activations, gradients, strict=True):
+        evidence = METHODS[method](planes.detach(), slopes.detach())
         total += _scaled(_enlarged(relu(evidence)))
     return _scaled(total).numpy()
 

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from fmnist_cli.contract import SIDE
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.models.gated import Gated
 from fmnist_cli.models.network import PixelClassifier
 
 STAGES = "stages"
@@ -22,14 +21,14 @@ class Layer:
     """A module whose output is a stack of planes.
 
     Attributes:
-        name: path of the module in the network, as PyTorch names it; in each network of a mixture.
-        modules: the module; of a mixture, that of each network, whose planes are one stack.
-        channels: planes in their output.
+        name: path of the module in the network, as PyTorch names it.
+        module: the module itself.
+        channels: planes in its output.
         side: height and width of each.
     """
 
     name: str
-    modules: tuple[nn.Module, ...]
+    module: nn.Module
     channels: int
     side: int
 
@@ -38,21 +37,10 @@ def layers_of(classifier: PixelClassifier) -> tuple[Layer, ...]:
     """The layers of a network in the order in which they are done.
 
     Left out is what has no planes larger than one pixel, and modules that are called more than
-    once for an image: which of their outputs would be meant is not clear. A mixture of two like
-    networks has the layers of one of them, twice as wide: how much either has to say is in the
-    gradients. Its gate, which knows no classes, has none.
+    once for an image: which of their outputs would be meant is not clear.
     """
-    network = classifier.network
-    if isinstance(network, Gated):
-        known, trained = (
-            layers_of(PixelClassifier(part)) for part in (network.known, network.trained)
-        )
-        return tuple(
-            Layer(one.name, one.modules + other.modules, one.channels + other.channels, one.side)
-            for one, other in zip(known, trained, strict=True)
-        )
     calls: dict[str, list[Tensor]] = {}
-    named = [(name, module) for name, module in network.named_modules() if name]
+    named = [(name, module) for name, module in classifier.network.named_modules() if name]
 
     def note(name: str, output: object) -> None:
         if isinstance(output, Tensor):
@@ -70,7 +58,7 @@ def layers_of(classifier: PixelClassifier) -> tuple[Layer, ...]:
             hook.remove()
     modules = dict(named)
     return tuple(
-        Layer(name, (modules[name],), outputs[0].shape[1], outputs[0].shape[2])
+        Layer(name, modules[name], outputs[0].shape[1], outputs[0].shape[2])
         for name, outputs in calls.items()
         if len(outputs) == 1
         and outputs[0].ndim == 4
@@ -97,11 +85,11 @@ def stages_of(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 
 def _is_plain(layer: Layer) -> bool:
-    return not list(layer.modules[0].children())
+    return not list(layer.module.children())
 
 
 def _has_weights(layer: Layer) -> bool:
-    return any(True for _ in layer.modules[0].parameters())
+    return any(True for _ in layer.module.parameters())
 
 
 def choose_layers(layers: Sequence[Layer], wanted: str = STAGES) -> tuple[Layer, ...]:
@@ -120,7 +108,7 @@ def choose_layers(layers: Sequence[Layer], wanted: str = STAGES) -> tuple[Layer,
     if not stages:
         raise ModelError(
             "this network has no layer of planes, so there is no class activation map of it;"
-            " choose a convolutional one: cnn, resnet, wild"
+            " choose a convolutional one: cnn, resnet"
         )
     sizes = {f"{layer.side}x{layer.side}": (layer,) for layer in layers}
     known = {**{layer.name: (layer,) for layer in layers}, **sizes, STAGES: stages}

@@ -160,7 +160,7 @@ def slopes(rng: np.random.Generator, count: int) -> Pixels:
 
 
 def silhouettes(rng: np.random.Generator, count: int) -> Pixels:
-    """Clouds cut out along chance outlines: what finding a garment makes of other things."""
+    """Clouds within chance outlines, on black as garments are."""
     rough = rng.normal(size=(count, SIDE, SIDE))
     widths = rng.uniform(1, 5, count)
     smooth = np.stack([cv2.GaussianBlur(n, (0, 0), w) for n, w in zip(rough, widths, strict=True)])

@@ -5,21 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.models.hog import Hog
 
 
 class GuardNet(nn.Module):
-    """Tells known classes from strange ones, and says how strange an image is.
+    """Tells the known classes and what is none of them, the last, from each other.
 
     Args:
-        known: number of classes that are not novel.
-        strange: number of those that are.
         width: of both hidden layers.
     """
 
-    def __init__(self, known: int, strange: int, width: int = 256) -> None:
+    def __init__(self, width: int = 256) -> None:
         super().__init__()
-        self.known = known
         self.hog = Hog()
         self.layers = nn.Sequential(
             nn.Dropout(0.1),
@@ -31,7 +29,7 @@ class GuardNet(nn.Module):
             nn.BatchNorm1d(width),
             nn.ReLU(),
             nn.Dropout(0.3),
-            nn.Linear(width, known + strange),
+            nn.Linear(width, len(CLASS_NAMES) + 1),
         )
 
     def histograms(self, pixels: Tensor) -> Tensor:
@@ -43,8 +41,7 @@ class GuardNet(nn.Module):
     def novelty_of(self, histograms: Tensor) -> Tensor:
         """float32 [N, 784] → float32 [N]: the log of the odds that it is of no known class."""
         logits = self.layers(histograms)
-        strange = torch.logsumexp(logits[:, self.known :], dim=1)
-        novelty: Tensor = strange - torch.logsumexp(logits[:, : self.known], dim=1)
+        novelty: Tensor = logits[:, -1] - torch.logsumexp(logits[:, :-1], dim=1)
         return novelty
 
     def forward(self, pixels: Tensor) -> Tensor:

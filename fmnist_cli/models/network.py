@@ -13,25 +13,15 @@ class PixelClassifier(nn.Module):
         network: float32 [N, 1, 28, 28] → logits float32 [N, classes].
         mean: mean of the training pixels, scaled to 0..1.
         std: their standard deviation.
-        mirror_average: whether `forward` averages the logits of an image and its mirror
-            image; `logits`, which training uses, sees the image alone.
     """
 
     mean: Tensor
     std: Tensor
     temperature: Tensor
 
-    def __init__(
-        self,
-        network: nn.Module,
-        mean: float = 0.286,
-        std: float = 0.353,
-        *,
-        mirror_average: bool = False,
-    ) -> None:
+    def __init__(self, network: nn.Module, mean: float = 0.286, std: float = 0.353) -> None:
         super().__init__()
         self.network = network
-        self.mirror_average = mirror_average
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
         self.register_buffer("temperature", torch.tensor(1.0))
@@ -48,12 +38,7 @@ class PixelClassifier(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [N, 28, 28] → probabilities float32 [N, classes]."""
-        if self.mirror_average:
-            both = self.logits(torch.cat([pixels, pixels.flip(2)]))
-            logits = both.reshape(2, -1, both.shape[1]).mean(dim=0)
-        else:
-            logits = self.logits(pixels)
-        return torch.softmax(logits / self.temperature, dim=1)
+        return torch.softmax(self.logits(pixels) / self.temperature, dim=1)
 
 
 class PictureNetwork(nn.Module):

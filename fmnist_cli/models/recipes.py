@@ -24,18 +24,10 @@ class TorchRecipe:
         bfloat16: whether matrix products run in bfloat16 where the processor has it.
         samples: training images used, stratified; None for all.
         muon: whether filters move by orthogonalised momentum instead of AdamW.
-        mirror_average: whether the finished network judges the mirror image, too, and
-            averages the logits; doubles the cost of inference. The learning curves are
-            without it.
         teachers: networks whose runs lie beside this one; the mean of what they say is
             distilled. None to learn from labels alone.
         teacher_share: share of the loss that comes from the teachers, 0 to 1.
         teacher_temperature: above 1 softens the teachers' probabilities.
-        photographed: share of the images that are seen as if they had been photographed and
-            cut out (`fmnist_cli.training.photographed`), 0 to 1.
-        start: model whose finished run or exported file gives the first weights; None to begin
-            with random ones.
-        photo_share: share of every batch that are photos, where there are any, 0 to 1.
         params: keyword arguments of the model's ``build``.
     """
 
@@ -52,19 +44,15 @@ class TorchRecipe:
     bfloat16: bool = False
     samples: int | None = None
     muon: bool = False
-    mirror_average: bool = False
     teachers: tuple[str, ...] = ()
     teacher_share: float = 0.5
     teacher_temperature: float = 1.0
-    photographed: float = 0.0
-    start: str | None = None
-    photo_share: float = 0.15
     params: Mapping[str, float | int | str] = field(default_factory=dict)
 
     @property
     def parents(self) -> tuple[str, ...]:
         """Models whose runs must be finished first."""
-        return self.teachers if self.start is None else (*self.teachers, self.start)
+        return self.teachers
 
 
 @dataclass(frozen=True, slots=True)

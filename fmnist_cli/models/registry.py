@@ -58,7 +58,6 @@ _SPECS = (
     ModelSpec("mlp", "Multilayer perceptron", "torch", "fmnist_cli.models.mlp", 3e-5),
     ModelSpec("cnn", "Convolutional network", "torch", "fmnist_cli.models.cnn", 1e-5),
     ModelSpec("resnet", "Residual network", "torch", "fmnist_cli.models.resnet", 1e-5),
-    ModelSpec("wild", "Residual network, photos too", "torch", "fmnist_cli.models.wild", 1e-5),
     ModelSpec(
         "photo",
         "EfficientNet-Lite0, for colour photos",

@@ -5,43 +5,15 @@ from __future__ import annotations
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-from fmnist_cli.models.gated import Gated, build_gate
 from fmnist_cli.models.recipes import TorchRecipe
 
 RECIPES = {
     "quick": TorchRecipe(
         epochs=1, batch_size=64, translate=0, ema_decay=0.98, bfloat16=True, muon=True
     ),
-    "standard": TorchRecipe(
-        epochs=12, learning_rate=8e-3, erase=0.25, bfloat16=True, muon=True, mirror_average=True
-    ),
-    "best": TorchRecipe(
-        epochs=60, learning_rate=8e-3, erase=0.5, bfloat16=True, muon=True, mirror_average=True
-    ),
+    "standard": TorchRecipe(epochs=12, learning_rate=8e-3, erase=0.25, bfloat16=True, muon=True),
+    "best": TorchRecipe(epochs=60, learning_rate=8e-3, erase=0.5, bfloat16=True, muon=True),
 }
-
-
-def tuning(
-    epochs: int,
-    start: str | None = None,
-    photo_share: float = 0.15,
-    learning_rate: float = 2e-3,
-    weight_decay: float = 0.02,
-) -> TorchRecipe:
-    """A few epochs from finished weights, half of the images seen as if photographed."""
-    return TorchRecipe(
-        epochs=epochs,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        erase=0.25,
-        bfloat16=True,
-        muon=True,
-        mirror_average=True,
-        photographed=0.5,
-        start=start,
-        photo_share=photo_share,
-    )
-
 
 # With --init: longer, in varied light, with what teachers say besides (--teacher).
 FINE_TUNING = TorchRecipe(
@@ -67,13 +39,8 @@ def _stage(before: int, after: int, blocks: int, stride: int) -> nn.Sequential:
     return nn.Sequential(first, *(BasicBlock(after, after) for _ in range(blocks - 1)))
 
 
-def build(classes: int = 10, width: int = 40, *, gated: bool = False) -> nn.Module:
-    """float32 [N, 1, 28, 28] → logits float32 [N, classes].
-
-    With `gated` there are two such networks, see `Gated`.
-    """
-    if gated:
-        return Gated(build(classes, width), build(classes, width), build_gate())
+def build(classes: int = 10, width: int = 40) -> nn.Module:
+    """float32 [N, 1, 28, 28] → logits float32 [N, classes]."""
     network = nn.Sequential(
         nn.PixelUnshuffle(2),  # [N, 4, 14, 14]: each 2×2 block becomes channels, nothing is lost
         nn.Conv2d(4, width, 3, padding=1, bias=False),

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 import torch
 
-from fmnist_cli.errors import ModelError, TrainingError
-from fmnist_cli.models.gated import Gated
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.errors import ModelError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import Framework, ModelSpec, get_spec
@@ -22,8 +22,7 @@ from fmnist_cli.training.checkpoint import (
     save_pipeline,
     save_tensors,
 )
-from fmnist_cli.training.gate import add_gate
-from fmnist_cli.training.initial import Start, begin
+from fmnist_cli.training.initial import begin
 from fmnist_cli.training.job import Job, TrainingData
 from fmnist_cli.training.native import Fit, NativeModel, SklearnModel, StackModel, TorchModel
 from fmnist_cli.training.parents import Parent
@@ -68,29 +67,19 @@ class Adapter(Protocol):
 
 class _Torch:
     def fit(self, order: Order) -> Fit:
-        recipe, seed = order.job.recipe, order.job.seed
+        recipe = order.job.recipe
         assert isinstance(recipe, TorchRecipe)  # noqa: S101
-        torch.manual_seed(seed)
-        network = order.job.spec.load().build(len(order.data.class_names), **recipe.params)
-        start, teachers = order.job.start, order.parents
-        if recipe.start is not None:
-            *teachers, first = order.parents
-            own = self.load(get_spec(first.record.model), first.record, first.run_dir)
-            start = Start(own.network, first.record.class_names, first.identity(), folded=False)
-        trained = network.trained if isinstance(network, Gated) else network
-        if start is not None:
-            whole = isinstance(start.model.network, Gated)  # a mixture that is trained on further
-            begun = network if whole else trained
-            begin(begun, start, order.data.class_names, order.data.train.pixels)
-            if isinstance(network, Gated) and not whole:
-                network.known.load_state_dict(trained.state_dict())
-        soft = None
+        torch.manual_seed(order.job.seed)
+        network = order.job.spec.load().build(len(CLASS_NAMES), **recipe.params)
+        if order.job.start is not None:
+            begin(network, order.job.start, CLASS_NAMES, order.data.train.pixels)
         judges: dict[str, distill.Judge] = {
             teacher.identity["sha256"]: teacher.probabilities for teacher in order.job.teachers
         }
-        for parent in teachers:
+        for parent in order.parents:
             spec = get_spec(parent.record.model)
             judges[parent.sha256] = self.load(spec, parent.record, parent.run_dir).probabilities
+        soft = None
         if judges:
             order.reporter.start(order.job.spec.name, None)
             soft = distill.soft_labels(
@@ -100,11 +89,8 @@ class _Torch:
                 order.run_dir.parent,
                 order.reporter,
             )
-            # Teachers that do not know the last classes never name them.
-            unknown = len(order.data.class_names) - soft.shape[-1]
-            soft = torch.nn.functional.pad(soft, (0, unknown))
         fit = torch_fit.fit_torch(
-            trained,
+            network,
             recipe,
             order.data,
             order.run_dir,
@@ -114,8 +100,6 @@ class _Torch:
             reporter=order.reporter,
             soft=soft,
         )
-        if isinstance(network, Gated):
-            fit = add_gate(fit, network, order.data, seed)
         return Fit(
             TorchModel(fit.model),
             lambda run_dir: save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict()),
@@ -128,10 +112,7 @@ class _Torch:
 
     def load(self, spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> TorchModel:
         params = record.recipe.get("params", {})
-        model = PixelClassifier(
-            spec.load().build(len(record.class_names), **params),
-            mirror_average=record.recipe.get("mirror_average", False),
-        )
+        model = PixelClassifier(spec.load().build(len(record.class_names), **params))
         try:
             model.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))
         except RuntimeError as error:
@@ -146,11 +127,6 @@ class _Sklearn:
         recipe = order.job.recipe
         assert isinstance(recipe, SklearnRecipe)  # noqa: S101
         spec = order.job.spec
-        if len(order.data.class_names) < 3:
-            # scikit-learn has another form for two, in which graphs would need converters, too.
-            raise TrainingError(
-                f"{spec.name} needs three classes or more; for two take a network, such as cnn"
-            )
         pipeline = spec.load().build(order.job.seed, **recipe.params)
         fit = sklearn_fit.fit_sklearn(pipeline, order.data, name=spec.name, reporter=order.reporter)
         return Fit(

@@ -1,4 +1,4 @@
-"""Starting from a network that is trained already: a finished run, or an exported file."""
+"""Starting from a network that is trained already, and learning from others: exported files."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fmnist_cli.contract import ModelCard, Pixels, Probabilities
-from fmnist_cli.errors import TrainingError
-from fmnist_cli.models.gated import Gated
+from fmnist_cli.contract import CLASS_NAMES, ModelCard, Pixels, Probabilities
+from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile, open_model
@@ -33,7 +32,7 @@ def exported_identity(file: ModelFile, card: ModelCard) -> dict[str, Any]:
     }
     if file.entry is not None:
         training = file.entry.training
-        kept = ("recipe", "seconds", "best_epoch", "validation_accuracy", "parents", "photos")
+        kept = ("recipe", "seconds", "best_epoch", "validation_accuracy", "parents")
         identity |= {key: training[key] for key in kept if key in training}
     return identity
 
@@ -59,6 +58,8 @@ class Teacher:
         """
         file = open_model(name, models_dir)
         session = Session(file)
+        if session.card.class_names != CLASS_NAMES:
+            raise UsageError(f"--teacher {name} knows other classes than those to be learnt")
         return cls(exported_identity(file, session.card), session.probabilities)
 
 
@@ -67,16 +68,14 @@ class Start:
     """A network to start from.
 
     Attributes:
-        model: the network, on the CPU.
+        model: the network, on the CPU, its normalisations folded into products.
         class_names: of its columns.
         identity: what the record of the run says of it.
-        folded: whether normalisations are folded into products, as in exported files.
     """
 
     model: PixelClassifier
     class_names: tuple[str, ...]
     identity: Mapping[str, Any]
-    folded: bool
 
     @classmethod
     def of(cls, name: str, models_dir: Path | None = None) -> Start:
@@ -87,11 +86,14 @@ class Start:
         """
         file = open_model(name, models_dir)
         model, card = restore(file), Session(file).card
-        return cls(model, card.class_names, exported_identity(file, card), folded=True)
+        return cls(model, card.class_names, exported_identity(file, card))
 
 
+@torch.no_grad()
 def begin(network: nn.Module, start: Start, class_names: tuple[str, ...], pixels: Pixels) -> None:
     """Give `network` the weights of `start`, ready to be trained on.
+
+    Classes that `start` does not know keep their own.
 
     Args:
         network: float32 [N, 1, 28, 28] → logits, in place.
@@ -102,27 +104,8 @@ def begin(network: nn.Module, start: Start, class_names: tuple[str, ...], pixels
     Raises:
         TrainingError: they are networks of different layers.
     """
-    if start.folded:
-        unfold(start.model, pixels[:_ENOUGH])
-    own = start.model.network
-    if isinstance(network, Gated) and isinstance(own, Gated):
-        network.gate.load_state_dict(own.gate.state_dict())
-        take_over(network.known, own.known, start, class_names)
-        take_over(network.trained, own.trained, start, class_names)
-    else:
-        take_over(network, own, start, class_names)
-
-
-@torch.no_grad()
-def take_over(
-    network: nn.Module, own: nn.Module, start: Start, class_names: tuple[str, ...]
-) -> None:
-    """Give `network` the weights of `own`; classes that it does not know keep their own.
-
-    Raises:
-        TrainingError: they are networks of different layers.
-    """
-    source, target = own.state_dict(), network.state_dict()
+    unfold(start.model, pixels[:_ENOUGH])
+    source, target = start.model.network.state_dict(), network.state_dict()
     output = list(target)[-2:]  # weight and bias of the last layer, a row per class
     common = [name for name in class_names if name in start.class_names]
     ours = [class_names.index(name) for name in common]

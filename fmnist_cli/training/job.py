@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import (
     SPLIT_SEED,
     LabelledImages,
@@ -25,10 +22,7 @@ from fmnist_cli.models.recipes import Recipe, TorchRecipe
 from fmnist_cli.models.registry import ModelSpec
 from fmnist_cli.training.initial import Start, Teacher
 from fmnist_cli.training.parents import Parent
-from fmnist_cli.training.photos import TrainingPhotos, as_images
 from fmnist_cli.training.record import RECORD_FILE
-
-_EPOCH = 20_000  # photos that an epoch of photos alone shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +34,12 @@ class TrainingData:
         validation: images to choose and calibrate on.
         checksum: MD5 of the training images file.
         split_seed: seed of the division into the two.
-        photos: labelled photos besides.
     """
 
     train: LabelledImages
     validation: LabelledImages
     checksum: str
     split_seed: int = SPLIT_SEED
-    photos: TrainingPhotos | None = None
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Label of each column of a model that is fitted on these."""
-        return CLASS_NAMES if self.photos is None else self.photos.class_names
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> TrainingData:
@@ -64,25 +51,6 @@ class TrainingData:
         folder = find_data_dir(data_dir)
         train, validation = load_split("train", folder), load_split("validation", folder)
         return cls(train, validation, data_checksum(folder))
-
-    @classmethod
-    def of_photos(cls, photos: TrainingPhotos) -> TrainingData:
-        """Photos alone, in the place of Fashion-MNIST."""
-        none = replace(photos, fitted=photos.fitted.part(np.zeros(len(photos.fitted), np.bool_)))
-        checksum = f"photos {photos.provenance['sha256']}"
-        return cls(photos.fitted.single(), photos.held.single(), checksum, photos=none)
-
-    @property
-    def rounds(self) -> int:
-        """How often an epoch shows every image: recipes count in passes over tens of thousands."""
-        alone = self.photos is not None and self.photos.only
-        return max(1, _EPOCH // len(self.train)) if alone else 1
-
-    def labelled(self) -> LabelledImages:
-        """All training images and photos of which one class alone is right."""
-        if self.photos is None or not len(self.photos.fitted):
-            return self.train
-        return as_images([self.train, self.photos.fitted.single()])
 
     def without(self, excluded: Set[int]) -> TrainingData:
         """The same data without some training images, named by position in the official file.
@@ -105,7 +73,7 @@ class Job:
 
     Attributes:
         teachers: exported models to distil, instead of the recipe's teachers.
-        start: an exported network whose weights come first, instead of the recipe's start.
+        start: an exported network whose weights come first, instead of random ones.
     """
 
     spec: ModelSpec
@@ -198,7 +166,6 @@ class Job:
                 *(() if self.start is None else (dict(self.start.identity),)),
                 *(dict(teacher.identity) for teacher in self.teachers),
             ),
-            "photos": None if data.photos is None else dict(data.photos.provenance),
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,34 +56,17 @@ class Parent:
             "parents": tuple(dict(parent) for parent in own.parents),
         }
 
-    def check_classes(
-        self,
-        class_names: Sequence[str],
-        photos: Mapping[str, Any] | None,
-        *,
-        fewer: bool,
-    ) -> None:
-        """Whether what this run says can be used by a run of these classes and photos.
-
-        Args:
-            class_names: of the other run.
-            photos: provenance of its photos; None without any.
-            fewer: whether this run may lack its last classes.
+    def check_classes(self, class_names: Sequence[str]) -> None:
+        """Whether what this run says can be used by a run of these classes.
 
         Raises:
-            TrainingError: the classes differ, or it may have seen the held-out photos.
+            TrainingError: its classes are others.
         """
         own = self.record
-        known = tuple(class_names[: len(own.class_names)] if fewer else class_names)
-        if own.class_names != known:
+        if own.class_names != tuple(class_names):
             raise TrainingError(
                 f"{self.run_dir} knows the classes {', '.join(own.class_names)}, but here they are"
-                f" {', '.join(class_names)}; train it on the same photos, too"
-            )
-        if own.photos and photos and own.photos["sha256"] != photos["sha256"]:
-            raise TrainingError(
-                f"{self.run_dir} was trained on other photos, so it may know those that are held"
-                " out here; train it again on the same"
+                f" {', '.join(class_names)}; train it again: fmnist train {own.model}"
             )
 
     def check_split(self, data_checksum: str, split_seed: int) -> None:

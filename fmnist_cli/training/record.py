@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,6 @@ class Epoch:
     Of a network, training figures are running means over augmented batches while the
     weights move; validation figures belong to the averaged weights after the epoch. Of a
     classical model, training figures are those of the first 5,000 training images.
-    `photo_accuracy` is the macro accuracy over the folders of the held-out photos, where a
-    network is trained with any.
     """
 
     epoch: int
@@ -33,13 +31,6 @@ class Epoch:
     validation_loss: float
     validation_accuracy: float
     seconds: float
-    photo_accuracy: float | None = None
-
-    def score(self, photo_share: float) -> float:
-        """What the kept epoch is best in: validation accuracy, photos counted by their share."""
-        if self.photo_accuracy is None:
-            return self.validation_accuracy
-        return (1 - photo_share) * self.validation_accuracy + photo_share * self.photo_accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +58,6 @@ class TrainingRecord:
         versions: of the libraries that matter.
         parents: runs this one was made from: teachers distilled, members stacked.
         class_names: label of each column.
-        photos: which photos it was trained with, see `TrainingPhotos.provenance`; None if
-            with none.
-        photo_validation: how good it is on those of them that were held out, see
-            `TrainingPhotos.measure`.
         finished: UTC time, ISO 8601.
     """
 
@@ -93,8 +80,6 @@ class TrainingRecord:
     versions: Mapping[str, str]
     parents: tuple[Mapping[str, Any], ...] = ()
     class_names: tuple[str, ...] = CLASS_NAMES
-    photos: Mapping[str, Any] | None = None
-    photo_validation: Mapping[str, Any] | None = None
     finished: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def to_json(self) -> str:
@@ -110,8 +95,8 @@ class TrainingRecord:
         """
         path = run_dir / RECORD_FILE
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            values["history"] = tuple(Epoch(**epoch) for epoch in values["history"])
+            values = _known(cls, json.loads(path.read_text(encoding="utf-8")))
+            values["history"] = tuple(Epoch(**_known(Epoch, line)) for line in values["history"])
             values["machine"] = Machine(**values["machine"])
             values["parents"] = tuple(values.get("parents", ()))
             values["class_names"] = tuple(values.get("class_names", CLASS_NAMES))
@@ -124,3 +109,8 @@ class TrainingRecord:
             raise ModelError(
                 f"cannot read the training record {path}: {error}; train the model again"
             ) from error
+
+
+def _known(kind: type[Epoch | TrainingRecord], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `kind`; records of earlier versions hold others, too."""
+    return {one.name: values[one.name] for one in fields(kind) if one.name in values}

@@ -7,7 +7,6 @@ side of a comparison read a network's weights back from its graph.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -37,7 +36,7 @@ def restore(file: ModelFile) -> PixelClassifier:
     """The PyTorch network of an exported model, ready to predict.
 
     The recipe comes from the manifest beside the file; or else it is that of the preset in the
-    graph's card, or of training on. Each normalisation that was folded into the product before it
+    graph's card. Each normalisation that was folded into the product before it
     stays there and becomes an addition, so the function and the shapes are those of the trained
     network. The calibration curve at the end of the graph is no part of it; see `without_curve`.
 
@@ -49,23 +48,10 @@ def restore(file: ModelFile) -> PixelClassifier:
     spec = REGISTRY.get(card.name)
     if spec is None or spec.framework != "torch":
         raise ModelError(f"{file.path} was not exported from a PyTorch network of this program")
-    *others, last = _recipes(file, spec, card.preset)
-    for recipe in others:
-        with suppress(ModelError):
-            return _restored(file, session, recipe)
-    return _restored(file, session, last)
-
-
-def _restored(file: ModelFile, session: Session, recipe: Mapping[str, Any]) -> PixelClassifier:
-    """The network that a recipe makes, with the weights of the file.
-
-    Raises:
-        ModelError: it is another one.
-    """
-    spec = REGISTRY[session.card.name]
+    recipe = _recipe(file, spec, card.preset)
     try:
-        network = spec.load().build(len(session.card.class_names), **recipe.get("params", {}))
-        classifier = PixelClassifier(network, mirror_average=recipe.get("mirror_average", False))
+        network = spec.load().build(len(card.class_names), **recipe.get("params", {}))
+        classifier = PixelClassifier(network)
         graph, curve = without_curve(onnx.load_from_string(file.content))
         _fill(classifier.eval(), graph.graph)
     except (ValueError, LookupError, TypeError) as error:
@@ -77,18 +63,16 @@ def _restored(file: ModelFile, session: Session, recipe: Mapping[str, Any]) -> P
     return classifier
 
 
-def _recipes(file: ModelFile, spec: ModelSpec, preset: str) -> list[Mapping[str, Any]]:
-    """The hyperparameters of the run behind an exported file; several if it may be any of them."""
+def _recipe(file: ModelFile, spec: ModelSpec, preset: str) -> Mapping[str, Any]:
+    """The hyperparameters of the run behind an exported file."""
     if file.entry is not None:
-        return [dict(file.entry.training.get("recipe", {}))]
+        return dict(file.entry.training.get("recipe", {}))
     if (file.path.parent / MANIFEST_FILE).exists():
         for entry in Manifest.read(file.path.parent).models.values():
             if entry.sha256 == file.sha256:
-                return [dict(entry.training.get("recipe", {}))]
-    module = spec.load()
-    tuned = getattr(module, "FINE_TUNING", None)
-    known = [] if preset not in module.RECIPES else [module.RECIPES[preset]]
-    return [asdict(recipe) for recipe in (tuned, *known) if recipe is not None] or [{}]
+                return dict(entry.training.get("recipe", {}))
+    recipes = spec.load().RECIPES
+    return asdict(recipes[preset]) if preset in recipes else {}
 
 
 def _calls(classifier: PixelClassifier) -> list[tuple[nn.Module, nn.Module | None]]:

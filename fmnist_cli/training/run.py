@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from fmnist_cli import __version__
+from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
@@ -23,7 +24,6 @@ from fmnist_cli.training.checkpoint import LAST_FILE, PENDING_FILE
 from fmnist_cli.training.frameworks import ADAPTERS, Order, load_native
 from fmnist_cli.training.job import Job, TrainingData, check_same_run
 from fmnist_cli.training.native import NativeModel
-from fmnist_cli.training.photos import TrainingPhotos
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
 
@@ -88,10 +88,6 @@ def _pending(run_dir: Path) -> dict[str, Any] | None:
         ) from error
 
 
-def _on_photos(native: NativeModel, photos: TrainingPhotos) -> dict[str, Any]:
-    return photos.measure(native.probabilities(photos.held.pixels))
-
-
 def train(
     job: Job,
     data: TrainingData,
@@ -115,9 +111,8 @@ def train(
     parents = job.parents_of(run_dir)
     for parent in parents:
         parent.check_split(data.checksum, data.split_seed)
+        parent.check_classes(CLASS_NAMES)
     identity = job.identity(data, parents)
-    for parent in parents:
-        parent.check_classes(data.class_names, identity["photos"], fewer=spec.framework == "torch")
     finished = run_dir / RECORD_FILE
     if not resume:
         announce(job, data, run_dir)
@@ -140,7 +135,6 @@ def train(
     probabilities = fit.validation
     if probabilities is None:
         probabilities = fit.native.probabilities(validation.pixels)
-    photos = data.photos
     record = TrainingRecord(
         **identity,
         train_images=len(data.train),
@@ -151,8 +145,6 @@ def train(
         temperature=fit.temperature,
         converged=fit.converged,
         precision=fit.precision,
-        class_names=data.class_names,
-        photo_validation=None if photos is None else _on_photos(fit.native, photos),
         seconds=sum(epoch.seconds for epoch in fit.history),
         machine=Machine.current(device.type if spec.framework == "torch" else "cpu"),
         versions=_versions(*fit.packages),

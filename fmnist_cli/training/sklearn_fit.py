@@ -39,7 +39,7 @@ def predict_probabilities(pipeline: Any, pixels: Pixels, batch_size: int = 1000)
 
 def fit_sklearn(pipeline: Any, data: TrainingData, *, name: str, reporter: Reporter) -> SklearnFit:
     """Fit every step of `pipeline` in turn, then measure it once."""
-    train, validation = data.labelled(), data.validation
+    train, validation = data.train, data.validation
     started = time.monotonic()
     reporter.start(name, None)  # nobody knows how long a solver takes
     features: Any = train.pixels

@@ -19,9 +19,9 @@ from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.training.augment import draw_view, erase, relight, see
 from fmnist_cli.training.checkpoint import LAST_FILE, load_state
 from fmnist_cli.training.job import TrainingData, check_same_run
-from fmnist_cli.training.material import Material
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 from fmnist_cli.training.torch_state import FitState
@@ -117,8 +117,8 @@ def fit_torch(
     Raises:
         TrainingError: the checkpoint to resume from is damaged or of another run.
     """
-    validation, photos, seed = data.validation, data.photos, identity["seed"]
-    run = FitState(network, recipe, data.train, device)
+    train, validation, seed = data.train, data.validation, identity["seed"]
+    run = FitState(network, recipe, train, device)
     last = run_dir / LAST_FILE
     bfloat16 = recipe.bfloat16 and has_bfloat16(device)
     precision = "bfloat16" if bfloat16 else "float32"
@@ -129,12 +129,10 @@ def fit_torch(
         check_same_run(state["identity"], identity, run_dir)
         run.restore(tensors, state)
     torch.backends.cudnn.deterministic = True
-    material = Material.of(data, recipe, device)
-    batches = material.batches
-    share = 0.0 if soft is None else recipe.teacher_share
-    reporter.start(
-        identity["model"], batches.steps * recipe.epochs, batches.steps * len(run.history)
-    )
+    pixels = torch.tensor(train.pixels, device=device)
+    labels = torch.tensor(train.labels, device=device)
+    steps = math.ceil(len(train) / recipe.batch_size)
+    reporter.start(identity["model"], steps * recipe.epochs, steps * len(run.history))
 
     for epoch in range(len(run.history), recipe.epochs):
         started = time.monotonic()
@@ -144,27 +142,27 @@ def fit_torch(
         run.model.train()
         losses = torch.zeros((), device=device)
         right = torch.zeros((), device=device)
-        seen = 0
-        for step, (chosen, images) in enumerate(batches.draw(generator)):
-            progress = (epoch + step / batches.steps) / recipe.epochs
-            rate = recipe.learning_rate * one_cycle(progress)
+        order = torch.randperm(len(train), generator=generator)
+        for step, chosen in enumerate(order.split(recipe.batch_size)):
+            rate = recipe.learning_rate * one_cycle((epoch + step / steps) / recipe.epochs)
             for optimizer in run.optimizers:
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-            batch, truth, view = material.seen(chosen, images, recipe, generator)
+            here = chosen.to(device)
+            view = draw_view(len(chosen), recipe.translate, recipe.flip, generator)
+            batch = see(pixels[here], view, recipe.translate)
+            batch = relight(batch, recipe.relight, generator)
+            batch = erase(batch, recipe.erase, generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
                 logits = run.model.logits(batch)
-            logits = logits.float()
-            total = loss(logits[:images], truth[:images], recipe.label_smoothing)
+            logits, truth = logits.float(), labels[here]
+            total = loss(logits, truth, recipe.label_smoothing)
             if soft is not None:
-                judged = soft[chosen[:images], view.top[:images], view.left[:images]]
-                judged = judged.to(device).float() ** (1 / recipe.teacher_temperature)
+                judged = soft[chosen, view.top, view.left].to(device).float()
+                judged **= 1 / recipe.teacher_temperature
                 judged /= judged.sum(dim=1, keepdim=True)
-                taught = functional.cross_entropy(logits[:images], judged)
-                total = (1 - share) * total + share * taught
-            if images < len(chosen):  # of photos teachers say nothing
-                own = loss(logits[images:], truth[images:], recipe.label_smoothing)
-                total = total + (own - total) * (1 - images / len(chosen))
+                taught = functional.cross_entropy(logits, judged)
+                total = (1 - recipe.teacher_share) * total + recipe.teacher_share * taught
             for optimizer in run.optimizers:
                 optimizer.zero_grad(set_to_none=True)
             total.backward()  # type: ignore[no-untyped-call]
@@ -174,29 +172,22 @@ def fit_torch(
             with torch.no_grad():
                 losses += loss(logits, truth, reduction="sum")
                 right += hits(logits, truth)
-            seen += len(chosen)
             reporter.step(f"lr {rate:.1e}")
         probabilities = predict_probabilities(run.averaged.module, validation.pixels)
-        photo_accuracy = None
-        if photos is not None and len(batches.folders):
-            held = predict_probabilities(run.averaged.module, photos.held.pixels)
-            photo_accuracy = photos.measure(held)["macro_accuracy"]
         result = Epoch(
             epoch=epoch + 1,
-            train_loss=losses.item() / seen,
-            train_accuracy=right.item() / seen,
+            train_loss=losses.item() / len(train),
+            train_accuracy=right.item() / len(train),
             validation_loss=cross_entropy(probabilities, validation.labels),
             validation_accuracy=accuracy(probabilities, validation.labels),
             seconds=time.monotonic() - started,
-            photo_accuracy=photo_accuracy,
         )
-        run.close_epoch(result, recipe.photo_share)
+        run.close_epoch(result)
         run.save(last, identity)
         reporter.epoch(result, recipe.epochs)
 
     run.model.load_state_dict(run.best)
     run.model.cpu()
-    run.model.mirror_average = recipe.mirror_average  # only now: validation takes half the time
     temperature = fit_temperature(run.model, validation)
     run.model.temperature.fill_(temperature)
     return TorchFit(

@@ -40,11 +40,11 @@ class FitState:
         state = self.averaged.module.state_dict()
         return {name: tensor.detach().clone() for name, tensor in state.items()}
 
-    def close_epoch(self, epoch: Epoch, photo_share: float) -> None:
+    def close_epoch(self, epoch: Epoch) -> None:
         """Keep the averaged weights if they are the best so far on validation."""
-        best = max((e.score(photo_share) for e in self.history), default=-1.0)
+        best = max((e.validation_accuracy for e in self.history), default=-1.0)
         self.history.append(epoch)
-        if epoch.score(photo_share) >= best:
+        if epoch.validation_accuracy >= best:
             self.best, self.best_epoch = self._weights(), epoch.epoch
 
     def save(self, path: Path, identity: dict[str, Any]) -> None:

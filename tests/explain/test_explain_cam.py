@@ -1,4 +1,4 @@
-"""Class activation maps: formulas, layers, mirror images, and nothing left behind."""
+"""Class activation maps: formulas, layers, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from torch import nn
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.explain.cam import METHODS, gradcam, gradcam_pp, heatmaps, hirescam, layercam
 from fmnist_cli.explain.layers import choose_layers, layers_of
-from fmnist_cli.models.gated import Gated
 from fmnist_cli.models.mlp import build as build_mlp
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY
-from fmnist_cli.models.wild import build as build_wild
 
 PIXELS = images(12).pixels
 TARGETS = np.arange(12, dtype=np.int64) % 10
@@ -94,34 +92,6 @@ def test_maps_are_of_the_class_that_is_asked_for(cnn: PixelClassifier) -> None:
     assert np.abs(first - other).max() > 0.5
 
 
-def test_the_mirror_image_has_the_mirrored_map(cnn: PixelClassifier) -> None:
-    layers = choose_layers(layers_of(cnn))
-    both = PixelClassifier(cnn.network, mirror_average=True).eval()
-    flipped = np.ascontiguousarray(PIXELS[:, :, ::-1])
-    maps = heatmaps(both, PIXELS, TARGETS, "layercam", layers)
-    mirrored = heatmaps(both, flipped, TARGETS, "layercam", layers)
-    np.testing.assert_allclose(mirrored[:, :, ::-1], maps, atol=1e-5)
-    alone = heatmaps(cnn, PIXELS, TARGETS, "layercam", layers)
-    assert np.abs(alone - maps).max() > 0.1
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_a_mixture_has_the_maps_of_the_network_that_its_gate_trusts(method: str) -> None:
-    torch.manual_seed(3)
-    mixture = build_wild().eval()
-    assert isinstance(mixture, Gated)
-    mixed = PixelClassifier(mixture, mirror_average=True).eval()
-    layers = choose_layers(layers_of(mixed))
-    seen = {}
-    for part, trust in ((mixture.known, -100.0), (mixture.trained, 100.0)):
-        torch.nn.init.constant_(mixture.gate[-1].bias, trust)
-        alone = PixelClassifier(part, mirror_average=True).eval()
-        expected = heatmaps(alone, PIXELS, TARGETS, method, choose_layers(layers_of(alone)))
-        seen[trust] = heatmaps(mixed, PIXELS, TARGETS, method, layers)
-        np.testing.assert_allclose(seen[trust], expected, atol=1e-4)
-    assert np.abs(seen[-100.0] - seen[100.0]).max() > 0.1
-
-
 def test_nothing_is_left_in_the_network(cnn: PixelClassifier) -> None:
     before = {name: value.clone() for name, value in cnn.state_dict().items()}
     layers = choose_layers(layers_of(cnn))
@@ -140,7 +110,7 @@ def test_no_images_give_no_maps(cnn: PixelClassifier) -> None:
     assert heatmaps(cnn, PIXELS[:0], TARGETS[:0], "gradcam", layers).shape == (0, 28, 28)
 
 
-@pytest.mark.parametrize("model", ["cnn", "resnet", "wild"])
+@pytest.mark.parametrize("model", ["cnn", "resnet"])
 def test_the_default_spans_every_convolutional_network(model: str) -> None:
     layers = layers_of(PixelClassifier(REGISTRY[model].load().build()).eval())
     stages = choose_layers(layers)

@@ -31,7 +31,7 @@ TINY = {
     "svm": SklearnRecipe({"components": 10}),
     "random-forest": SklearnRecipe({"trees": 5, "max_leaf_nodes": 20}),
     "knn": SklearnRecipe({"components": 10}),
-    "resnet": TorchRecipe(epochs=1, batch_size=50, muon=True, mirror_average=True),
+    "resnet": TorchRecipe(epochs=1, batch_size=50, muon=True),
     "hybrid": StackRecipe(("cnn", "mlp", "svm", "knn")),
 }
 SPLITS = {"test": images(100, seed=3), "validation": images(50, seed=2)}

@@ -11,49 +11,25 @@ from synthetic import data, images, write_files
 from tinymodel import write_exported
 
 import fmnist_cli
-from fmnist_cli.contract import CLASS_NAMES, Pixels
-from fmnist_cli.errors import DataError, VerificationError
+from fmnist_cli.contract import Pixels
+from fmnist_cli.errors import VerificationError
 from fmnist_cli.evaluate.novelty import auroc
 from fmnist_cli.export.graph import GraphBuilder
-from fmnist_cli.guard.examples import Photos, gather
+from fmnist_cli.guard.examples import gather
 from fmnist_cli.guard.export import convert, verify, write
 from fmnist_cli.guard.fit import Schedule, fit
 from fmnist_cli.guard.job import Outcome, make
 from fmnist_cli.guard.network import GuardNet
-from fmnist_cli.labelled.folders import LabelledFolders
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.runtime.guard import PART, SHARES, Guard
 from fmnist_cli.runtime.store import open_part
 
-MEANINGS = {"coat": ("Coat",), "shoes": ("Sandal", "Sneaker"), "hat": ()}
-SHORT = Schedule(steps=30)
-
-
-def folders() -> LabelledFolders:
-    """Photos like the synthetic images, and hats, which are bright all over."""
-    rng = np.random.default_rng(8)
-    known = images(200, seed=9)
-    coats, shoes = known.pixels[known.labels == 4], known.pixels[known.labels == 7]
-    hats = rng.integers(120, 256, (24, 28, 28)).astype(np.uint8)
-    parts = (coats, hats, shoes)
-    members = np.repeat(np.arange(3), [len(part) for part in parts])
-    names = tuple(f"{index}.png" for index in range(len(members)))
-    return LabelledFolders(
-        Path("photos"),
-        "photo",
-        ("coat", "hat", "shoes"),
-        np.concatenate(parts)[:, None],
-        members,
-        names,
-        ("photo",) * len(members),
-        (),
-    )
+SHORT = Schedule(steps=60)
 
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    photos = Photos.of(folders(), MEANINGS)
-    return make(data(), photos, schedule=SHORT, report=lambda _line: None)
+    return make(data(), schedule=SHORT, report=lambda _line: None)
 
 
 @pytest.fixture(scope="module")
@@ -69,31 +45,18 @@ def guard(folder: Path) -> Guard:
     return Guard(open_part(PART, folder))
 
 
-def test_truth_of_photos() -> None:
-    photos = Photos.of(folders(), MEANINGS)
-    assert photos.truth.shape[1] == len(CLASS_NAMES) + 2  # hats, and drawn frames
-    assert photos.truth[photos.members == 0].nonzero()[:, 1].unique().tolist() == [4]
-    assert photos.truth[photos.members == 1].nonzero()[:, 1].unique().tolist() == [10]
-    assert photos.truth[photos.members == 2].nonzero()[:, 1].unique().tolist() == [5, 7]
-    assert torch.equal(photos.strange, photos.members == 1)
-    with pytest.raises(DataError, match="hat"):
-        Photos.of(folders(), {"coat": ("Coat",), "shoes": ("Sneaker",)})
-
-
 def test_it_tells_what_it_learned(outcome: Outcome) -> None:
     known = images(60, seed=5).pixels
     strange = np.random.default_rng(1).integers(0, 256, (60, 28, 28)).astype(np.uint8)
     with torch.inference_mode():
         scores = [outcome.network(torch.from_numpy(part)).numpy() for part in (known, strange)]
     assert auroc(*scores) > 0.95
-    assert set(outcome.card.quantiles) == {"frame", "photo"}
-    assert all(len(table) == len(SHARES) for table in outcome.card.quantiles.values())
-    assert outcome.metrics["cross_validated_auroc"] > 0.9
-    assert set(outcome.metrics["strange_folders"]) == {"hat"}
+    assert set(outcome.card.quantiles) == {"frame"}
+    assert len(outcome.card.quantiles["frame"]) == len(SHARES)
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
-    examples = gather(data(60, 30).train, None, seed=2, report=lambda _line: None)
+    examples = gather(data(60, 30).train, seed=2, report=lambda _line: None)
     first, same = (fit(examples, seed=4, schedule=Schedule(steps=5)) for _ in range(2))
     assert all(map(torch.equal, first.state_dict().values(), same.state_dict().values()))
 
@@ -101,7 +64,7 @@ def test_the_same_seed_gives_the_same_weights() -> None:
 def test_the_graph_says_what_the_network_says(outcome: Outcome, guard: Guard) -> None:
     assert verify(outcome.network, guard, images(40).pixels) < 1e-3
     assert guard.card == outcome.card
-    other = GuardNet(10, 2).eval()
+    other = GuardNet().eval()
     with pytest.raises(VerificationError, match="not written"):
         verify(other, guard, images(40).pixels)
 
@@ -146,7 +109,7 @@ def test_build_guard_names_the_output() -> None:
     assert [value.name for value in model.graph.output] == ["novelty"]
 
 
-def test_the_command_makes_one_without_photos(run_fmnist: object, tmp_path: Path) -> None:
+def test_the_command_makes_one(run_fmnist: object, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     write_files(tmp_path / "data", 120, 60)
     done = run_fmnist(  # type: ignore[operator]
@@ -154,7 +117,4 @@ def test_the_command_makes_one_without_photos(run_fmnist: object, tmp_path: Path
         *("--steps", "3", "--data-dir", tmp_path / "data", "-o", tmp_path / "out"),
     )
     assert done.code == 0, done.stderr
-    assert Manifest.read(tmp_path / "out").parts[PART].training["photos"] is None
-    refused = run_fmnist("train-guard", "--classes", "x.toml")  # type: ignore[operator]
-    assert refused.code == 2
-    assert "--photos" in refused.stderr
+    assert Manifest.read(tmp_path / "out").parts[PART].training["steps"] == 3

@@ -18,7 +18,7 @@ SPECS = list(REGISTRY.values())
 
 
 def test_the_models_are_there() -> None:
-    names = "logreg svm random-forest knn mlp cnn resnet wild hybrid"
+    names = "logreg svm random-forest knn mlp cnn resnet hybrid"
     assert list(REGISTRY) == names.split()
 
 

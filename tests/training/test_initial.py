@@ -12,12 +12,9 @@ from synthetic import images, write_files
 
 from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.errors import TrainingError
-from fmnist_cli.models.gated import Gated
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import get_spec
-from fmnist_cli.training.frameworks import load_native
 from fmnist_cli.training.initial import Start, begin
-from fmnist_cli.training.native import TorchModel
 from fmnist_cli.training.record import TrainingRecord
 
 PIXELS = images(60).pixels
@@ -60,40 +57,13 @@ def test_train_init(run_fmnist: RunFmnist, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     data = write_files(tmp_path / "data", 240, 40)
     options = ("--preset", "quick", "--runs-dir", tmp_path, "--data-dir", data)
-    done = run_fmnist("train", "wild", "--init", "resnet", *options)
+    spec = get_spec("mlp")
+    done = run_fmnist("train", "mlp", "--init", "mlp", "--teacher", "cnn", *options)
     assert done.code == 0, done.stderr
-    record = TrainingRecord.read(tmp_path / "wild")
-    (parent,) = record.parents
-    assert (parent["model"], parent["sha256"]) == ("resnet", Start.of("resnet").identity["sha256"])
-    assert record.recipe["start"] is None
-    refused = run_fmnist("train", "mlp", "--init", "mlp", *options)
-    assert (refused.code, "resnet and wild can" in refused.stderr) == (2, True)
-    missing = run_fmnist("train", "wild", *options, "--runs-dir", tmp_path / "empty")
-    assert (missing.code, "fmnist train resnet" in missing.stderr) == (1, True)
-
-
-def test_a_resnet_that_is_trained_on_keeps_what_it_knew(
-    run_fmnist: RunFmnist, tmp_path: Path
-) -> None:
-    (tmp_path / "data").mkdir()
-    data = write_files(tmp_path / "data", 240, 40)
-    options = ("--runs-dir", tmp_path, "--data-dir", data)
-    assert run_fmnist("train", "resnet", "--preset", "quick", *options).code == 0
-    to = ("-o", tmp_path / "first", "--runs-dir", tmp_path)
-    exported = run_fmnist("export", "resnet", *to, "--data-dir", data)
-    assert exported.code == 0, exported.stderr
-    first = tmp_path / "first" / "resnet.onnx"
-    done = run_fmnist("train", "resnet", "--init", first, "--preset", "quick", *options)
-    assert done.code == 0, done.stderr
-    record = TrainingRecord.read(tmp_path / "resnet")
-    assert (record.recipe["params"], record.recipe["mirror_average"]) == ({"gated": True}, False)
-    both = load_native(get_spec("resnet"), tmp_path / "resnet")
-    assert isinstance(both, TorchModel)
-    network = both.network.network
-    assert isinstance(network, Gated)
-    mean, std = float(both.network.mean), float(both.network.std)
-    known, trained = (
-        logits(PixelClassifier(part, mean, std)) for part in (network.known, network.trained)
-    )
-    np.testing.assert_allclose(known, logits(Start.of(str(first)).model), atol=1e-3)
-    assert np.abs(known - trained).max() > 0.1
+    record = TrainingRecord.read(tmp_path / "mlp")
+    start, teacher = record.parents
+    assert (start["model"], start["sha256"]) == ("mlp", Start.of("mlp").identity["sha256"])
+    assert teacher["model"] == "cnn"
+    assert record.recipe["epochs"] == spec.load().FINE_TUNING.epochs
+    refused = run_fmnist("train", "knn", "--init", "mlp", *options)
+    assert (refused.code, "knn is no network" in refused.stderr) == (2, True)

@@ -48,6 +48,15 @@ def test_a_finished_run_reads_back_as_it_was(tmp_path: Path) -> None:
     assert agreement == pytest.approx(record.validation_accuracy)
 
 
+def test_a_record_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    record = run(mlp_job(), tmp_path)
+    values = json.loads((tmp_path / "record.json").read_text())
+    values |= {"photos": None, "photo_validation": None}
+    values["history"][0]["photo_accuracy"] = None
+    (tmp_path / "record.json").write_text(json.dumps(values))
+    assert TrainingRecord.read(tmp_path) == record
+
+
 def test_resume_keeps_a_finished_run_and_refuses_another_one(tmp_path: Path) -> None:
     first = run(mlp_job(), tmp_path)
     assert run(mlp_job(), tmp_path, resume=True) == first

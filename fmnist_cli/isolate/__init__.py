@@ -1,1 +1,0 @@
-"""The network that finds the garment in a photo: training and export of ``isolate.onnx``."""
