@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
 from fmnist_cli.calibration.curve import Curve, behind
@@ -95,7 +94,7 @@ def calibrate(graph: onnx.ModelProto, card: ModelCard, held: LabelledImages | He
     plain, _ = without_curve(graph)
     before = draft_session(canonical(plain, kept_names(plain)), card)
     if isinstance(held, Held):
-        split, (said, labels) = CROSS_VALIDATION, _of_one_class(held)
+        split, (said, labels) = CROSS_VALIDATION, held.of_one_class()
     elif knows_fashion_mnist(card.class_names):
         split, labels = "validation", held.labels
         said = of_first(before.probabilities(held.pixels), len(CLASS_NAMES))
@@ -114,27 +113,13 @@ def calibrate(graph: onnx.ModelProto, card: ModelCard, held: LabelledImages | He
     return Calibrated(canonical(made, kept_names(made)), curve, before, provenance)
 
 
-def _of_one_class(held: Held) -> tuple[Probabilities, Labels]:
-    """Probabilities and labels of the pictures of which one class is right."""
-    known = held.truth[:, :-1]
-    one = known.sum(axis=1) == 1
-    return softmax(held.logits[one, :-1]), known[one].argmax(axis=1).astype(np.int64)
-
-
-def softmax(logits: npt.NDArray[np.float32]) -> Probabilities:
-    """float32 [N, classes] → float32 [N, classes], rows summing to 1."""
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: Probabilities = raised / raised.sum(axis=1, keepdims=True)
-    return result
-
-
 def measure_held(held: Held, curve: Curve | None) -> dict[str, float]:
     """Figures of a cross-validation for the manifest.
 
     Accuracy counts any of several right classes, and its mean is over folders; loss and calibration
     error are of the pictures of which one class is right.
     """
-    said, labels = _of_one_class(held)
+    said, labels = held.of_one_class()
     known = ~held.truth[:, -1]
     right = is_right(held.logits[:, :-1].argmax(axis=1), held.truth[:, :-1])
     folders = [str(folder) for folder in range(int(held.members.max()) + 1)]
@@ -150,10 +135,8 @@ def measure_held(held: Held, curve: Curve | None) -> dict[str, float]:
 def novelty_limits(held: Held) -> dict[str, float]:
     """For a share of known pictures, the novelty that so many stay below; see `ModelCard`."""
     known = ~held.truth[:, -1]
-    novelty = held.logits[:, -1] - held.logits[:, :-1].max(axis=1)
-    return {
-        str(share): round(float(np.quantile(novelty[known], share)), 5) for share in KNOWN_SHARES
-    }
+    novelty = held.novelty()[known]
+    return {str(share): round(float(np.quantile(novelty, share)), 5) for share in KNOWN_SHARES}
 
 
 def held_out(training: Mapping[str, Any]) -> dict[str, float]:

@@ -60,10 +60,10 @@ def start(
     network.head.weight.zero_()
     network.head.bias.zero_()
     for row, name in enumerate([*class_names, None]):
-        like = list(IMAGENET.get(name, ()) if name is not None else _NONE)
-        if like:
-            network.head.weight[row] = weight[like].mean(dim=0)
-            network.head.bias[row] = bias[like].mean()
+        near = list(IMAGENET.get(name, ()) if name is not None else _NONE)
+        if near:
+            network.head.weight[row] = weight[near].mean(dim=0)
+            network.head.bias[row] = bias[near].mean()
     head = nn.Linear(FEATURES, len(weight))
     head.weight.copy_(weight)
     head.bias.copy_(bias)

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.contract import Labels, Pixels, Probabilities
+from fmnist_cli.evaluate.folders import is_right
+from fmnist_cli.evaluate.metrics import cross_entropy
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.training import sklearn_fit, torch_fit
 from fmnist_cli.training.record import Epoch
@@ -32,6 +34,27 @@ class Held(NamedTuple):
     logits: npt.NDArray[np.float32]
     truth: npt.NDArray[np.bool_]
     members: npt.NDArray[np.int64]
+
+    def of_one_class(self) -> tuple[Probabilities, Labels]:
+        """Probabilities and labels of the pictures of which one class is right."""
+        known = self.truth[:, :-1]
+        one = known.sum(axis=1) == 1
+        logits = self.logits[one, :-1]
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        labels: Labels = known[one].argmax(axis=1).astype(np.int64)
+        return raised / raised.sum(axis=1, keepdims=True), labels
+
+    def figures(self) -> tuple[float, float]:
+        """Accuracy over all pictures of a class, any of several right ones; cross-entropy."""
+        known = ~self.truth[:, -1]
+        best = self.logits[known, :-1].argmax(axis=1)
+        right = is_right(best, self.truth[known, :-1])
+        return float(right.mean()), cross_entropy(*self.of_one_class())
+
+    def novelty(self) -> npt.NDArray[np.float32]:
+        """float32 [N], as the output of that name."""
+        novelty: npt.NDArray[np.float32] = self.logits[:, -1] - self.logits[:, :-1].max(axis=1)
+        return novelty
 
 
 class NativeModel(Protocol):
@@ -66,8 +89,9 @@ class PicturesModel:
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """uint8 [N, H, W, 3] → float32 [N, classes]."""
+        starts = range(0, len(pixels), _BATCH)
         with torch.inference_mode():
-            batches = torch.from_numpy(np.ascontiguousarray(pixels)).split(_BATCH)
+            batches = (torch.tensor(pixels[start : start + _BATCH]) for start in starts)
             return torch.cat([self.network(batch)[0] for batch in batches]).numpy()
 
 
@@ -102,8 +126,8 @@ class Fit:
         native: the model.
         save: writes what `load_native` reads into a run folder.
         packages: distributions whose versions decided the result.
-        validation: probabilities for the validation images, where the model must not be
-            asked for them since it was fitted on them; None to ask it.
+        validation: accuracy and loss on what was held out, where the model must not be asked since
+            it was fitted on that; None to ask it for the validation images.
     """
 
     native: NativeModel
@@ -114,4 +138,4 @@ class Fit:
     temperature: float = 1.0
     converged: bool = True
     precision: str = "float32"
-    validation: Probabilities | None = None
+    validation: tuple[float, float] | None = None

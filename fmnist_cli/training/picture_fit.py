@@ -108,7 +108,7 @@ class _State:
     """The moving parts of one fit: everything a checkpoint must hold."""
 
     def __init__(self, network: PictureNetwork, recipe: PictureRecipe) -> None:
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = network
         self.network.eval()  # normalisations keep their statistics
         self.averaged = copy.deepcopy(network)
         layers = [*network.backbone[recipe.frozen :].parameters()]
@@ -204,6 +204,7 @@ def _fit(
 ) -> None:
     """Train on, from the epoch that `state` is at; written to `checkpoint` after each."""
     network, cut = state.network, recipe.frozen
+    device = network.head.weight.device
     frozen, trained = network.backbone[:cut], network.backbone[cut:]
     steps = max(1, len(lesson.pictures) // recipe.batch_size)
     for epoch in range(len(state.history), recipe.epochs):
@@ -214,10 +215,11 @@ def _fit(
         )
         losses = right = 0.0
         seen = 0
-        for step, chosen in enumerate(order.split(recipe.batch_size)):
+        for step, chosen in enumerate(order.reshape(steps, -1)):
             rate = recipe.learning_rate * _schedule((epoch + step / steps) / recipe.epochs)
             images, truth = draw(lesson, chosen, side, recipe, generator)
-            images = images.contiguous(memory_format=torch.channels_last)
+            images = images.to(device, memory_format=torch.channels_last)
+            truth = truth.to(device)
             with torch.no_grad():
                 images = frozen(images)
             features = trained(images)
@@ -241,7 +243,8 @@ def _fit(
 @torch.inference_mode()
 def predict_logits(model: PictureClassifier, pixels: Pixels, batch_size: int = 32) -> Tensor:
     """What a network says of pictures: uint8 [N, H, W, 3] → float32 [N, classes + 1]."""
-    batches = torch.from_numpy(np.ascontiguousarray(pixels)).split(batch_size)
+    starts = range(0, len(pixels), batch_size)
+    batches = (torch.tensor(pixels[start : start + batch_size]) for start in starts)
     return torch.cat([model.network(model.normalize(batch))[0] for batch in batches])
 
 
@@ -254,6 +257,7 @@ def fit_pictures(
     run_dir: Path,
     *,
     identity: dict[str, Any],
+    device: torch.device,
     resume: bool,
     reporter: Reporter,
 ) -> PicturesFit:
@@ -269,6 +273,7 @@ def fit_pictures(
         images: of Fashion-MNIST, to make product pictures of.
         run_dir: folder of the run.
         identity: of the run, kept in its checkpoints.
+        device: of PyTorch; views are made on the CPU.
         resume: go on from the last checkpoints if there are any.
         reporter: told of progress.
 
@@ -280,18 +285,18 @@ def fit_pictures(
     folds = pictures.folds(recipe.folds, seed)
     small = np.stack([shrunk(picture, spec) for picture in pictures.pixels])
     logits = torch.empty(len(pictures), len(classes) + 1)
-    model, history = None, ()
+    model: PictureClassifier | None = None
+    history: tuple[Epoch, ...] = ()
     for fold in range(recipe.folds + 1):  # the last one leaves nothing out
         torch.manual_seed(seed)
         network = module.build(len(classes))
         before = module.start(network, classes)
+        network.to(device, memory_format=torch.channels_last)
         teacher = None
         if before is not None:
             head, like = before
             layers = copy.deepcopy(network.backbone[recipe.frozen :]).eval()
-            teacher = Teacher(
-                layers.to(memory_format=torch.channels_last), head.requires_grad_(False), like
-            )
+            teacher = Teacher(layers, head.requires_grad_(False).to(device), like)
         state = _State(network, recipe)
         checkpoint = run_dir / f"fold-{fold + 1}.safetensors"
         own = identity | {"fold": fold}
@@ -302,7 +307,7 @@ def fit_pictures(
             reporter.stage(f"fold {fold + 1} of {recipe.folds}")
         side = (spec.height, spec.width)
         _fit(state, teacher, lesson, side, recipe, checkpoint, own, seed, reporter)
-        model = PictureClassifier(state.averaged, spec.shape).eval()
+        model = PictureClassifier(state.averaged.cpu(), spec.shape).eval()
         history = tuple(state.history)
         if fold < recipe.folds:
             logits[folds == fold] = predict_logits(model, small[folds == fold])

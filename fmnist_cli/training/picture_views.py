@@ -79,7 +79,7 @@ def _made_up(frames: Tensor, grid: Tensor, generator: torch.Generator) -> Tensor
 
 
 def _in_other_light(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast, colour and sharpness varied; float32 [N, 3, H, W], -1 to 1, in place."""
+    """Brightness, contrast, colour and sharpness varied; float32 [N, 3, H, W], -1 to 1."""
     count = len(images)
 
     def normal(spread: float, channels: int = 1) -> Tensor:
@@ -103,9 +103,9 @@ def _erase(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Random erasing (Zhong et al. 2017) of a `share` of the images, in place."""
     high, wide = images.shape[2:]
     for image in images[torch.rand(len(images), generator=generator) < share]:
-        share = torch.rand(4, generator=generator)
-        height, width = int(high * (0.12 + 0.2 * share[0])), int(wide * (0.12 + 0.2 * share[1]))
-        top, left = int((high - height) * share[2]), int((wide - width) * share[3])
+        at = torch.rand(4, generator=generator).tolist()
+        height, width = int(high * (0.12 + 0.2 * at[0])), int(wide * (0.12 + 0.2 * at[1]))
+        top, left = int((high - height) * at[2]), int((wide - width) * at[3])
         image[:, top : top + height, left : left + width] = (
             torch.rand(3, 1, 1, generator=generator) * 2 - 1
         )
