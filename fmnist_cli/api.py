@@ -12,7 +12,7 @@ for row in fmnist_cli.classify("photos", model="cnn"):
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,23 +20,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, ModelCard, Pixels, Probabilities
+from fmnist_cli.contract import InputSpec, ModelCard, Pixels, Probabilities
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import UsageError
-from fmnist_cli.prepare import MODES
-from fmnist_cli.prepare.picture import Picture
-from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
+from fmnist_cli.prepare import MODES, Picture, check_mode
+from fmnist_cli.runtime.classifier import Classifier, Route, Settings
 from fmnist_cli.runtime.decode.pixels import from_channels
 from fmnist_cli.runtime.guard import known_share, open_guard
-from fmnist_cli.runtime.isolate import open_isolator
 from fmnist_cli.runtime.pool import ordered_map
+from fmnist_cli.runtime.routes import AUTO, open_models, route_of
 from fmnist_cli.runtime.rows import Prediction, Rejected, Row
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.sources import open_source
 from fmnist_cli.runtime.sources.base import FileItem, HeldItem, Item
 from fmnist_cli.runtime.store import open_model
-
-_BATCH = 256  # rows per inference call, so that memory does not grow with N
 
 Input = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
@@ -50,7 +47,7 @@ class Model:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
         self.card: ModelCard = session.card
         self.class_names: tuple[str, ...] = session.card.class_names
 
@@ -58,7 +55,9 @@ class Model:
         """Probabilities of each class.
 
         Args:
-            pixels: uint8 [N, 28, 28], or [28, 28] for one picture; light garment on black.
+            pixels: uint8 [N, height, width], for models in colour [N, height, width, 3], or one
+                picture without N. What the size is, and how pictures get there, says
+                ``card.input``; models of frames take 28×28, a light garment on black.
 
         Returns:
             float32 [N, classes], or [classes] for one picture; rows sum to 1.
@@ -66,21 +65,19 @@ class Model:
         Raises:
             UsageError: another shape or type.
         """
-        pixels = np.asarray(pixels)
-        if (
-            pixels.dtype != np.uint8
-            or pixels.shape[-2:] != (SIDE, SIDE)
-            or pixels.ndim not in (2, 3)
-        ):
+        pixels, shape = np.asarray(pixels), self.session.spec.shape
+        single = pixels.shape == shape
+        if pixels.dtype != np.uint8 or not (single or pixels.shape[1:] == shape):
+            wanted = ", ".join(map(str, ("N", *shape)))
             raise UsageError(
                 f"pixels are {pixels.dtype} {list(pixels.shape)}, but the model takes uint8"
-                f" [N, {SIDE}, {SIDE}]; fmnist_cli.classify takes pictures of any size"
+                f" [{wanted}]; fmnist_cli.classify takes pictures of any size"
             )
-        batch = np.ascontiguousarray(pixels.reshape(-1, SIDE, SIDE))
+        batch = np.ascontiguousarray(pixels.reshape(-1, *shape))
         if not len(batch):
             return np.empty((0, len(self.class_names)), np.float32)
-        probabilities = self._session.probabilities(batch, _BATCH)
-        return probabilities[0] if pixels.ndim == 2 else probabilities
+        probabilities = self.session.probabilities(batch)
+        return probabilities[0] if single else probabilities
 
 
 def load(
@@ -102,7 +99,9 @@ def load(
         UsageError: no model has that name, or the provider is not there.
         ModelError: the file is damaged or not of ours.
     """
-    file = open_model(model, None if models_dir is None else Path(models_dir))
+    if model == AUTO:
+        raise UsageError("'auto' stands for two models; load one, such as 'resnet' or 'photo'")
+    file = open_model(model, None if models_dir is None else Path(models_dir), quiet=True)
     return Model(Session(file, threads or available_cores(), provider))
 
 
@@ -124,10 +123,11 @@ def classify(
     Args:
         inputs: a folder, archive or picture by path; or several paths and arrays. Arrays are
             uint8 pictures [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA of any size; their rows
-            are called by their position, and an array [N, 28, 28] stands for N frames.
-        model: name, path, or a loaded model.
-        prepare: ``"auto"``, ``"frame"``, ``"product"`` or ``"photo"``. Where the models have
-            nothing with them that finds garments, ``"auto"`` takes photos for products.
+            are called by their position, and an array of N times what the model takes, such as
+            [N, 28, 28], stands for N pictures.
+        model: name, path, or a loaded model; ``"auto"`` is one for frames and one for all else.
+        prepare: ``"auto"`` is what the model wants; models of frames also let you choose
+            ``"frame"`` or ``"product"``.
         top_k: candidates per row.
         threshold: below this probability the label is ``"unknown"``.
         unknown: whether what is none of the garments the models know is ``"unknown"``, too.
@@ -152,15 +152,18 @@ def classify(
         raise UsageError(f"threshold={threshold} is no probability; give one from 0 to 1")
     if isinstance(inputs, bytes) or (isinstance(inputs, str) and not inputs):
         raise UsageError("inputs are paths and arrays; give at least one")
-    if not isinstance(model, Model):
-        model = load(model, models_dir=models_dir, threads=1)
     share = known_share("unknown_at", unknown_at) if unknown or unknown_at is not None else None
     settings = Settings(mode=prepare, top_k=top_k, threshold=threshold, unknown_at=share)
     folder = None if models_dir is None else Path(models_dir)
-    isolate = open_isolator(prepare, folder)
-    guard = open_guard(share, model.class_names, folder)
-    work = Classifier(model, model.class_names, settings, batch_size or BATCH, isolate, guard)
-    return _rows(work, _items(inputs), workers or available_cores(), batch_size)
+    routes: tuple[Route, ...]
+    if isinstance(model, Model):
+        check_mode(prepare, model.session.spec, "prepare")
+        routes = (route_of(model.session, open_guard(share, model.card, folder)),)
+    else:
+        routes = open_models(model, settings, folder, quiet=True).routes
+    work = Classifier(*routes, settings=settings, batch_size=batch_size)
+    items = _items(inputs, [route.spec for route in routes])
+    return _rows(work, items, workers or available_cores(), batch_size)
 
 
 def _rows(
@@ -183,12 +186,13 @@ def _rows(
             yield from rows
 
 
-def _items(inputs: Input | Iterable[Input]) -> Iterator[Item]:
+def _items(inputs: Input | Iterable[Input], specs: Sequence[InputSpec]) -> Iterator[Item]:
     if isinstance(inputs, (str, os.PathLike)):
         yield from open_source(Path(inputs))
         return
     several: Iterable[Input] = inputs
-    if isinstance(inputs, np.ndarray) and not _is_frames(inputs):
+    are_many = isinstance(inputs, np.ndarray) and inputs.shape[1:] in [one.shape for one in specs]
+    if isinstance(inputs, np.ndarray) and not are_many:
         several = [inputs]
     for position, single in enumerate(several):
         if isinstance(single, (str, os.PathLike)):
@@ -202,10 +206,6 @@ def _items(inputs: Input | Iterable[Input]) -> Iterator[Item]:
                 yield FileItem(path.as_posix(), str(path))  # its row will say what is wrong
         else:
             yield HeldItem(str(position), _picture(single, position), "")
-
-
-def _is_frames(array: npt.NDArray[Any]) -> bool:
-    return array.ndim == 3 and array.shape[1:] == (SIDE, SIDE)
 
 
 def _picture(array: Any, position: int) -> Picture:

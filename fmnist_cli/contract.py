@@ -93,6 +93,9 @@ class InputSpec(NamedTuple):
         return spec
 
 
+# What models of Fashion-MNIST's own frames want.
+FRAME_SPEC = InputSpec(SIDE, SIDE, "grey", "auto")
+
 # Fields of a card that are no text, in a graph's metadata as JSON.
 _CARD_KINDS: dict[str, Any] = {
     "class_names": list,
@@ -143,10 +146,10 @@ class ModelCard(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """Title and test accuracy, for people."""
+        """Title and test accuracy, for people; the latter says nothing of other pictures."""
         if self.test_accuracy is None:
             return self.title
-        return f"{self.title}, test accuracy {self.test_accuracy:.2%}"
+        return f"{self.title}, test accuracy {self.test_accuracy:.2%} on Fashion-MNIST"
 
     def to_metadata(self) -> dict[str, str]:
         """String values for ONNX ``metadata_props``; the inverse of `from_metadata`."""

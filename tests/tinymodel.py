@@ -6,10 +6,17 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
-from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, NOVELTY_NAME, ModelCard
+from fmnist_cli.contract import (
+    CLASS_NAMES,
+    EMBEDDING_NAME,
+    INPUT_NAME,
+    NOVELTY_NAME,
+    OUTPUT_NAME,
+    InputSpec,
+    ModelCard,
+)
 from fmnist_cli.export.graph import GraphBuilder, canonical, count_parameters, serialize
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
 from fmnist_cli.runtime.guard import SHARES, GuardCard
@@ -52,12 +59,61 @@ def tiny_onnx(name: str, class_names: tuple[str, ...] = CLASS_NAMES) -> tuple[by
     return serialize(model, card_of(name, class_names)), count_parameters(model)
 
 
+# A model in colour, of pictures that are higher than wide.
+BOX = InputSpec(64, 48, "rgb", "letterbox", {"fill": 0})
+
+
+def box_onnx(
+    name: str = "photo", class_names: tuple[str, ...] = CLASS_NAMES, spec: InputSpec = BOX
+) -> bytes:
+    """A tiny model in colour that also says how novel a picture is, and its features.
+
+    Its features are the mean colours of 3×4 parts; novel is what is bright: at a share of S the
+    limit is a mean level of 100·S.
+    """
+    rng = np.random.default_rng(5)
+    make = helper.make_node
+    nodes = [
+        make("Cast", [INPUT_NAME], ["levels"], to=TensorProto.FLOAT),
+        make("Transpose", ["levels"], ["planes"], perm=[0, 3, 1, 2]),
+        make("AveragePool", ["planes"], ["means"], kernel_shape=[16, 16], strides=[16, 16]),
+        make("Reshape", ["means", "flat"], [EMBEDDING_NAME]),
+        make("MatMul", [EMBEDDING_NAME, "weights"], ["logits"]),
+        make("Softmax", ["logits"], [OUTPUT_NAME], axis=-1),
+        make("ReduceMean", ["levels", "all"], [NOVELTY_NAME], keepdims=0),
+    ]
+    table = rng.normal(size=(36, len(class_names))) / 50
+    constants = [
+        numpy_helper.from_array((table - table.mean(axis=0)).astype(np.float32), "weights"),
+        numpy_helper.from_array(np.array([-1, 36]), "flat"),
+        numpy_helper.from_array(np.array([1, 2, 3]), "all"),
+    ]
+    info = helper.make_tensor_value_info
+    outputs = [
+        info(OUTPUT_NAME, TensorProto.FLOAT, ["N", len(class_names)]),
+        info(NOVELTY_NAME, TensorProto.FLOAT, ["N"]),
+        info(EMBEDDING_NAME, TensorProto.FLOAT, ["N", 36]),
+    ]
+    pixels = info(INPUT_NAME, TensorProto.UINT8, ["N", 64, 48, 3])
+    graph = helper.make_graph(nodes, "box", [pixels], outputs, constants)
+    opset = [helper.make_opsetid("", 20)]
+    card = card_of(name, class_names)._replace(
+        title="Tiny box", input=spec, novelty_limits={"0.5": 50.0, "0.95": 95.0, "0.999": 99.9}
+    )
+    return serialize(helper.make_model(graph, opset_imports=opset, ir_version=10), card)
+
+
 def write_exported(
     folder: Path, name: str = "cnn", class_names: tuple[str, ...] = CLASS_NAMES
 ) -> Path:
     """A folder as `fmnist export` leaves it, with one model."""
     folder.mkdir(parents=True, exist_ok=True)
-    content, parameters = tiny_onnx(name, class_names)
+    (folder / MANIFEST_FILE).write_text(Manifest({}).to_json(), encoding="utf-8")
+    return add_model(folder, name, *tiny_onnx(name, class_names))
+
+
+def add_model(folder: Path, name: str, content: bytes, parameters: int = 360) -> Path:
+    """Put one more model into a folder."""
     entry = Entry(
         file=f"{name}.onnx",
         title="Tiny network",
@@ -69,41 +125,15 @@ def write_exported(
         training={"preset": "quick", "seed": 3, "seconds": 1.0},
     )
     (folder / entry.file).write_bytes(content)
-    (folder / MANIFEST_FILE).write_text(Manifest({name: entry}).to_json(), encoding="utf-8")
-    return folder
-
-
-def isolate_onnx() -> bytes:
-    """A graph in the form of isolate.onnx: what is as good as red is garment."""
-    nodes = [
-        helper.make_node("Cast", ["image"], ["levels"], to=TensorProto.FLOAT),
-        helper.make_node("Slice", ["levels", "0", "1", "3"], ["red"]),
-        helper.make_node("Slice", ["levels", "1", "2", "3"], ["green"]),
-        helper.make_node("Sub", ["red", "green"], ["difference"]),
-        helper.make_node("Squeeze", ["difference", "3"], ["plane"]),
-        helper.make_node("Greater", ["plane", "least"], ["is_red"]),
-        helper.make_node("Cast", ["is_red"], ["mask"], to=TensorProto.FLOAT),
-    ]
-    whole = [helper.make_tensor(str(n), TensorProto.INT64, [1], [n]) for n in (0, 1, 2, 3)]
-    least = helper.make_tensor("least", TensorProto.FLOAT, [], [60.0])
-    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 128, 128, 3])
-    mask = helper.make_tensor_value_info("mask", TensorProto.FLOAT, ["N", 128, 128])
-    graph = helper.make_graph(nodes, "isolate", [image], [mask], [*whole, least])
-    opset = [helper.make_opsetid("", 17)]
-    model: onnx.ModelProto = helper.make_model(graph, opset_imports=opset, ir_version=9)
-    return model.SerializeToString()
-
-
-def add_isolate(folder: Path) -> Path:
-    """Add the part `isolate` to a folder of models."""
-    content = isolate_onnx()
-    sha256 = hashlib.sha256(content).hexdigest()
-    part = Part("isolate.onnx", "What is red", sha256, len(content), 1, {}, {})
-    (folder / part.file).write_bytes(content)
     known = Manifest.read(folder)
-    manifest = known._replace(parts={**known.parts, "isolate": part})
+    manifest = known._replace(models={**known.models, name: entry})
     (folder / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     return folder
+
+
+def write_both(folder: Path) -> Path:
+    """A folder with the models that ``auto`` stands for."""
+    return add_model(write_exported(folder, "resnet"), "photo", box_onnx())
 
 
 def tiny_guard(class_names: tuple[str, ...] = CLASS_NAMES) -> bytes:

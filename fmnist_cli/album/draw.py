@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from fmnist_cli.contract import SIDE
-
 Color = npt.NDArray[np.uint8]  # [H, W, 3], RGB
 
-SCALE = 8
-PANEL = SCALE * SIDE  # pixels of a side
+SCALE = 8  # of the pixels of a frame
+PANEL = 28 * SCALE  # pixels of a side
+_SMALL = 64  # pixels of a side up to which a picture has its pixels drawn as squares
 _GAP = 8
 _TITLE = 22
 _LINE = 22
@@ -21,15 +20,14 @@ _PAPER, _INK, _SOFT = "#14171b", "#e8eaed", "#a6afba"
 
 
 def in_color(grey: npt.NDArray[np.uint8]) -> Color:
-    """Grey [H, W] as RGB [H, W, 3]."""
-    return np.repeat(grey[..., None], 3, axis=2)
+    """Grey [H, W] as RGB [H, W, 3]; what is RGB as it is."""
+    return np.repeat(grey[..., None], 3, axis=2) if grey.ndim == 2 else grey
 
 
 def panels(parts: Sequence[tuple[str, Color]], caption: str, below: str) -> Image.Image:
     """Pictures under their titles, with two lines below.
 
-    What is as small as a frame has each pixel drawn as a sharp square; what is larger is
-    scaled to fit.
+    What is small has each pixel drawn as a sharp square; what is larger is scaled to fit.
     """
     width = len(parts) * (PANEL + _GAP) + _GAP
     image = Image.new("RGB", (width, _TITLE + PANEL + 2 * _LINE + 2 * _GAP), _PAPER)
@@ -51,7 +49,7 @@ def panels(parts: Sequence[tuple[str, Color]], caption: str, below: str) -> Imag
 def _panel(part: Color) -> Image.Image:
     scale = PANEL / max(part.shape[:2])
     height, width = (max(1, round(side * scale)) for side in part.shape[:2])
-    small = max(part.shape[:2]) <= SIDE
+    small = max(part.shape[:2]) <= _SMALL
     how = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
     return Image.fromarray(part).resize((width, height), how)
 

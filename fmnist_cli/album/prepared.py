@@ -12,10 +12,10 @@ import cv2
 from fmnist_cli.album.draw import PANEL, Color, in_color, panels
 from fmnist_cli.album.folder import PAGE, file_names
 from fmnist_cli.album.page import data_uri, document, numbers, refused
+from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.errors import ImageError
 from fmnist_cli.files import replace_file, write_text
-from fmnist_cli.prepare import Frame, Preparation
-from fmnist_cli.prepare.frame import prepare_frame
+from fmnist_cli.prepare import reduction
 from fmnist_cli.prepare.picture import resize
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.frames import Prepared
@@ -27,10 +27,10 @@ from fmnist_cli.runtime.sources.base import Item
 _WORDS = {
     "frame": "taken as it is",
     "product": "trimmed on its plain background",
-    "photo": "garment found and cut out",
+    "letterbox": "the whole picture, on grey",
 }
 # Large enough to be looked at.
-_shown = Preparation(prepare_frame, edge=max, enough=PANEL).reduction
+_shown = reduction(InputSpec(PANEL, PANEL, "rgb", "letterbox"))
 
 
 class Pair(NamedTuple):
@@ -39,13 +39,13 @@ class Pair(NamedTuple):
     Attributes:
         source: its path.
         original: uint8 [H, W, 3], RGB, small.
-        frame: uint8 [28, 28].
+        pixels: uint8 [H, W] or [H, W, 3], what the model sees.
         prepared: name of the preparation.
     """
 
     source: str
     original: Color
-    frame: Frame
+    pixels: Pixels
     prepared: str
 
 
@@ -77,12 +77,12 @@ def write_album(out: Path, pairs: Sequence[Pair], rejected: Sequence[Rejected | 
     """
     names = file_names([pair.source for pair in pairs])
     for pair, name in zip(pairs, names, strict=True):
-        parts = [("original", pair.original), ("as the models see it", in_color(pair.frame))]
+        parts = [("original", pair.original), ("as the model sees it", in_color(pair.pixels))]
         caption = f"{pair.prepared}: {_WORDS[pair.prepared]}"
         image = panels(parts, caption, printable(pair.source))
         replace_file(out / name, partial(image.save, format="PNG"))
     body = _body(pairs, names, [row for row in rejected if isinstance(row, Rejected)])
-    below = "The original, and the 28×28 frame that the models see"
+    below = "The original, and what the model sees of it"
     write_text(out / PAGE, "".join(document("Prepared pictures", "Prepared pictures", below, body)))
 
 
@@ -99,12 +99,12 @@ def _body(
     yield from refused(rejected)
     yield '<ul class="cards album pairs" id="pictures" tabindex="-1">\n'
     for pair, name in zip(pairs, names, strict=True):
-        source = text(pair.source)
+        source, (height, width) = text(pair.source), pair.pixels.shape[:2]
         yield (
             '<li class="card"><figure><div class="pictures">'
             f'<img class="original" src="{data_uri(pair.original, "jpeg")}" alt="{source}">'
-            f'<img src="{data_uri(pair.frame)}" width="28" height="28"'
-            f' alt="{source} as the models see it"></div><figcaption>'
+            f'<img src="{data_uri(pair.pixels)}" width="{width}" height="{height}"'
+            f' alt="{source} as the model sees it"></div><figcaption>'
             f'<p class="verdict">{pair.prepared}</p><p class="soft">{_WORDS[pair.prepared]}</p>'
             f'<p class="path">{source} · {text(name)}</p></figcaption></figure></li>\n'
         )

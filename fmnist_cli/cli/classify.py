@@ -31,8 +31,14 @@ def classify(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Name of an exported model, or an .onnx file.")
-    ] = "resnet",
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            help="Name of an exported model, or an .onnx file; auto: resnet for images of the data"
+            " set, photo for all else.",
+        ),
+    ] = "auto",
     output: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,7 +75,7 @@ def classify(
     prepare: Prepare = "auto",
     save_prepared: Annotated[
         str | None,
-        typer.Option(metavar="DIR", help="Also write the 28×28 frames that the model saw."),
+        typer.Option(metavar="DIR", help="Also write what the model saw, as PNG."),
     ] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Candidates per row.")] = 3,
     threshold: Annotated[
@@ -78,6 +84,10 @@ def classify(
     ] = 0.0,
     unknown: Unknown = False,
     unknown_at: UnknownAt = None,
+    embeddings: Annotated[
+        bool,
+        typer.Option("--embeddings", help="Also write the model's features; needs Parquet."),
+    ] = False,
     errors_only: Annotated[
         bool, typer.Option("--errors-only", help="Write rows of rejected inputs only.")
     ] = False,
@@ -185,6 +195,7 @@ def classify(
                 if unknown or unknown_at is not None
                 else None
             ),
+            embeddings=embeddings,
             max_pixels=parse_size(max_pixels, "--max-pixels", MAX_PIXELS),
             max_bytes=bytes_,
         ),

@@ -18,14 +18,17 @@ from fmnist_cli.cli.options import (
     Prepare,
     Unknown,
     UnknownAt,
-    one_of,
 )
 from fmnist_cli.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from fmnist_cli.contract import Probabilities
+    from fmnist_cli.contract import Pixels, Probabilities
     from fmnist_cli.evaluate.metrics import Evaluation
+    from fmnist_cli.runtime.session import Session
 
+
+_AT_ONCE = 250  # images, so that memory does not grow with those of the split
+_INSTEAD = "--data DIR measures it on pictures of your own"
 
 EvaluatedSplit = Literal["test", "validation"]  # those that are not trained on
 
@@ -52,6 +55,21 @@ def confusion_text(evaluation: Evaluation) -> str:
     for name, counts in zip(names, evaluation.confusion, strict=True):
         lines.append(f"{name:>18} " + " ".join(f"{count:>6,}" for count in counts))
     return "\n".join(lines)
+
+
+def _probabilities(session: Session, frames: Pixels) -> Probabilities:
+    """What a model says of images of the data set, whatever pixels it wants."""
+    import numpy as np
+
+    from fmnist_cli.prepare import from_frames
+
+    parts = range(0, len(frames), _AT_ONCE)
+    return np.concatenate(
+        [
+            session.probabilities(from_frames(frames[at : at + _AT_ONCE], session.spec))
+            for at in parts
+        ]
+    )
 
 
 def predictions_json(probabilities: Probabilities) -> dict[str, str]:
@@ -125,10 +143,8 @@ def evaluate(
     names = unique_names([file.name for file in files])
     if data is not None:
         from fmnist_cli.cli.evaluate_folders import Asked, evaluate_on_folders
-        from fmnist_cli.prepare import MODES
         from fmnist_cli.runtime.guard import known_share
 
-        mode = one_of(prepare, MODES, "--prepare")
         asks = unknown or unknown_at is not None
         share = known_share("--unknown-at", unknown_at) if asks else None
         code = evaluate_on_folders(
@@ -136,7 +152,7 @@ def evaluate(
                 name: (file.sha256, Session(file, threads=available_cores()))
                 for name, file in zip(names, files, strict=True)
             },
-            Asked(data, classes, mode, share, json_, report, models_dir),
+            Asked(data, classes, prepare, share, json_, report, models_dir),
         )
         if code:
             raise typer.Exit(code)
@@ -146,17 +162,15 @@ def evaluate(
     summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
     for name, file in zip(names, files, strict=True):
         session = Session(file, threads=available_cores())
-        if not knows_fashion_mnist(session.card.class_names):
-            why = (
-                f"{file.path} knows other classes than Fashion-MNIST, so its accuracy on these"
-                " images means nothing; --data DIR measures on pictures of your own"
-            )
-            if model:
-                raise ModelError(why)
-            sys.stderr.write(f"left out: {why}\n")
+        knows = knows_fashion_mnist(session.card.class_names)
+        if not knows and model:
+            raise ModelError(f"{file.path} knows other classes than Fashion-MNIST; {_INSTEAD}")
+        if not knows or not (model or session.spec.shape == images.pixels.shape[1:]):
+            what = "pictures" if knows else "classes"
+            sys.stderr.write(f"left out: {name} is a model of other {what}; {_INSTEAD}\n")
             continue
         # Of a model that knows further classes: which of these ten it is.
-        probabilities = of_first(session.probabilities(images.pixels), len(CLASS_NAMES))
+        probabilities = of_first(_probabilities(session, images.pixels), len(CLASS_NAMES))
         evaluation = measure(probabilities, images.labels, CLASS_NAMES)
         results[name] = {
             "sha256": file.sha256,
@@ -176,7 +190,7 @@ def evaluate(
             print(report_text(evaluation), "\n")  # noqa: T201
             print(confusion_text(evaluation), "\n")  # noqa: T201
     if not results:
-        raise ModelError("no model knows the classes of Fashion-MNIST; give --data DIR")
+        raise ModelError("no model is one of Fashion-MNIST's images; give --data DIR, or name one")
     if len(results) > 1 and json_ != "-":
         print("\n".join(summary))  # noqa: T201
     if json_ is None:

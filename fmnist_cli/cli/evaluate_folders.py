@@ -6,18 +6,21 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from fmnist_cli.errors import DataError
+
 if TYPE_CHECKING:
+    from fmnist_cli.contract import InputSpec
     from fmnist_cli.labelled.evaluation import FolderEvaluation
     from fmnist_cli.labelled.folders import LabelledFolders
-    from fmnist_cli.prepare import Isolate
     from fmnist_cli.runtime.session import Session
 
 
 class Asked(NamedTuple):
-    """The options of the command; `unknown_at` is None to ask no guard."""
+    """The options of the command; `unknown_at` is None not to ask what is unknown."""
 
     root: Path
     classes: Path | None
@@ -41,10 +44,11 @@ def evaluate_on_folders(sessions: Mapping[str, tuple[str, Session]], asked: Aske
     from fmnist_cli.data.classes import read_meanings, resolve
     from fmnist_cli.errors import EXIT_REJECTED
     from fmnist_cli.files import write_text
-    from fmnist_cli.labelled.evaluation import evaluate_folders, strangeness_of
+    from fmnist_cli.labelled.evaluation import evaluate_folders, judge
     from fmnist_cli.labelled.folders import class_folders, read_folders
+    from fmnist_cli.prepare import check_mode
     from fmnist_cli.runtime.guard import open_guard
-    from fmnist_cli.runtime.isolate import open_isolator
+    from fmnist_cli.runtime.routes import route_of
     from fmnist_cli.runtime.sinks.whole import check_target
     from fmnist_cli.runtime.tally import progress
 
@@ -53,27 +57,38 @@ def evaluate_on_folders(sessions: Mapping[str, tuple[str, Session]], asked: Aske
     meanings = None if asked.classes is None else read_meanings(asked.classes)
     # Before any picture is read, which takes time.
     folders = class_folders(asked.root)
-    for _, session in sessions.values():
-        resolve(folders, session.card.class_names, meanings, source=str(asked.root))
-    every = {name for _, session in sessions.values() for name in session.card.class_names}
-    guard = open_guard(asked.unknown_at, sorted(every), asked.models_dir)
-    isolate = open_isolator(asked.prepare, asked.models_dir)
-    with progress(True, None) as advance:
-        found = read_folders(asked.root, asked.prepare, isolate, advance=advance)
-    strangeness = None if guard is None else strangeness_of(found, guard)
-    results = {}
+    routes = {}
     for name, (_, session) in sessions.items():
-        classes = resolve(found.folders, session.card.class_names, meanings)
-        probabilities = session.probabilities(found.pixels)
-        results[name] = evaluate_folders(found, classes, probabilities, strangeness)
+        check_mode(asked.prepare, session.spec)
+        resolve(folders, session.card.class_names, meanings, source=str(asked.root))
+        guard = open_guard(asked.unknown_at, session.card, asked.models_dir)
+        routes[name] = route_of(session, guard)
+    results: dict[str, FolderEvaluation] = {}
+    read: list[LabelledFolders] = []
+    # The pictures are read once for all models that want the same, and then let go.
+    for spec in _distinct([session.spec for _, session in sessions.values()]):
+        with progress(True, None) as advance:
+            found = read_folders(asked.root, spec, asked.prepare, advance=advance)
+        if read and found.paths != read[0].paths:
+            raise DataError(f"the pictures in {asked.root} changed while they were read")
+        for name, route in routes.items():
+            if route.spec == spec:
+                classes = resolve(found.folders, route.class_names, meanings)
+                results[name] = evaluate_folders(found, classes, *judge(found, route))
+        read.append(replace(found, pixels=found.pixels[:0]))
+    results = {name: results[name] for name in sessions}
+    found = read[0]
+    prepared = _prepared(read)
     names = {name: session.card.class_names for name, (_, session) in sessions.items()}
     if asked.json != "-":
-        _print(found, {n: (s.card.title, names[n], results[n]) for n, (_, s) in sessions.items()})
+        titles = {name: session.card.title for name, (_, session) in sessions.items()}
+        _print(found, prepared, {n: (titles[n], names[n], results[n]) for n in sessions})
     if asked.report is not None:
-        _write_page(found, names, results, isolate, asked.report)
+        _write_page(found, names, results, asked.report)
     if asked.json is not None:
         checksums = {name: sha256 for name, (sha256, _) in sessions.items()}
-        text = json.dumps(_document(found, checksums, names, results, asked), indent=2) + "\n"
+        document = _document(found, prepared, checksums, names, results, asked)
+        text = json.dumps(document, indent=2) + "\n"
         if asked.json == "-":
             sys.stdout.write(text)
         else:
@@ -81,14 +96,20 @@ def evaluate_on_folders(sessions: Mapping[str, tuple[str, Session]], asked: Aske
     return EXIT_REJECTED if found.rejected else 0
 
 
+def _distinct(specs: Sequence[InputSpec]) -> list[InputSpec]:
+    """Each once, in the order of the first of its kind; a spec cannot be hashed."""
+    return [spec for at, spec in enumerate(specs) if spec not in specs[:at]]
+
+
 def _print(
     found: LabelledFolders,
+    counts: Mapping[str, int],
     results: Mapping[str, tuple[str, tuple[str, ...], FolderEvaluation]],
 ) -> None:
     from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
     from fmnist_cli.runtime.sinks.text import printable
 
-    prepared = ", ".join(f"{count:,} {name}" for name, count in _prepared(found).items())
+    prepared = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     lines = [f"{len(found):,} pictures of {found.root}, prepared: {prepared}"]
     lines += [f"not read: {printable(r.path)}: {printable(r.error)}" for r in found.rejected]
     lines.append("")
@@ -109,12 +130,17 @@ def _print(
     print("\n".join(lines))  # noqa: T201
 
 
-def _prepared(found: LabelledFolders) -> Mapping[str, int]:
-    return dict(Counter(found.prepared).most_common())
+def _prepared(read: Sequence[LabelledFolders]) -> Mapping[str, int]:
+    """How many pictures were prepared how, for any of the models."""
+    counts: Counter[str] = Counter()
+    for found in read:
+        counts |= Counter(found.prepared)
+    return dict(counts.most_common())
 
 
 def _document(
     found: LabelledFolders,
+    prepared: Mapping[str, int],
     checksums: Mapping[str, str],
     names: Mapping[str, Sequence[str]],
     results: Mapping[str, FolderEvaluation],
@@ -131,7 +157,7 @@ def _document(
             "prepare": found.mode,
             "unknown_at": asked.unknown_at,
             "images": len(found),
-            "prepared": _prepared(found),
+            "prepared": prepared,
             "rejected": [{"path": row.path, "error": row.error} for row in found.rejected],
         },
         "models": {
@@ -149,16 +175,13 @@ def _write_page(
     found: LabelledFolders,
     names: Mapping[str, Sequence[str]],
     results: Mapping[str, FolderEvaluation],
-    isolate: Isolate | None,
     target: Path,
 ) -> None:
     from fmnist_cli.labelled.page import Shown, page
-    from fmnist_cli.runtime.decode import MAX_PIXELS
     from fmnist_cli.runtime.quiet import libraries_quiet
     from fmnist_cli.runtime.sinks.gallery.thumbnails import Thumbnails
     from fmnist_cli.runtime.sinks.whole import whole_file, writing
     from fmnist_cli.runtime.sources import open_source
-    from fmnist_cli.runtime.sources.base import MAX_BYTES
 
     wrong = {
         found.paths[position]
@@ -166,7 +189,7 @@ def _write_page(
         for position in result.wrong.nonzero()[0].tolist()
     }
     items = {item.path: item for item in open_source(found.root) if item.path in wrong}
-    thumbnails = Thumbnails(MAX_PIXELS, MAX_BYTES, found.mode, isolate)
+    thumbnails = Thumbnails({None: found.spec}, found.mode)
 
     def draw(path: str, prepared: str) -> tuple[str | None, str | None]:
         return thumbnails(items[path], prepared) if path in items else (None, None)

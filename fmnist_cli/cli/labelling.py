@@ -15,26 +15,23 @@ import onnxruntime
 from fmnist_cli import __version__
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
-from fmnist_cli.runtime.classifier import BATCH, Classifier, Settings
-from fmnist_cli.runtime.guard import Guard, open_guard
-from fmnist_cli.runtime.isolate import Isolator, open_isolator
+from fmnist_cli.runtime.classifier import Classifier, Settings
 from fmnist_cli.runtime.job import Job, Plan
 from fmnist_cli.runtime.output import open_stream
 from fmnist_cli.runtime.outputs import Outputs, Wanted
 from fmnist_cli.runtime.pool import default_engine
 from fmnist_cli.runtime.quiet import libraries_quiet
 from fmnist_cli.runtime.request import Inputs
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.sinks import open_line_format
+from fmnist_cli.runtime.routes import AUTO, PHOTOS, Models, open_models
 from fmnist_cli.runtime.sources.base import Source
-from fmnist_cli.runtime.store import ModelFile, open_model
+from fmnist_cli.runtime.store import manifests
 from fmnist_cli.runtime.tally import Tally, progress
 
 
 class Run(NamedTuple):
     """How a run is done; nothing here changes a row, except the model."""
 
-    model: str = "resnet"
+    model: str = AUTO
     models_dir: Path | None = None
     provider: str = "cpu"
     batch_size: int | None = None
@@ -68,32 +65,33 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             "--report and --sort-into go through the inputs twice, which a stream does not"
             " allow; write the list to a file and give it with --from-file"
         )
-    outputs = Outputs.of(wanted, settings, inputs.folders)
-    file = open_model(run.model, run.models_dir)
-    outputs.check([*inputs.files, file.path])
-    session = Session(file, provider=run.provider)
-    isolate = open_isolator(settings.mode, run.models_dir)
-    guard = open_guard(settings.unknown_at, session.card.class_names, run.models_dir)
-    options = _options(inputs, settings, wanted, run, file, isolate, guard)
+    several = run.model == AUTO
+    outputs = Outputs.of(wanted, settings, inputs.folders, models=several)
+    models = open_models(
+        run.model, settings, run.models_dir, provider=run.provider, quiet=run.quiet
+    )
+    outputs.check([*inputs.files, *models.files])
+    options = _options(inputs, settings, wanted, run, models)
     with ExitStack() as stack:
         resuming = run.resume or run.retry_failed
-        plan = outputs.plan(session.card, options, resuming, isolate)
+        plan = outputs.plan(models.card, options, resuming, models.specs)
         if run.dry_run:
             from tempfile import TemporaryDirectory
 
             plan = _rehearsal(outputs, Path(stack.enter_context(TemporaryDirectory())), options)
         if plan is None and resuming:
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
-        names = session.card.class_names
         save = None if run.dry_run else outputs.frame_folder(resuming)
-        batch_size = run.batch_size or BATCH
-        classifier = Classifier(session, names, settings, batch_size, isolate, guard, save)
+        classifier = Classifier(
+            *models.routes, settings=settings, batch_size=run.batch_size, save=save
+        )
         job = Job(
             source=source,
             classify=classifier,
             many=inputs.many(),
-            warm=classifier.warm,
-            tally=Tally(names),
+            # Of several models some may have nothing to do; they are loaded when they have.
+            warm=None if several else classifier.warm,
+            tally=Tally(models.card.class_names),
             plan=plan,
             errors_only=wanted.errors_only,
             max_errors=run.max_errors,
@@ -105,7 +103,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         stack.enter_context(libraries_quiet())
         if outputs.stream and not run.dry_run:
             stream = stack.enter_context(open_stream(outputs.stream[0]))
-            job.stream = (stream, open_line_format(outputs.stream[1], settings.top_k))
+            job.stream = (stream, outputs.lines(outputs.stream[1]))
         counting = stack.enter_context(
             progress(not run.quiet, partial(_count, inputs) if inputs.repeatable else None)
         )
@@ -115,13 +113,23 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             kept = "; go on with --resume" if plan and job.tally.total else ""
             sys.stderr.write(f"\ninterrupted after {job.tally.total:,} pictures{kept}\n")
             return EXIT_INTERRUPTED
-    untold = settings.mode == "auto" and isolate is None and not run.quiet
-    if untold and job.tally.prepared["product"]:
+    code = _report(job, fresh, inputs, outputs, models, options, quiet=run.quiet)
+    if not run.quiet and _are_photos(job.tally, settings) and _has_photo_model(run.models_dir):
         sys.stderr.write(
-            "note: all that is no frame was taken for a product picture; what finds garments in"
-            " photos ('isolate') is not among the models\n"
+            f"note: most of these are no frames as {options['model']} knows them;"
+            f" --model {PHOTOS} (or {AUTO}) is made for such pictures\n"
         )
-    return _report(job, fresh, inputs, outputs, session, options, quiet=run.quiet)
+    return code
+
+
+def _are_photos(tally: Tally, settings: Settings) -> bool:
+    """Whether a model of frames was given pictures that mostly are none, and nobody meant it."""
+    labelled = tally.total - tally.rejected
+    return settings.mode == "auto" and 2 * tally.prepared["product"] > labelled
+
+
+def _has_photo_model(models_dir: Path | None) -> bool:
+    return any(PHOTOS in manifest.models for _, manifest in manifests(models_dir))
 
 
 def _count(inputs: Inputs) -> int:
@@ -133,16 +141,11 @@ def _options(
     settings: Settings,
     wanted: Wanted,
     run: Run,
-    file: ModelFile,
-    isolate: Isolator | None,
-    guard: Guard | None,
+    models: Models,
 ) -> dict[str, Any]:
     """Everything that decides what the rows are, in the words of the command line."""
     return {
-        "model": file.name,
-        "model file": file.sha256,
-        "isolate file": isolate and isolate.part.sha256,
-        "guard file": guard and guard.sha256,
+        **models.record,
         "provider": run.provider,
         **settings._asdict(),
         **inputs._asdict(),
@@ -164,7 +167,7 @@ def _rehearsal(outputs: Outputs, folder: Path, options: dict[str, Any]) -> Plan:
     def sinks() -> list[Any]:
         return [TreeSink(tree, outputs.wanted.how, dry_run=True, report=_tell)]
 
-    return Plan(folder / "rows", open_line_format("jsonl", outputs.top_k), [sinks], options)
+    return Plan(folder / "rows", outputs.lines("jsonl"), [sinks], options)
 
 
 def _tell(line: str) -> None:
@@ -176,7 +179,7 @@ def _report(
     fresh: bool,
     inputs: Inputs,
     outputs: Outputs,
-    session: Session,
+    models: Models,
     options: dict[str, Any],
     *,
     quiet: bool,
@@ -198,7 +201,7 @@ def _report(
     if not fresh:
         sys.stderr.write("nothing left to do: the output is complete\n")
     elif not quiet:
-        tally.print_summary(session.card, skipped, outputs.told())
+        tally.print_summary(models.card, skipped, outputs.told())
     if outputs.problems():
         sys.stderr.write(f"{outputs.problems()}\n")
     return EXIT_REJECTED if tally.rejected or outputs.problems() else 0

@@ -16,26 +16,33 @@ def models(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the exported models and how each came to be."""
-    from fmnist_cli.manifest import Manifest
     from fmnist_cli.models.registry import REGISTRY
-    from fmnist_cli.runtime.store import find_models_dir
+    from fmnist_cli.runtime.store import manifests
 
-    folder = find_models_dir(models_dir)
-    manifest = Manifest.read(folder)
+    # One's own models first: of two with the same name that is the one in use.
+    found = [
+        (name, folder, entry)
+        for folder, manifest in manifests(models_dir)
+        for name, entry in manifest.models.items()
+    ]
     if json_:
-        document = {name: entry._asdict() for name, entry in manifest.models.items()}
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        document = {
+            name: {"folder": str(folder), **entry._asdict()}
+            for name, folder, entry in reversed(found)
+        }
+        sys.stdout.write(json.dumps(dict(reversed(document.items())), indent=2) + "\n")
         return
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"Models in {folder}", title_justify="left", box=box.SIMPLE)
+    table = Table(title="Models", title_justify="left", box=box.SIMPLE)
     table.add_column("name", style="bold", no_wrap=True)
     for column in ("accuracy", "size", "parameters"):
         table.add_column(column, justify="right")
     table.add_column("trained")
-    for name, entry in manifest.models.items():
+    table.add_column("folder", overflow="fold")
+    for name, folder, entry in found:
         training, test = entry.training, entry.metrics.get("test")
         table.add_row(
             name,
@@ -43,9 +50,11 @@ def models(
             f"{entry.bytes / 1e6:.2f} MB",
             f"{entry.parameters:,}",
             f"{training['preset']}, seed {training['seed']}, {training['seconds']:,.0f} s",
+            str(folder),
         )
     Console().print(table)
-    missing = [name for name in REGISTRY if name not in manifest.models]
+    known = {name for name, _, _ in found}
+    missing = [name for name in REGISTRY if name not in known]
     if missing:
         names = " ".join(missing)
         sys.stderr.write(f"not exported yet: {names}; fmnist train {names}, then fmnist export\n")

@@ -26,12 +26,14 @@ ModelsDir = Annotated[
     Path | None,
     typer.Option(
         "--models-dir",
-        help="Folder of exported models (else FMNIST_MODELS_DIR, ./exported, the shipped ones).",
+        help="Folder of exported models (else FMNIST_MODELS_DIR, ./exported); the shipped ones"
+        " are found as well.",
     ),
 ]
 
 Prepare = Annotated[
-    str, typer.Option(help="auto, frame (as it is), product (plain background) or photo.")
+    str,
+    typer.Option(help="auto: as the model wants it; of frames also frame (as it is) or product."),
 ]
 Unknown = Annotated[
     bool,

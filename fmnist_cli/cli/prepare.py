@@ -1,4 +1,4 @@
-"""`fmnist prepare IMAGE…`: how pictures become what the models see."""
+"""`fmnist prepare IMAGE…`: how pictures become what a model sees."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import ModelsDir, Prepare, one_of
+from fmnist_cli.cli.options import ModelsDir, Prepare
 from fmnist_cli.errors import EXIT_REJECTED, FmnistError
 
 
@@ -23,6 +23,9 @@ def prepare(
         Path | None,
         typer.Option("--output", "-o", help="Folder for pictures of before and after, and a page."),
     ] = None,
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Name of an exported model, or an .onnx file.")
+    ] = "resnet",
     prepare: Prepare = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many pictures.")] = None,
     force: Annotated[
@@ -30,27 +33,29 @@ def prepare(
     ] = False,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Say how each picture is prepared, and show it beside the frame that the models see.
+    """Say how each picture is prepared, and show it beside what the model sees.
 
     Exit code 0: all prepared; 3: some inputs rejected, each with its reason.
     """
     from fmnist_cli.album.folder import check_folder
     from fmnist_cli.album.prepared import Pair, original_of, write_album
     from fmnist_cli.errors import ImageError
-    from fmnist_cli.prepare import MODES
+    from fmnist_cli.prepare import check_mode
     from fmnist_cli.runtime.decode import MAX_PIXELS
     from fmnist_cli.runtime.frames import Framer, Prepared
-    from fmnist_cli.runtime.isolate import open_isolator
     from fmnist_cli.runtime.quiet import libraries_quiet
     from fmnist_cli.runtime.request import Inputs
     from fmnist_cli.runtime.rows import Rejected
+    from fmnist_cli.runtime.session import Session
     from fmnist_cli.runtime.sinks.text import printable
+    from fmnist_cli.runtime.store import open_model
 
-    one_of(prepare, MODES, "--prepare")
+    spec = Session(open_model(model, models_dir)).spec
+    check_mode(prepare, spec)
     if output is not None:
         check_folder(output, force=force)
     request = Inputs(tuple(inputs), limit=limit)
-    framer = Framer(prepare, open_isolator(prepare, models_dir))
+    framer = Framer(spec, prepare)
     pairs: list[Pair] = []
     rejected: list[Rejected] = []
     seen = 0
@@ -60,14 +65,14 @@ def prepare(
             if isinstance(result, Prepared) and output is not None:
                 try:
                     original = original_of(item, MAX_PIXELS, request.max_bytes)
-                    pairs.append(Pair(item.path, original, result.frame(), result.prepared))
+                    pairs.append(Pair(item.path, original, result.pixels, result.prepared))
                 except ImageError as error:  # changed since
                     result = Rejected(item.path, str(error))
             if isinstance(result, Rejected):
                 rejected.append(result)
-                line = f"{'rejected':<8}  {printable(item.path)}: {printable(result.error)}"
+                line = f"{'rejected':<9}  {printable(item.path)}: {printable(result.error)}"
             else:
-                line = f"{result.prepared:<8}  {printable(item.path)}"
+                line = f"{result.prepared:<9}  {printable(item.path)}"
             sys.stdout.write(f"{line}\n")
     if not seen:
         raise FmnistError(

@@ -7,8 +7,8 @@ import numpy as np
 from PIL import Image
 
 from fmnist_cli.album.draw import Color, in_color, panels
+from fmnist_cli.contract import Pixels
 from fmnist_cli.explain.explanation import Heat
-from fmnist_cli.prepare.picture import Frame
 
 _PANELS = ("as the model sees it", "heat map", "both")
 _STRENGTH = 0.8  # of the colour where the evidence is greatest
@@ -21,13 +21,13 @@ def colored(heat: Heat) -> Color:
     )
 
 
-def overlaid(pixels: Frame, heat: Heat) -> Color:
+def overlaid(pixels: Pixels, heat: Heat) -> Color:
     """The picture, coloured the more the greater the evidence: RGB [28, 28, 3]."""
     share = _STRENGTH * heat[..., None].astype(np.float32) / 255
     return np.rint((1 - share) * in_color(pixels) + share * colored(heat)).astype(np.uint8)
 
 
-def triptych(pixels: Frame, heat: Heat, caption: str, below: str) -> Image.Image:
+def triptych(pixels: Pixels, heat: Heat, caption: str, below: str) -> Image.Image:
     """The three pictures side by side, each pixel a sharp square, with two lines below."""
     parts = in_color(pixels), colored(heat), overlaid(pixels, heat)
     return panels(list(zip(_PANELS, parts, strict=True)), caption, below)

@@ -28,7 +28,6 @@ from fmnist_cli.explain.output import gallery, write_folder, write_json
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
 from fmnist_cli.machine import Machine
 from fmnist_cli.runtime.classifier import Settings
-from fmnist_cli.runtime.isolate import open_isolator
 from fmnist_cli.runtime.quiet import libraries_quiet
 from fmnist_cli.runtime.request import Inputs
 from fmnist_cli.runtime.rows import Rejected
@@ -86,7 +85,7 @@ def explain_pictures(
         model, method, layer, models_dir, on_data_set=chosen.split is not None
     )
     wanted = parse_target(target, explainer.class_names)
-    subjects, rejected = _subjects(chosen, session, models_dir)
+    subjects, rejected = _subjects(chosen, session)
     if not subjects and not rejected:
         raise FmnistError(
             f"no pictures found in {', '.join(chosen.inputs)}."
@@ -228,15 +227,12 @@ def _open(
     return Explainer.of(file, method, layer, names), session
 
 
-def _subjects(
-    chosen: Chosen, session: Session, models_dir: Path | None
-) -> tuple[list[Subject], list[Rejected]]:
+def _subjects(chosen: Chosen, session: Session) -> tuple[list[Subject], list[Rejected]]:
     if chosen.split is None:
         items = Inputs(chosen.inputs, limit=chosen.limit).open()
         with libraries_quiet():
             how = Settings(mode=chosen.prepare)
-            isolate = open_isolator(chosen.prepare, models_dir)
-            return from_items(items, session, session.card.class_names, how, isolate)
+            return from_items(items, session, session.card.class_names, how, session.spec)
     label = None if chosen.label is None else class_id(chosen.label, "--class")
     split = cast("Split", chosen.split)
     images: LabelledImages = load_split(split, chosen.data_dir)

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 
-from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.contract import FRAME_SPEC, InputSpec, Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.files import Split
 from fmnist_cli.errors import UsageError
-from fmnist_cli.prepare.picture import Frame
-from fmnist_cli.prepare.preparation import Isolate
-from fmnist_cli.runtime.classifier import Classifier, Infer, Settings
+from fmnist_cli.runtime.classifier import Classifier, Route, Settings
 from fmnist_cli.runtime.rows import Rejected
+from fmnist_cli.runtime.session import Outputs
 from fmnist_cli.runtime.sources.base import Item
 
 _CHUNK = 250
+
+Infer = Callable[[Pixels], Probabilities]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,14 +28,14 @@ class Subject:
 
     Attributes:
         source: path of the file, or split and index.
-        pixels: uint8 [28, 28], as the model sees it.
+        pixels: uint8 of the shape that the model wants, as it sees it.
         probabilities: float32 [classes], what the exported graph says of it.
         true: class id of its label; None where there is none.
         split, index: place in the data set, from 0; None for a file.
     """
 
     source: str
-    pixels: Frame
+    pixels: Pixels
     probabilities: Probabilities
     true: int | None = None
     split: Split | None = None
@@ -56,7 +57,7 @@ def from_items(
     infer: Infer,
     class_names: Sequence[str],
     settings: Settings,
-    isolate: Isolate | None = None,
+    spec: InputSpec = FRAME_SPEC,
 ) -> tuple[list[Subject], list[Rejected]]:
     """What can be read, and what cannot with its reason; each in the order of the items."""
     subjects: list[Subject] = []
@@ -64,15 +65,13 @@ def from_items(
     for chunk in _chunks(items):
         seen: list[tuple[Pixels, Probabilities]] = []
 
-        def noting(
-            pixels: Pixels, seen: list[tuple[Pixels, Probabilities]] = seen
-        ) -> Probabilities:
+        def noting(pixels: Pixels, seen: list[tuple[Pixels, Probabilities]] = seen) -> Outputs:
             probabilities = infer(pixels)
             seen.append((pixels.copy(), probabilities))
-            return probabilities
+            return Outputs(probabilities)
 
         # The unit of work of `classify`: same reading, same frames, same reasons, same verdicts.
-        rows = Classifier(noting, class_names, settings, isolate=isolate)(chunk)
+        rows = Classifier(Route(noting, spec, class_names), settings=settings)(chunk)
         found = (
             (frame, row) for pixels, rows_ in seen for frame, row in zip(pixels, rows_, strict=True)
         )

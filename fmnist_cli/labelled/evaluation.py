@@ -15,10 +15,9 @@ from fmnist_cli.data.classes import FolderClasses
 from fmnist_cli.evaluate.folders import allowed_of, is_right, macro, recalls
 from fmnist_cli.evaluate.novelty import auroc
 from fmnist_cli.labelled.folders import LabelledFolders
-from fmnist_cli.runtime.guard import Guard
+from fmnist_cli.runtime.classifier import Route
 from fmnist_cli.runtime.rows import UNKNOWN
-
-_BATCH = 250  # pictures per call of a guard
+from fmnist_cli.runtime.session import batch_of
 
 Mask = npt.NDArray[np.bool_]  # [N]
 
@@ -71,7 +70,7 @@ class UnknownResult:
 
 
 class Strangeness(NamedTuple):
-    """What a guard says of the pictures.
+    """What is strange among the pictures.
 
     Attributes:
         novelty: float32 [N], larger is stranger.
@@ -82,13 +81,19 @@ class Strangeness(NamedTuple):
     strange: Mask
 
 
-def strangeness_of(found: LabelledFolders, guard: Guard) -> Strangeness:
-    """What a guard says of prepared pictures; its limits go by preparation."""
-    starts = range(0, len(found), _BATCH)
-    novelty = np.concatenate([guard.novelty(found.pixels[at : at + _BATCH]) for at in starts])
-    limits = {name: guard.limit(name) for name in set(found.prepared)}
+def judge(found: LabelledFolders, route: Route) -> tuple[Probabilities, Strangeness | None]:
+    """What a model says of prepared pictures, and what is strange to it if that is asked."""
+    step = batch_of(route.spec)
+    starts = range(0, len(found), step)
+    said = [route.infer(found.pixels[at : at + step]) for at in starts]
+    probabilities = np.concatenate([outputs.probabilities for outputs in said])
+    values = [outputs.novelty for outputs in said if outputs.novelty is not None]
+    if route.limit is None or not values:
+        return probabilities, None
+    novelty: Novelty = np.concatenate(values)
+    limits = {name: route.limit(name) for name in set(found.prepared)}
     strange = novelty > np.array([limits[name] for name in found.prepared])
-    return Strangeness(novelty, strange)
+    return probabilities, Strangeness(novelty, strange)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,4 +1,4 @@
-"""A folder of folders, each a class → frames with their folder."""
+"""A folder of folders, each a class → what a model sees of its pictures, with their folder."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, Pixels
+from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.prepare import Isolate
 from fmnist_cli.runtime.frames import Framer, Prepared, frames_of
 from fmnist_cli.runtime.pool import Engine
 from fmnist_cli.runtime.quiet import libraries_quiet
@@ -26,9 +25,10 @@ class LabelledFolders:
 
     Attributes:
         root: where they are.
+        spec: what the model wants that they were prepared for.
         mode: how they were prepared; one of `fmnist_cli.prepare.MODES`.
         folders: names of the class folders, sorted; also those where nothing can be read.
-        views: uint8 [N, views, 28, 28], the frame of each picture, then others of it varied.
+        pixels: uint8 [N, *spec.shape], as the model sees the pictures.
         members: intp [N], the folder of each, an index into `folders`.
         paths: of each, relative to `root`.
         prepared: the preparation that made each.
@@ -36,9 +36,10 @@ class LabelledFolders:
     """
 
     root: Path
+    spec: InputSpec
     mode: str
     folders: tuple[str, ...]
-    views: Pixels
+    pixels: Pixels
     members: npt.NDArray[np.intp]
     paths: tuple[str, ...]
     prepared: tuple[str, ...]
@@ -46,11 +47,6 @@ class LabelledFolders:
 
     def __len__(self) -> int:
         return len(self.members)
-
-    @property
-    def pixels(self) -> Pixels:
-        """uint8 [N, 28, 28], as the models see the pictures."""
-        return self.views[:, 0]
 
 
 def class_folders(root: Path) -> tuple[str, ...]:
@@ -70,10 +66,9 @@ def _folders(paths: Iterable[str]) -> tuple[str, ...]:
 
 def read_folders(
     root: Path,
+    spec: InputSpec,
     mode: str = "auto",
-    isolate: Isolate | None = None,
     *,
-    views: int = 1,
     workers: int | None = None,
     engine: Engine | None = None,
     advance: Callable[[int], object] = lambda _count: None,
@@ -82,9 +77,8 @@ def read_folders(
 
     Args:
         root: a folder, or an archive whose topmost folders are the classes.
+        spec: what the model wants.
         mode: how to prepare them.
-        isolate: finds garments in photos.
-        views: frames of each picture; more than one to learn from.
         workers: as many as there are cores by default.
         engine: what these are; by default processes where forking is safe.
         advance: told how many more are done.
@@ -98,7 +92,7 @@ def read_folders(
     with libraries_quiet():
         results = frames_of(
             open_source(root),
-            Framer(mode, isolate, views=views),
+            Framer(spec, mode),
             workers=workers or available_cores(),
             engine=engine,
             advance=advance,
@@ -122,11 +116,10 @@ def read_folders(
     position = {name: at for at, name in enumerate(folders)}
     return LabelledFolders(
         root=root,
+        spec=spec,
         mode=mode,
         folders=folders,
-        views=np.frombuffer(b"".join(r.content for r in good), np.uint8).reshape(
-            len(good), views, SIDE, SIDE
-        ),
+        pixels=np.stack([r.pixels for r in good]),
         members=np.array([position[owner] for owner in owners], np.intp),
         paths=tuple(r.path for r in good),
         prepared=tuple(r.prepared for r in good),

@@ -1,20 +1,24 @@
-"""Pictures that are in Fashion-MNIST form already: light garment on black, 28×28."""
+"""Pictures that are in the form of the data set already: light garment on black, of its size."""
 
 from __future__ import annotations
 
-from fmnist_cli.contract import SIDE
-from fmnist_cli.prepare.picture import Frame, Picture, resize
-from fmnist_cli.prepare.preparation import Isolate
+from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.prepare.picture import Picture, resize
 
 
-def is_frame(picture: Picture) -> bool:
-    """Whether the picture is grey and 28×28."""
-    return picture.colorless and picture.grey.shape == (SIDE, SIDE)
+def is_frame(picture: Picture, spec: InputSpec) -> bool:
+    """Whether the picture is grey and just as large as the model's input."""
+    size = spec.height, spec.width
+    return picture.colorless and picture.full is None and picture.grey.shape == size
 
 
-def prepare_frame(picture: Picture, isolate: Isolate | None = None) -> Frame:
-    """The grey pixels: bit for bit when 28×28, else resized without keeping the aspect."""
-    del isolate  # there is nothing around the garment
-    if picture.grey.shape == (SIDE, SIDE):
+def prepare_frame(picture: Picture, spec: InputSpec) -> Pixels:
+    """The grey pixels: bit for bit at the model's size, else resized without keeping the aspect."""
+    if picture.grey.shape == (spec.height, spec.width):
         return picture.grey
-    return resize(picture.grey, SIDE, SIDE)
+    return resize(picture.grey, spec.width, spec.height)
+
+
+def spare_of_frame(width: int, height: int, spec: InputSpec) -> float:
+    """At twice the side, averaging still has at least four pixels for each of the frame's."""
+    return min(width, height) / (2 * max(spec.height, spec.width))

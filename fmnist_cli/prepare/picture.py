@@ -1,4 +1,4 @@
-"""A decoded picture, and the frame it becomes."""
+"""A decoded picture, and how its size is changed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-
-Frame = npt.NDArray[np.uint8]  # [28, 28], 0 = background
 
 
 class Picture(NamedTuple):
@@ -38,8 +36,3 @@ def resize(pixels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArra
     shrinking = width * height < pixels.shape[0] * pixels.shape[1]
     interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), np.uint8)
-
-
-def border_of(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The pixels at the edges, [H, W, ...] → [2·(H + W), ...]; corners count twice."""
-    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])

@@ -5,40 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from fmnist_cli.contract import SIDE
-from fmnist_cli.prepare.picture import Frame, Picture
-
-# At twice the side of a frame, averaging still has at least four pixels for each of the frame's.
-ENOUGH = 2 * SIDE
-
-Isolate = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
-"""uint8 [H, W, 3] RGB → float32 [h, w], 0 to 1: how probably each place is garment."""
+from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.prepare.picture import Picture
 
 
 class Preparation(NamedTuple):
-    """One way from a picture to a frame.
+    """One way from a picture to what a model sees.
 
     Attributes:
-        make: picture → uint8 [28, 28]; pure. What isolates garments is None where there is
-            nothing to do it, or the preparation has no use for it.
-        edge: which of width and height has to stay at least `enough` pixels: `max` where
-            the aspect is kept, else `min`.
-        enough: pixels.
-        color: whether it looks at colour.
+        make: picture and spec → uint8 of the shape `InputSpec.shape`; pure.
+        spare: (width, height, spec) → how many times smaller a picture of this size may be
+            decoded, at most, before `make` misses anything. Which side is which does not
+            matter: pictures may be stored turned.
+        colors: the kinds of models it serves: ``"grey"``, ``"rgb"``.
     """
 
-    make: Callable[[Picture, Isolate | None], Frame]
-    edge: Callable[[int, int], int]
-    enough: int = ENOUGH
-    color: bool = False
+    make: Callable[[Picture, InputSpec], Pixels]
+    spare: Callable[[int, int, InputSpec], float]
+    colors: tuple[str, ...] = ("grey",)
 
-    def reduction(self, width: int, height: int) -> int:
-        """What both sides may be divided by before `make` misses anything: 1, 2, 4 or 8."""
-        edge = self.edge(width, height)
-        for factor in (8, 4, 2):
-            if edge >= factor * self.enough:
-                return factor
-        return 1
+
+def divisor(spare: float) -> int:
+    """What both sides of a JPEG may be divided by, if a picture has this much to spare."""
+    return next((factor for factor in (8, 4, 2) if factor <= spare), 1)

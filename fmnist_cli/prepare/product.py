@@ -1,8 +1,8 @@
 """Product pictures: one item on a plain light or dark background.
 
 The steps are those by which Zalando made Fashion-MNIST (Xiao, Rasul and Vollgraf 2017, arXiv
-1708.07747 §2): trim what is within 5 % of the background, scale the longest edge to 28, sharpen,
-centre on 28×28, negate. Backgrounds other than white are taken away as well.
+1708.07747 §2): trim what is within 5 % of the background, scale the longest edge to the frame's,
+sharpen, centre, negate. Backgrounds other than white are taken away as well.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE
-from fmnist_cli.prepare.choice import is_cut_out
-from fmnist_cli.prepare.picture import Frame, Picture, border_of, resize
-from fmnist_cli.prepare.preparation import Isolate
+from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.prepare.picture import Picture, resize
 
 _EDGE = 128  # pixels that are looked at; 256 are no better, measured
 _NEAR = 13  # levels: 5 % of 255
@@ -23,24 +21,24 @@ _PATCH = 0.001  # of all pixels, the least that such a patch has
 _SPECK = 0.0005  # of all pixels; what is smaller is dirt
 _SPREAD = 6  # levels around the most frequent one that belong to the background's
 _OPAQUE = 26  # alpha from which on an outline is part of the item: 10 %
+_CUT_OUT = 0.03  # share of transparent pixels from which on alpha is an outline
 _SHARPEN = 0.5  # weight of the difference from the picture blurred with sigma 1
 
 Mask = npt.NDArray[np.bool_]
 
 
-def prepare_product(picture: Picture, isolate: Isolate | None = None) -> Frame:
-    """The item trimmed, its longest edge 28, centred, on black, negated on a light background.
+def prepare_product(picture: Picture, spec: InputSpec) -> Pixels:
+    """The item trimmed, as large as it fits, centred, on black, negated on a light background.
 
     Where transparency outlines the item, it is the background, and the item is taken as it
     is over white. Where nothing stands out, the whole picture is the item.
     """
-    del isolate  # the plain background tells where the item is
     grey = _at_most(picture.grey)
-    if picture.alpha is not None and is_cut_out(picture.alpha):
+    if picture.alpha is not None and _is_cut_out(picture.alpha):
         item = _at_most(picture.alpha) >= _OPAQUE
         values = np.subtract(255, grey, dtype=np.uint8)
     else:
-        level = background_level(border_of(grey))
+        level = background_level(_border(grey))
         difference = np.asarray(cv2.absdiff(grey, np.full_like(grey, level)), np.uint8)
         item = difference > _NEAR
         values = grey if level <= 127 else np.subtract(255, grey, dtype=np.uint8)
@@ -49,7 +47,12 @@ def prepare_product(picture: Picture, isolate: Isolate | None = None) -> Frame:
         beyond = cv2.subtract(values, np.full_like(values, ground))
         inside = (~_background(difference)).view(np.uint8)
         values = np.asarray(cv2.copyTo(values, inside, beyond), np.uint8)
-    return _centred(values[_window(item)])
+    return _centred(values[_window(item)], spec)
+
+
+def spare_of_product(width: int, height: int, spec: InputSpec) -> float:
+    """As much as a frame needs of the longest edge, of which trimming may leave half."""
+    return max(width, height) / (4 * max(spec.height, spec.width))
 
 
 def background_level(border: npt.NDArray[np.uint8]) -> int:
@@ -58,6 +61,16 @@ def background_level(border: npt.NDArray[np.uint8]) -> int:
     around = np.convolve(counts, np.ones(2 * _SPREAD + 1), "same")
     distance = np.abs(border.astype(np.int16) - int(np.argmax(around)))
     return int(np.median(border[distance <= _SPREAD]))
+
+
+def _is_cut_out(alpha: npt.NDArray[np.uint8]) -> bool:
+    """Whether transparency [H, W] outlines an item, and does not merely round the corners."""
+    return bool(np.mean(alpha < 128) >= _CUT_OUT)
+
+
+def _border(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The pixels at the edges, [H, W] → [2·(H + W)]; corners count twice."""
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
 
 def _at_most(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -104,13 +117,13 @@ def _least(mask: Mask, share: float) -> float:
     return max(8, share * mask.size)
 
 
-def _centred(values: npt.NDArray[np.uint8]) -> Frame:
-    """`values` [H, W] with the longest edge scaled to 28, sharpened, on black."""
-    scale = SIDE / max(values.shape)
+def _centred(values: npt.NDArray[np.uint8], spec: InputSpec) -> Pixels:
+    """`values` [H, W] scaled to fit, sharpened, on black."""
+    scale = min(spec.height / values.shape[0], spec.width / values.shape[1])
     height, width = (max(1, round(side * scale)) for side in values.shape)
     small = sharpened(resize(values, width, height))
-    frame = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    frame = np.zeros((spec.height, spec.width), np.uint8)
+    top, left = (spec.height - height) // 2, (spec.width - width) // 2
     frame[top : top + height, left : left + width] = small
     return frame
 

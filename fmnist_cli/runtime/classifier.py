@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, Novelty, Pixels, Probabilities
+from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare.picture import Frame, Picture
-from fmnist_cli.prepare.preparation import Isolate
+from fmnist_cli.prepare import Picture
 from fmnist_cli.runtime.decode import MAX_PIXELS
 from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.runtime.session import Outputs, batch_of
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
-
-Infer = Callable[[Pixels], Probabilities]  # uint8 [N, 28, 28] → float32 [N, classes]
 
 # Batches are filled up to a multiple of this: kernels have code of its own for a last single
 # row, which rounds its own way, and a row must not depend on what else is in its batch.
 ALIGNMENT = 2
-BATCH = 64  # pictures per inference call; for no model do more gain anything
+BATCH = 64  # pictures per inference call, at most; for no model do more gain anything
 
 
 def _aligned(count: int) -> int:
@@ -31,14 +29,24 @@ def _aligned(count: int) -> int:
     return -(-count // ALIGNMENT) * ALIGNMENT
 
 
-class Guard(Protocol):
-    """Says how strange frames are, and from where on they are unknown."""
+class Route(NamedTuple):
+    """A model, and what is asked of it.
 
-    def novelty(self, pixels: Pixels) -> Novelty:
-        """uint8 [N, 28, 28] → float32 [N], larger is stranger."""
+    Attributes:
+        infer: uint8 [N, *spec.shape] → what the model says, as far as it is needed.
+        spec: what the model wants.
+        class_names: label of each column of the probabilities.
+        limit: preparation → the novelty above which what it made is unknown; None if nothing is.
+        takes: which pictures are for this model; None for all.
+        name: of the model, in rows that say which it was; None in rows that do not.
+    """
 
-    def limit(self, prepared: str) -> float:
-        """The novelty above which what this preparation made is unknown."""
+    infer: Callable[[Pixels], Outputs]
+    spec: InputSpec
+    class_names: Sequence[str]
+    limit: Callable[[str], float] | None = None
+    takes: Callable[[Picture], bool] | None = None
+    name: str | None = None
 
 
 class Settings(NamedTuple):
@@ -49,7 +57,8 @@ class Settings(NamedTuple):
         top_k: candidates per row, at least 1.
         threshold: below this probability, 0 to 1, the label is `UNKNOWN`.
         unknown_at: `UNKNOWN` is also what is stranger than this share of known garments;
-            None asks no guard.
+            None asks nobody.
+        embeddings: whether rows have the model's embedding.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
     """
@@ -58,6 +67,7 @@ class Settings(NamedTuple):
     top_k: int = 3
     threshold: float = 0.0
     unknown_at: float | None = None
+    embeddings: bool = False
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
 
@@ -99,105 +109,124 @@ class Classifier:
     """Callable: items → one row each, in order. Usable from several threads.
 
     Args:
-        infer: uint8 [N, 28, 28] → float32 [N, classes].
-        class_names: label of each column.
+        routes: the models; the first that takes a picture gets it.
         settings: how pictures become rows.
-        batch_size: pictures per inference call.
-        isolate: finds garments in photos; needed by the mode ``photo``.
-        guard: tells what the model does not know, whatever it says of it.
-        save: takes the path of each item that could be read, and its frame.
+        batch_size: pictures per inference call; by the size of the input if None.
+        save: takes the path of each item that could be read, and what the model sees of it.
     """
 
     def __init__(
         self,
-        infer: Infer,
-        class_names: Sequence[str],
-        settings: Settings,
-        batch_size: int = BATCH,
-        isolate: Isolate | None = None,
-        guard: Guard | None = None,
-        save: Callable[[str, Frame], object] | None = None,
+        *routes: Route,
+        settings: Settings = Settings(),  # noqa: B008  (a tuple)
+        batch_size: int | None = None,
+        save: Callable[[str, Pixels], object] | None = None,
     ) -> None:
-        self._batch_size = batch_size
-        self._infer = infer
-        self._class_names = class_names
+        self._routes = routes
         self._settings = settings
-        self._frame_of = Framing(settings.mode, isolate, settings.max_pixels, settings.max_bytes)
+        self._sizes = [_aligned(batch_size or batch_of(route.spec, BATCH)) for route in routes]
+        self._framing = Framing(
+            *(route.spec for route in routes),
+            mode=settings.mode,
+            max_pixels=settings.max_pixels,
+            max_bytes=settings.max_bytes,
+        )
         self._save = save
-        self._guard = guard
-        self._buffers = threading.local()  # one buffer per thread, kept from batch to batch
+        self._kept = threading.local()  # one buffer per thread and route, kept between calls
 
     def warm(self) -> None:
-        """Let the model allocate what it needs, before there is anything to classify."""
-        nothing = np.zeros((ALIGNMENT, SIDE, SIDE), np.uint8)
-        self._infer(nothing)
-        if self._guard is not None:
-            self._guard.novelty(nothing)
+        """Let the models allocate what they need, before there is anything to classify."""
+        for route in self._routes:
+            route.infer(np.zeros((ALIGNMENT, *route.spec.shape), np.uint8))
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """One row per item, in order."""
-        frame_of, save = self._frame_of, self._save
+        framing, save, routes = self._framing, self._save, self._routes
         rows: list[Row | None] = [None] * len(items)
-        frames = self._buffer(len(items))
-        good: list[tuple[int, str]] = []  # position among the items, preparation
-        # All are decoded before any is classified, since inference goes in batches.
+        buffers = self._buffers()
+        # For each model what waits for its next batch: position among the items, preparation.
+        waiting: list[list[tuple[int, str]]] = [[] for _ in routes]
         for position, item in enumerate(items):
             if type(item) is KnownItem:
                 rows[position] = item.row
                 continue
             try:
-                frames[len(good)], prepared = frame_of(item)
+                picture = framing.read(item)
+                number = self._route_of(picture)
+                pixels, prepared = framing.pixels(picture, routes[number].spec)
             except ImageError as error:
                 rows[position] = Rejected(item.path, str(error))
-            else:
-                if save is not None:
-                    save(item.path, frames[len(good)])
-                good.append((position, prepared))
-        if good:
-            names, threshold = self._class_names, self._settings.threshold
-            ids, values = self._ranked(frames, len(good))
-            judged = zip(good, ids, values, self._strangers(frames, good), strict=True)
-            for (position, prepared), best, most, strange in judged:
-                path, class_id, confidence = items[position].path, best[0], most[0]
-                # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
-                # more than the rest of these lines, for every picture.
-                top = tuple([_new(Candidate, (names[i], p)) for i, p in zip(best, most)])  # noqa: B905
-                unsure = strange or confidence < threshold
-                said = (None, UNKNOWN) if unsure else (class_id, names[class_id])
-                rows[position] = _new(Prediction, (path, *said, confidence, top, prepared))
+                continue
+            group, buffer = waiting[number], buffers[number]
+            buffer[len(group)] = pixels
+            if save is not None:
+                save(item.path, pixels)
+            group.append((position, prepared))
+            if len(group) == len(buffer):
+                self._label(routes[number], buffer, group, items, rows)
+                group.clear()
+        for route, buffer, group in zip(routes, buffers, waiting, strict=True):
+            if group:
+                self._label(route, buffer, group, items, rows)
         return [row for row in rows if row is not None]
 
-    def _buffer(self, count: int) -> Pixels:
-        """uint8 [at least `count`, 28, 28], a multiple of `ALIGNMENT` long."""
-        buffer: Pixels | None = getattr(self._buffers, "frames", None)
-        if buffer is None or len(buffer) < count:
-            buffer = self._buffers.frames = np.zeros((_aligned(count), SIDE, SIDE), np.uint8)
-        return buffer
+    def _route_of(self, picture: Picture) -> int:
+        if len(self._routes) == 1:
+            return 0
+        taken = (route.takes is None or route.takes(picture) for route in self._routes)
+        return list(taken).index(True)
 
-    def _ranked(self, frames: Pixels, count: int) -> tuple[list[list[int]], list[list[float]]]:
-        """For each of the first `count` frames the best classes and their probabilities."""
-        probabilities = self._batched(self._infer, frames, count)
+    def _buffers(self) -> list[Pixels]:
+        """For each model uint8 [pictures of a batch, *spec.shape], a multiple of `ALIGNMENT`."""
+        buffers: list[Pixels] | None = getattr(self._kept, "buffers", None)
+        if buffers is None:
+            sizes = zip(self._routes, self._sizes, strict=True)
+            buffers = [np.zeros((size, *route.spec.shape), np.uint8) for route, size in sizes]
+            self._kept.buffers = buffers
+        return buffers
+
+    def _label(
+        self,
+        route: Route,
+        buffer: Pixels,
+        group: Sequence[tuple[int, str]],
+        items: Sequence[Item],
+        rows: list[Row | None],
+    ) -> None:
+        """Make the rows of the first pictures in `buffer`, those that `group` says."""
+        count = len(group)
+        buffer[count : _aligned(count)] = 0
+        said = route.infer(buffer[: _aligned(count)])
+        names, threshold, model = route.class_names, self._settings.threshold, route.name
+        ids, values = self._ranked(said)
+        strange = _strangers(route, said, group)
+        features: Iterable[bytes | None]
+        features = repeat(None) if said.embedding is None else map(bytes, said.embedding)
+        # What is said of the filling comes last, and has no picture in the group.
+        judged = zip(group, ids, values, strange, features)  # noqa: B905
+        for (position, prepared), best, most, unknown, feature in judged:
+            path, class_id, confidence = items[position].path, best[0], most[0]
+            # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
+            # more than the rest of these lines, for every picture.
+            top = tuple([_new(Candidate, (names[i], p)) for i, p in zip(best, most)])  # noqa: B905
+            unsure = unknown or confidence < threshold
+            label = (None, UNKNOWN) if unsure else (class_id, names[class_id])
+            values_ = (path, *label, confidence, top, prepared, model, feature)
+            rows[position] = _new(Prediction, values_)
+
+    def _ranked(self, said: Outputs) -> tuple[list[list[int]], list[list[float]]]:
+        """For each picture the best classes and their probabilities."""
+        probabilities = said.probabilities
         order = np.argsort(-probabilities, axis=1, kind="stable")[:, : self._settings.top_k]
-        best = probabilities[np.arange(count)[:, None], order].astype(np.float64).round(6)
+        rows = np.arange(len(probabilities))[:, None]
+        best = probabilities[rows, order].astype(np.float64).round(6)
         return order.tolist(), best.tolist()
 
-    def _strangers(self, frames: Pixels, good: Sequence[tuple[int, str]]) -> Sequence[bool]:
-        """Whether each of the first frames is strange; `good` says what prepared them."""
-        guard = self._guard
-        if guard is None:
-            return [False] * len(good)
-        novelty = self._batched(guard.novelty, frames, len(good)).tolist()
-        return [value > guard.limit(name) for value, (_, name) in zip(novelty, good, strict=True)]
 
-    def _batched(
-        self, run: Callable[[Pixels], npt.NDArray[Any]], frames: Pixels, count: int
-    ) -> npt.NDArray[Any]:
-        """What `run` says of the first `count` frames, in batches of an even length."""
-        frames[count : _aligned(count)] = 0
-        step = _aligned(self._batch_size)
-        batches = [
-            run(frames[start : min(start + step, _aligned(count))])
-            for start in range(0, count, step)
-        ]
-        joined: npt.NDArray[Any] = np.concatenate(batches)[:count]
-        return joined
+def _strangers(route: Route, said: Outputs, group: Sequence[tuple[int, str]]) -> Sequence[bool]:
+    """Whether each picture is strange; `group` says what prepared them."""
+    limit = route.limit
+    if limit is None or said.novelty is None:
+        return [False] * len(group)
+    novelty = said.novelty[: len(group)].tolist()
+    return [value > limit(name) for value, (_, name) in zip(novelty, group, strict=True)]

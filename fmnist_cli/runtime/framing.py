@@ -1,77 +1,61 @@
-"""Item → frame: read, decode, prepare; what comes before inference, whoever needs it."""
+"""Item → pixels: read, decode, prepare; what comes before inference, whoever needs it."""
 
 from __future__ import annotations
 
 import cv2
-import numpy as np
 
+from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import Frame, Isolate, Picture, needs_color, prepare, reduction, vary
+from fmnist_cli.prepare import Picture, needs_color, preprocess, reduction
 from fmnist_cli.runtime.decode import MAX_PIXELS, decode
 from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
 
 class Framing:
-    """Callable: item → (frame uint8 [28, 28], name of its preparation).
+    """Callable: item → (what a model sees of it, name of its preparation).
 
     Args:
-        mode: one of `fmnist_cli.prepare.MODES`.
-        isolate: finds garments in photos; needed by the mode ``photo``.
+        specs: what the models want that may be asked; pictures are decoded for all of them.
+        mode: ``"auto"`` for what the specs say, or a name in `fmnist_cli.prepare.PREPARATIONS`.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
     """
 
     def __init__(
         self,
+        *specs: InputSpec,
         mode: str = "auto",
-        isolate: Isolate | None = None,
         max_pixels: int = MAX_PIXELS,
         max_bytes: int = MAX_BYTES,
     ) -> None:
+        self._specs = specs
         self._mode = mode
-        self._isolate = isolate
         self._max_pixels = max_pixels
         self._max_bytes = max_bytes
-        self._reduction, self._color = reduction(mode), needs_color(mode)
+        self._reductions = [reduction(spec, mode) for spec in specs]
+        self._color = any(needs_color(spec, mode) for spec in specs)
 
-    def __call__(self, item: Item) -> tuple[Frame, str]:
-        """The frame of an item.
-
-        Raises:
-            ImageError: there is none, with the reason.
-            ModelError: what isolates garments cannot be loaded.
-        """
-        _, frame, name = self._framed(item)
-        return frame, name
-
-    def views(self, item: Item, others: int, seed: int) -> tuple[str, list[Frame]]:
-        """How an item was prepared; its frame, then `others` of it photographed again.
-
-        Only photos are varied: other light would be no plain background, which products have.
+    def __call__(self, item: Item) -> tuple[Pixels, str]:
+        """What the first of the models sees of an item.
 
         Raises:
-            ImageError, ModelError: as above.
+            ImageError: there is nothing to see, with the reason.
         """
-        picture, frame, name = self._framed(item)
-        if name != "photo":
-            return name, [frame] * (1 + others)
-        generator = np.random.default_rng(seed)
-        try:
-            varied = (vary(picture, generator) for _ in range(others))
-            return name, [frame, *(self.again(view, name) for view in varied)]
-        except (MemoryError, cv2.error) as error:
-            raise _cannot_be_prepared(error) from error
+        return self.pixels(self.read(item), self._specs[0])
 
-    def _framed(self, item: Item) -> tuple[Picture, Frame, str]:
+    def read(self, item: Item) -> Picture:
+        """The picture of an item.
+
+        Raises:
+            ImageError: it cannot be read, is no picture, damaged, or too large.
+        """
         try:
-            picture = self.picture(item.read(self._max_bytes))
-            return picture, *prepare(picture, self._mode, self._isolate)
+            return self.picture(item.read(self._max_bytes))
         except (MemoryError, cv2.error) as error:
-            # Too large for this machine, or a shape that OpenCV will not resize.
-            raise _cannot_be_prepared(error) from error
+            raise _unprepared(error) from error
 
     def picture(self, content: bytes | Picture) -> Picture:
-        """What an item holds, decoded as the mode needs it.
+        """What an item holds, decoded as the models need it.
 
         Raises:
             ImageError: it is no picture, damaged, or too large.
@@ -82,10 +66,28 @@ class Framing:
             content, max_pixels=self._max_pixels, reduction=self._reduction, color=self._color
         )
 
-    def again(self, picture: Picture, prepared: str) -> Frame:
-        """The frame of a picture whose preparation was chosen before."""
-        return prepare(picture, prepared, self._isolate)[0]
+    def pixels(
+        self, picture: Picture, spec: InputSpec, prepared: str | None = None
+    ) -> tuple[Pixels, str]:
+        """What one of the models sees of a picture, and the name of the preparation.
+
+        Args:
+            picture: as `picture` made it.
+            spec: what the model wants.
+            prepared: the preparation, if it was chosen before.
+
+        Raises:
+            ImageError: the picture cannot be prepared.
+        """
+        try:
+            return preprocess(picture, spec, prepared or self._mode)
+        except (MemoryError, cv2.error) as error:
+            raise _unprepared(error) from error
+
+    def _reduction(self, width: int, height: int) -> int:
+        return min([allowed(width, height) for allowed in self._reductions])
 
 
-def _cannot_be_prepared(error: Exception) -> ImageError:
+def _unprepared(error: Exception) -> ImageError:
+    """The picture is too large for this machine, or of a shape that OpenCV will not resize."""
     return ImageError(f"cannot be prepared: {error or 'out of memory'}")

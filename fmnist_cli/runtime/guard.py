@@ -1,23 +1,22 @@
-"""Telling what no model knows: `guard.onnx`, one graph for all models.
+"""Telling what no model knows: by the model itself, or by `guard.onnx`, for models of frames.
 
-Its novelty is a number without a unit. What it means is in the graph's metadata: how novel
-known garments are that it has not learned from, as tables of quantiles, one for frames (the
-validation split) and one for cut-out photos, on which nothing is ever as sure.
+A novelty is a number without a unit. What it means is in a graph's metadata: how novel known
+garments are that it has not learned from, as quantiles; a guard has them by preparation.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, Novelty, Pixels
+from fmnist_cli.contract import FRAME_SPEC, INPUT_NAME, NOVELTY_NAME, ModelCard, Novelty, Pixels
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.runtime.parts import part_session
-from fmnist_cli.runtime.store import ModelFile, find_models_dir, find_part, open_part
+from fmnist_cli.runtime.store import ModelFile, open_part
 
 PART = "guard"
 KNOWN_SHARE = 0.95
@@ -100,6 +99,7 @@ class Guard:
 
     Attributes:
         card: the metadata of the graph.
+        path: of the file.
         sha256: of the file.
 
     Raises:
@@ -113,7 +113,7 @@ class Guard:
             self.card = GuardCard.from_metadata(metadata)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise ModelError(f"{file.path} has no readable card of a guard: {error}") from error
-        self._path = file.path
+        self.path = file.path
         self._limits = self.card.limits(share)
         self.sha256 = file.sha256
 
@@ -125,46 +125,61 @@ class Guard:
         """
         (values,) = self._session.run([NOVELTY_NAME], {INPUT_NAME: pixels})
         if not np.isfinite(values).all():
-            raise ModelError(f"{self._path} gives values that are not finite; make it again")
+            raise ModelError(f"{self.path} gives values that are not finite; make it again")
         return np.asarray(values, np.float32)
 
     def limit(self, prepared: str) -> float:
         """The novelty above which what this preparation made is unknown.
 
-        Products are as unlike the validation split as photos are.
+        Guards made by 0.1 have ``"photo"`` for all that is no frame.
         """
-        if prepared == "frame":
-            return self._limits["frame"]
-        return self._limits.get("photo", self._limits["frame"])
+        return next(
+            self._limits[name] for name in (prepared, "photo", "frame") if name in self._limits
+        )
+
+
+class OwnLimit(NamedTuple):
+    """The novelty above which a picture is unknown to a model that says how novel it is."""
+
+    value: float
+
+    def limit(self, prepared: str) -> float:
+        """The same, whatever prepared the picture."""
+        del prepared
+        return self.value
 
 
 def open_guard(
-    share: float | None, class_names: Sequence[str], models_dir: Path | None = None
-) -> Guard | None:
-    """The guard among the models; None when `share` is None.
+    share: float | None, card: ModelCard, models_dir: Path | None = None
+) -> Guard | OwnLimit | None:
+    """What tells the unknown from what a model knows; None when `share` is None.
 
     Args:
         share: of ordinary garments, that is to stay known.
-        class_names: of the model in use.
+        card: of the model in use.
         models_dir: folder of the models.
 
     Raises:
-        UsageError: there is none, or it takes some of the classes for strange.
+        UsageError: there is nothing, or it takes some of the classes for strange.
         ModelError: it is damaged.
     """
     if share is None:
         return None
-    folder = find_models_dir(models_dir)
-    if find_part(PART, folder) is None:
-        raise UsageError(
-            f"--unknown needs a guard, and {folder} has none (no {PART!r} in its manifest). Use"
-            " --models-dir with a folder that has, such as that of the shipped models, or make"
-            " one: fmnist train-guard"
+    if card.novelty_limits:
+        shares, limits = zip(
+            *sorted((float(text), value) for text, value in card.novelty_limits.items()),
+            strict=True,
         )
-    guard = Guard(open_part(PART, folder), share)
-    if strange := [name for name in class_names if name not in guard.card.class_names]:
+        return OwnLimit(float(np.interp(share, shares, limits)))
+    if card.input is not None and card.input.shape != FRAME_SPEC.shape:
         raise UsageError(
-            f"--unknown: the guard in {folder} does not know {', '.join(strange)}, of which the"
+            f"--unknown: {card.title} does not say how novel a picture is, and the guard knows"
+            f" frames of {FRAME_SPEC.height}×{FRAME_SPEC.width} only. Use --threshold instead"
+        )
+    guard = Guard(open_part(PART, models_dir), share)
+    if strange := [name for name in card.class_names if name not in guard.card.class_names]:
+        raise UsageError(
+            f"--unknown: {guard.path} does not know {', '.join(strange)}, of which the"
             " model has classes; it would call them unknown. Use --threshold instead"
         )
     return guard

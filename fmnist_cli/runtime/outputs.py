@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from fmnist_cli.contract import ModelCard
+from fmnist_cli.contract import InputSpec, ModelCard
 from fmnist_cli.errors import UsageError
-from fmnist_cli.prepare.preparation import Isolate
 from fmnist_cli.runtime.classifier import Settings
 from fmnist_cli.runtime.job import Plan
 from fmnist_cli.runtime.output import is_stream
 from fmnist_cli.runtime.rows import Row
-from fmnist_cli.runtime.sinks import FORMATS, Sink, format_of, open_line_format
+from fmnist_cli.runtime.sinks import FORMATS, LineFormat, Sink, format_of, open_line_format
 
 if TYPE_CHECKING:
     from fmnist_cli.runtime.sinks.frames import FrameFolder
@@ -35,7 +34,7 @@ class Wanted(NamedTuple):
         sort_into: root of a sorted tree.
         how: how pictures get into the tree.
         gallery: file of a page of pictures (`--report`).
-        save_prepared: folder for the frames that the model saw.
+        save_prepared: folder for what the model saw.
         errors_only: whether only rows of rejected inputs are written.
         summary: file of counts and settings.
     """
@@ -58,9 +57,10 @@ class Outputs:
         stream: target and format of the rows that are written as they come; the target
             None is standard output.
         files: format of each output file.
-        tree, frames, page, summary: sorted tree, folder of frames, page of pictures, counts
-            and settings.
+        tree, frames, page, summary: sorted tree, folder of what the model saw, page of pictures,
+            counts and settings.
         wanted: what was asked for.
+        models: whether rows say which model made them.
     """
 
     wanted: Wanted
@@ -71,26 +71,25 @@ class Outputs:
     frames: Path | None = None
     page: Path | None = None
     summary: Path | None = None
+    models: bool = False
     _placed: TreeSink | None = None
 
-    @property
-    def top_k(self) -> int:
-        """Candidates per row."""
-        return self.settings.top_k
-
     @classmethod
-    def of(cls, wanted: Wanted, settings: Settings, roots: Sequence[Path]) -> Outputs:
+    def of(
+        cls, wanted: Wanted, settings: Settings, roots: Sequence[Path], *, models: bool = False
+    ) -> Outputs:
         """Check what is asked for.
 
         Args:
             wanted: what is asked for.
             settings: how rows are made.
             roots: folders that are read, which a sorted tree must stay out of.
+            models: whether rows say which model made them.
 
         Raises:
             UsageError: an output is impossible, named twice, or of an unknown format.
         """
-        outputs = cls(wanted, settings)
+        outputs = cls(wanted, settings, models=models)
         if wanted.errors_only and (wanted.gallery or wanted.sort_into):
             raise UsageError("--errors-only leaves nothing for --report and --sort-into to show")
         for name in dict.fromkeys(wanted.outputs or ("-",)):
@@ -106,6 +105,8 @@ class Outputs:
                 raise UsageError(f"--output {name!r} is given twice")
             implied = _implied(name, terminal=False) if _suffix(name) else wanted.format
             outputs.files[path] = _known(implied or "jsonl", FORMAT_NAMES)
+        if settings.embeddings and "parquet" not in outputs.files.values():
+            raise UsageError("--embeddings go into Parquet only; give -o FILE.parquet")
         if wanted.gallery is not None:
             outputs.page = _checked(wanted.gallery)
         if wanted.summary is not None:
@@ -121,7 +122,7 @@ class Outputs:
         card: ModelCard,
         options: dict[str, Any],
         resuming: bool,
-        isolate: Isolate | None = None,
+        specs: Mapping[str | None, InputSpec] | None = None,
     ) -> Plan | None:
         """What is to be done with the rows besides streaming them; None for nothing.
 
@@ -129,7 +130,7 @@ class Outputs:
             card: of the model.
             options: everything that decides what the rows are.
             resuming: whether this goes on with an earlier run.
-            isolate: what finds garments, for pages that show frames.
+            specs: what each model wants, by the name it has in rows, where there are several.
 
         Raises:
             MissingExtraError: an output needs a package that is not installed.
@@ -137,6 +138,8 @@ class Outputs:
         targets = [*self.files, *filter(None, (self.page, self.tree))]
         if not targets:
             return None
+        if self.settings.embeddings:  # which only Parquet can give back
+            targets.sort(key=lambda path: self.files.get(path) != "parquet")
         target = targets[0]
         format_ = self.files.get(target, "jsonl")
         # What is impossible is said now, not after hours.
@@ -147,16 +150,21 @@ class Outputs:
 
             check_tree(self.tree, resuming=resuming)
         if len(targets) == 1 and self.files and format_ != "parquet":
-            lines = open_line_format(format_, self.top_k)
-            earlier = None if self.wanted.errors_only else _reader(format_, self.top_k)
-            return Plan(target, lines, (), options, earlier, (target,))
-        stages = [lambda: [*self._line_sinks(), *self._pages(card, isolate)]]
+            lines = self.lines(format_)
+            return Plan(target, lines, (), options, self._reader(format_), (target,))
+        stages = [lambda: [*self._line_sinks(), *self._pages(card, specs)]]
         if self.tree is not None:
             # Last, and by itself: it may move the files that the others show.
             stages.append(lambda: [self._sorted(resuming)])
-        earlier = None if self.wanted.errors_only else _reader(self.files.get(target), self.top_k)
-        journal = open_line_format("jsonl", self.top_k)
+        from fmnist_cli.runtime.sinks.jsonl import JsonlFormat
+
+        journal = JsonlFormat(self.models, self.settings.embeddings)
+        earlier = self._reader(self.files.get(target))
         return Plan(target, journal, stages, options, earlier, tuple(targets))
+
+    def lines(self, format_: str) -> LineFormat:
+        """A format of lines for these rows."""
+        return open_line_format(format_, self.settings.top_k, self.models)
 
     def frame_folder(self, resuming: bool) -> FrameFolder | None:
         """Where the workers put frames, if that was asked for.
@@ -203,7 +211,7 @@ class Outputs:
         if self.tree:
             parts.append(f"pictures sorted into {self.tree}")
         if self.frames:
-            parts.append(f"frames in {self.frames}")
+            parts.append(f"what the model saw in {self.frames}")
         return ", ".join(parts)
 
     def problems(self) -> str:
@@ -213,19 +221,28 @@ class Outputs:
     def _parquet(self, path: Path) -> Sink:
         from fmnist_cli.runtime.sinks.parquet import ParquetSink
 
-        return ParquetSink(path, self.top_k)
+        settings = self.settings
+        return ParquetSink(path, settings.top_k, models=self.models, embeddings=settings.embeddings)
 
     def _line_sinks(self) -> list[Sink]:
         from fmnist_cli.runtime.sinks.lines import LineSink
 
         return [
-            self._parquet(path)
-            if format_ == "parquet"
-            else LineSink(path, open_line_format(format_, self.top_k))
+            self._parquet(path) if format_ == "parquet" else LineSink(path, self.lines(format_))
             for path, format_ in self.files.items()
         ]
 
-    def _pages(self, card: ModelCard, isolate: Isolate | None) -> list[Sink]:
+    def _reader(self, format_: str | None) -> Callable[[Path], Iterator[Row]] | None:
+        """Reads the rows of an earlier run back, where that can be done."""
+        if self.wanted.errors_only or format_ in (None, "text"):
+            return None
+        if format_ == "parquet":
+            from fmnist_cli.runtime.sinks.parquet import read
+
+            return read
+        return self.lines(format_).read
+
+    def _pages(self, card: ModelCard, specs: Mapping[str | None, InputSpec] | None) -> list[Sink]:
         if self.page is None:
             return []
         from fmnist_cli.runtime.sinks.gallery import GallerySink
@@ -235,10 +252,10 @@ class Outputs:
             GallerySink(
                 self.page,
                 card,
+                specs,
                 max_pixels=settings.max_pixels,
                 max_bytes=settings.max_bytes,
                 mode=settings.mode,
-                isolate=isolate,
             )
         ]
 
@@ -272,14 +289,6 @@ def _checked(name: str) -> Path:
     from fmnist_cli.runtime.sinks.whole import check_target
 
     return check_target(Path(name))
-
-
-def _reader(format_: str | None, top_k: int) -> Callable[[Path], Iterator[Row]] | None:
-    if format_ == "parquet":
-        from fmnist_cli.runtime.sinks.parquet import read
-
-        return read
-    return None if format_ in (None, "text") else open_line_format(format_, top_k).read
 
 
 def _suffix(name: str) -> str:

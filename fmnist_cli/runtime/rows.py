@@ -27,7 +27,9 @@ class Prediction(NamedTuple):
         label: its name, or `UNKNOWN` when its probability is below the threshold or it is strange.
         confidence: the highest probability, 0 to 1, rounded to 6 decimals.
         top: the most probable classes, best first, whatever the label.
-        prepared: the preparation that made the frame.
+        prepared: the preparation that made what the model saw.
+        model: name of the model; None where all rows are of one.
+        embedding: the model's features, float32 in machine order; None if not asked for.
     """
 
     path: str
@@ -36,6 +38,8 @@ class Prediction(NamedTuple):
     confidence: float
     top: tuple[Candidate, ...]
     prepared: str
+    model: str | None = None
+    embedding: bytes | None = None
 
 
 class Rejected(NamedTuple):

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
 import numpy as np
 import onnxruntime as ort
 
-from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, SIDE, ModelCard, Pixels, Probabilities
+from fmnist_cli.contract import (
+    EMBEDDING_NAME,
+    FRAME_SPEC,
+    INPUT_NAME,
+    NOVELTY_NAME,
+    OUTPUT_NAME,
+    Embeddings,
+    InputSpec,
+    ModelCard,
+    Novelty,
+    Pixels,
+    Probabilities,
+)
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.runtime.store import ModelFile
+from fmnist_cli.prepare import AUTO, check_spec
+from fmnist_cli.runtime.metadata import read_metadata
+from fmnist_cli.runtime.store import Found, ModelFile
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -22,6 +41,31 @@ PROVIDERS = {
 }
 
 
+# Bytes of pixels of one call, at most, where nobody says how many pictures: 250 frames, which are
+# no faster in larger batches, and few enough photos that what lies between the layers stays small.
+_AT_ONCE = 1 << 20
+_MOST = 250
+
+
+class Outputs(NamedTuple):
+    """What a model says of N pictures.
+
+    Attributes:
+        probabilities: float32 [N, classes].
+        novelty: float32 [N], larger is stranger; None if not asked for, or the model has none.
+        embedding: float32 [N, D]; None if not asked for, or the model has none.
+    """
+
+    probabilities: Probabilities
+    novelty: Novelty | None = None
+    embedding: Embeddings | None = None
+
+
+def batch_of(spec: InputSpec, most: int = _MOST) -> int:
+    """How many pictures one call should have."""
+    return max(2, min(most, _AT_ONCE // int(np.prod(spec.shape))))
+
+
 class Session:
     """A checked ONNX Runtime session: pixels in, probabilities out.
 
@@ -33,7 +77,9 @@ class Session:
         provider: one of `PROVIDERS`.
 
     Attributes:
-        card: the model card in the graph.
+        card: the model card in the graph; its `input` is there, also for models made by 0.1.
+        spec: what the graph wants: the card's `input`.
+        gives: names of the graph's outputs.
 
     Raises:
         ModelError: the file is no ONNX model or does not honour the contract.
@@ -41,7 +87,7 @@ class Session:
     """
 
     def __init__(self, model: ModelFile, threads: int = 1, provider: str = "cpu") -> None:
-        wanted = _available(provider)
+        wanted = provider_of(provider)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -59,27 +105,85 @@ class Session:
                 " Use --provider cpu"
             )
         self._path = model.path
-        self.card = _check_contract(self._session, model)
+        self.card, self.spec = _check_contract(self._session, model.path)
+        self.gives = frozenset(output.name for output in self._session.get_outputs())
 
     def __call__(self, pixels: Pixels) -> Probabilities:
-        """uint8 [N, 28, 28] → float32 [N, classes], rows summing to 1.
+        """uint8 [N, *spec.shape] → float32 [N, classes], rows summing to 1.
 
         Raises:
             ModelError: the model gives NaN or infinity.
         """
-        outputs = self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels})
-        probabilities = np.asarray(outputs[0], np.float32)
-        if not np.isfinite(probabilities).all():
+        return self.outputs(pixels).probabilities
+
+    def outputs(self, pixels: Pixels, *, novelty: bool = False, embedding: bool = False) -> Outputs:
+        """Probabilities, and of what else the model has only what is asked for.
+
+        Args:
+            pixels: uint8 [N, *spec.shape].
+            novelty: whether that is wanted.
+            embedding: whether that is wanted.
+
+        Raises:
+            ModelError: the model gives NaN or infinity.
+        """
+        asked = {NOVELTY_NAME: novelty, EMBEDDING_NAME: embedding}
+        names = [name for name, wanted in asked.items() if wanted and name in self.gives]
+        values = self._session.run([OUTPUT_NAME, *names], {INPUT_NAME: pixels})
+        if not all(np.isfinite(value).all() for value in values):
             raise ModelError(f"{self._path} gives values that are not finite; export it again")
-        return probabilities
+        return Outputs(values[0], **dict(zip(names, values[1:], strict=True)))
 
-    def probabilities(self, pixels: Pixels, batch_size: int = 250) -> Probabilities:
+    def probabilities(self, pixels: Pixels, batch_size: int | None = None) -> Probabilities:
         """As a call, but in batches, so that memory does not grow with N."""
-        starts = range(0, len(pixels), batch_size)
-        return np.concatenate([self(pixels[start : start + batch_size]) for start in starts])
+        step = batch_size or batch_of(self.spec)
+        starts = range(0, len(pixels), step)
+        return np.concatenate([self(pixels[start : start + step]) for start in starts])
 
 
-def _available(provider: str) -> str:
+class LazySession:
+    """As `Session`, but its file is read when the first pictures are there.
+
+    It is made at the start of runs that may never need it, and worker processes load it each
+    for themselves. Until then only its card is known. One thread runs it, as there are as many
+    workers as cores. It may be called from several threads.
+
+    Args:
+        model: where it is.
+        provider: one of `PROVIDERS`.
+
+    Attributes:
+        model: where it is.
+        card, spec: as of `Session`.
+
+    Raises:
+        ModelError: the file has no readable card.
+        UsageError: the provider is unknown.
+    """
+
+    def __init__(self, model: Found, provider: str = "cpu") -> None:
+        self.model = model
+        self._provider = provider
+        self._session: Session | None = None
+        self._loading = threading.Lock()
+        provider_of(provider)
+        card = _card(read_metadata(model.path), model.path)
+        self.spec = card.input or FRAME_SPEC
+        self.card = card._replace(input=self.spec)
+
+    def outputs(self, pixels: Pixels, *, novelty: bool = False, embedding: bool = False) -> Outputs:
+        """As `Session.outputs`.
+
+        Raises:
+            ModelError: also when the file is not what the manifest says.
+        """
+        if self._session is None:
+            with self._loading:
+                self._session = self._session or Session(self.model.open(), 1, self._provider)
+        return self._session.outputs(pixels, novelty=novelty, embedding=embedding)
+
+
+def provider_of(provider: str) -> str:
     """ONNX Runtime's name for a provider that this installation has."""
     if provider not in PROVIDERS:
         raise UsageError(f"--provider {provider!r} is unknown; choose from {', '.join(PROVIDERS)}")
@@ -93,34 +197,58 @@ def _available(provider: str) -> str:
     return PROVIDERS[provider]
 
 
-def _check_contract(session: ort.InferenceSession, model: ModelFile) -> ModelCard:
+_KINDS = {OUTPUT_NAME: 2, NOVELTY_NAME: 1, EMBEDDING_NAME: 2}  # outputs and how many axes they have
+_EXPECTED = (
+    f"{INPUT_NAME} uint8 [N, height, width] or [N, height, width, 3]"
+    f" → {OUTPUT_NAME} float32 [N, classes], and if need be {NOVELTY_NAME} float32 [N] and"
+    f" {EMBEDDING_NAME} float32 [N, D]"
+)
+
+
+def _check_contract(session: ort.InferenceSession, path: Path) -> tuple[ModelCard, InputSpec]:
+    """The card, its `input` filled in, and that."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    expected = f"{INPUT_NAME} uint8 [N, {SIDE}, {SIDE}] → {OUTPUT_NAME} float32 [N, classes]"
+    names = [output.name for output in outputs]
     if not (
-        [i.name for i in inputs] == [INPUT_NAME]
-        and [o.name for o in outputs] == [OUTPUT_NAME]
+        [value.name for value in inputs] == [INPUT_NAME]
+        and OUTPUT_NAME in names
+        and all(len(one.shape) == _KINDS.get(one.name) for one in outputs)
+        and all(one.type == "tensor(float)" for one in outputs)
         and inputs[0].type == "tensor(uint8)"
-        and outputs[0].type == "tensor(float)"
-        and len(inputs[0].shape) == 3
-        and inputs[0].shape[1:] == [SIDE, SIDE]
         and not isinstance(inputs[0].shape[0], int)
+        and (len(inputs[0].shape) == 3 or inputs[0].shape[3:] == [3])
+        and all(isinstance(side, int) for side in inputs[0].shape[1:])
     ):
-        found = [f"{n.name} {n.type} {n.shape}" for n in (*inputs, *outputs)]
+        found = [f"{value.name} {value.type} {value.shape}" for value in (*inputs, *outputs)]
         raise ModelError(
-            f"{model.path} has another signature: {'; '.join(found)}."
-            f" fmnist runs models with {expected}; make one with: fmnist export"
+            f"{path} has another signature: {'; '.join(found)}."
+            f" fmnist runs models with {_EXPECTED}; make one with: fmnist export"
         )
-    metadata = session.get_modelmeta().custom_metadata_map
-    try:
-        card = ModelCard.from_metadata(metadata)
-    except (KeyError, ValueError, TypeError) as error:
+    shape = tuple(inputs[0].shape[1:])
+    card = _card(session.get_modelmeta().custom_metadata_map, path)
+    spec = card.input or InputSpec(shape[0], shape[1], "grey", AUTO)
+    if spec.shape != shape:
         raise ModelError(
-            f"{model.path} has no readable model card ({error}); make it with: fmnist export"
-        ) from error
-    columns = outputs[0].shape[-1]
+            f"{path} takes pixels of shape {list(shape)}, but its model card says"
+            f" {list(spec.shape)}; make it again with: fmnist export"
+        )
+    try:
+        check_spec(spec)
+    except ValueError as error:
+        raise ModelError(f"{path} cannot be used: {error}") from error
+    columns = outputs[names.index(OUTPUT_NAME)].shape[-1]
     if isinstance(columns, int) and columns != len(card.class_names):
         raise ModelError(
-            f"{model.path} has {columns} outputs, but its model card names"
+            f"{path} has {columns} outputs, but its model card names"
             f" {len(card.class_names)} classes; make it again with: fmnist export"
         )
-    return card
+    return card._replace(input=spec), spec
+
+
+def _card(metadata: Mapping[str, str], path: Path) -> ModelCard:
+    try:
+        return ModelCard.from_metadata(metadata)
+    except (KeyError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"{path} has no readable model card ({error}); make it with: fmnist export"
+        ) from error

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
+from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 
 ENV_VAR = "FMNIST_MODELS_DIR"
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -21,7 +22,7 @@ def shipped_dir() -> Path:
 
 
 def find_models_dir(models_dir: Path | None = None) -> Path:
-    """The folder of exported models in use.
+    """One's own folder of exported models, or the shipped one.
 
     Searched in this order: `models_dir`, ``FMNIST_MODELS_DIR``, ``./exported`` if it has a
     manifest, the shipped models. The first two are taken as they are.
@@ -64,28 +65,86 @@ def _read(path: Path) -> bytes:
         raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
 
 
-def open_model(model: str, models_dir: Path | None = None) -> ModelFile:
-    """A model by name, checked against the manifest, or any ``.onnx`` file by path.
+class Found(NamedTuple):
+    """A model of a manifest, whose file is not read yet.
+
+    Attributes:
+        name: registry name.
+        folder: of the manifest.
+        entry: what the manifest says of it.
+    """
+
+    name: str
+    folder: Path
+    entry: Entry
+
+    @property
+    def path(self) -> Path:
+        """Of its file."""
+        return self.folder / self.entry.file
+
+    def open(self) -> ModelFile:
+        """Read the file.
+
+        Raises:
+            ModelError: it is missing or its SHA-256 is not the manifest's.
+        """
+        file = ModelFile.of(self.name, self.path, _read(self.path), self.entry)
+        cure = f"restore it, or run: fmnist export {self.name}"
+        return _checked(file, self.entry.sha256, cure)
+
+
+def manifests(models_dir: Path | None = None) -> list[tuple[Path, Manifest]]:
+    """The folders that models are looked for in, the foremost first, and what is in them.
+
+    One's own is what `find_models_dir` finds; the shipped models are always there, too.
+
+    Raises:
+        ModelError: a manifest is damaged, or a folder that was named has none.
+    """
+    own, shipped = find_models_dir(models_dir), shipped_dir()
+    found = [(own, Manifest.read(own))]
+    if own.resolve() != shipped.resolve() and (shipped / MANIFEST_FILE).is_file():
+        found.append((shipped, Manifest.read(shipped)))
+    return found
+
+
+def find_model(name: str, models_dir: Path | None = None, *, quiet: bool = False) -> Found:
+    """A model by name; its file is not read.
+
+    Where one's own folder and the shipped one have different models of this name, one's own is
+    taken, and standard error says so unless it is to be quiet.
 
     Raises:
         UsageError: no model has that name.
-        ModelError: the file is missing or its SHA-256 is not the manifest's.
+        ModelError: as `manifests`.
+    """
+    known = manifests(models_dir)
+    found = [Found(name, at, of.models[name]) for at, of in known if name in of.models]
+    if not found:
+        has = "; ".join(f"{at} has: {', '.join(of.models) or 'none'}" for at, of in known)
+        raise UsageError(
+            f"there is no model called {name!r}; {has}."
+            " Give one of these or the path of an .onnx file"
+        )
+    if not quiet and len({one.entry.sha256 for one in found}) > 1:
+        sys.stderr.write(
+            f"note: {name} is the one in {found[0].folder}, not the one that is shipped\n"
+        )
+    return found[0]
+
+
+def open_model(model: str, models_dir: Path | None = None, *, quiet: bool = False) -> ModelFile:
+    """A model by name, checked against its manifest, or any ``.onnx`` file by path.
+
+    Raises:
+        UsageError, ModelError: as `find_model`; the file is missing or its SHA-256 is not the
+            manifest's.
     """
     if model.endswith(".onnx"):
         path = Path(model)
         return ModelFile.of(path.stem, path, _read(path))
-    folder = find_models_dir(models_dir)
-    manifest = Manifest.read(folder)
-    entry = manifest.models.get(model)
-    if entry is None:
-        known = ", ".join(manifest.models) or "none"
-        raise UsageError(
-            f"{folder} has no model called {model!r}; it has: {known}."
-            " Give one of these or the path of an .onnx file"
-        )
-    path = folder / entry.file
-    file = ModelFile.of(model, path, _read(path), entry)
-    return _checked(file, entry.sha256, f"restore it, or run: fmnist export {model}")
+    return find_model(model, models_dir, quiet=quiet).open()
 
 
 def _checked(file: ModelFile, sha256: str, cure: str) -> ModelFile:
@@ -97,31 +156,20 @@ def _checked(file: ModelFile, sha256: str, cure: str) -> ModelFile:
     return file
 
 
-def find_part(name: str, models_dir: Path | None = None) -> Part | None:
-    """What the manifest says of a part, whose file is not read; None when there is none.
-
-    Raises:
-        ModelError: the manifest is damaged.
-    """
-    folder = find_models_dir(models_dir)
-    if not (folder / MANIFEST_FILE).is_file():
-        return None
-    return Manifest.read(folder).parts.get(name)
-
-
 def open_part(name: str, models_dir: Path | None = None) -> ModelFile:
-    """A graph that helps all models, such as ``isolate``, checked against the manifest.
+    """A graph that serves all models, such as ``guard``, looked for and checked as they are.
 
     Raises:
         UsageError: there is no such part.
-        ModelError: the file is missing or its SHA-256 is not the manifest's.
+        ModelError: as `open_model`.
     """
-    folder = find_models_dir(models_dir)
-    part = find_part(name, folder)
-    if part is None:
-        raise UsageError(
-            f"{folder} has no part called {name!r}; take the models that are shipped with fmnist,"
-            " or add it to the manifest there"
-        )
-    path = folder / part.file
-    return _checked(ModelFile.of(name, path, _read(path)), part.sha256, "restore it")
+    known = manifests(models_dir)
+    for folder, manifest in known:
+        if part := manifest.parts.get(name):
+            path = folder / part.file
+            file = ModelFile.of(name, path, _read(path))
+            return _checked(file, part.sha256, "restore it")
+    raise UsageError(
+        f"there is no {name!r} in {' or '.join(str(folder) for folder, _ in known)}; take the"
+        f" models that are shipped with fmnist, or make one: fmnist train-{name}"
+    )

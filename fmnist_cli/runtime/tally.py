@@ -109,10 +109,11 @@ class Tally:
         if skipped:
             parts.append(skipped)
         timing = self.timing()
+        caption = card.caption if self.prepared["frame"] == labelled else card.title
         lines = [
             f"{style(', '.join(parts), bold=True)} in {timing['seconds']:.2f} s"
             f" ({timing['images_per_s']:,.0f} images/s)"
-            f" · {card.caption}"
+            f" · {caption}"
         ]
         width = max(map(len, self._class_names))
         most = max(self._labels.values(), default=1)

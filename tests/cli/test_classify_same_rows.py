@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,13 +17,14 @@ from packing import as_folder, as_parquet, as_tar, as_zip
 from pictures import encoded, frame, smooth
 from process import RunFmnist
 
-from fmnist_cli.contract import CLASS_NAMES
-from fmnist_cli.prepare import prepare
-from fmnist_cli.runtime.classifier import Classifier, Settings
+from fmnist_cli.contract import CLASS_NAMES, FRAME_SPEC, Pixels
+from fmnist_cli.prepare import preprocess
+from fmnist_cli.runtime.classifier import Classifier, Route
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.job import Job, Plan
 from fmnist_cli.runtime.pool import default_engine
 from fmnist_cli.runtime.rows import Prediction, Rejected
+from fmnist_cli.runtime.session import Outputs
 from fmnist_cli.runtime.sinks import open_line_format
 from fmnist_cli.runtime.sources import open_sources
 from fmnist_cli.runtime.tally import Tally
@@ -140,7 +142,7 @@ def test_rows_out_are_inputs_in(
         format_ = open_line_format(into, 3)
         job = Job(
             source=source,
-            classify=Classifier(first_pixel, CLASS_NAMES, Settings()),
+            classify=Classifier(Route(first_pixel, FRAME_SPEC, CLASS_NAMES)),
             tally=Tally(CLASS_NAMES),
             plan=Plan(Path(folder) / "rows", format_, (), {}),
             workers=workers,
@@ -154,17 +156,15 @@ def test_rows_out_are_inputs_in(
         kind = kinds[row.path]
         assert isinstance(row, Rejected) == (kind in BAD)
         if isinstance(row, Prediction):
-            pixels, prepared = prepare(decode(KINDS[kind]))
+            pixels, prepared = preprocess(decode(KINDS[kind]), FRAME_SPEC)
             assert (row.class_id, row.prepared) == (pixels[0, 0] % 10, prepared)
     assert job.tally.total == len(files)
     assert job.tally.rejected == sum(kind in BAD for kind in kinds.values())
 
 
-def first_pixel(pixels: object) -> object:
+def first_pixel(pixels: Pixels) -> Outputs:
     """Probabilities of 1 for the class that the first pixel names."""
-    import numpy as np
-
-    return np.eye(10, dtype=np.float32)[np.asarray(pixels)[:, 0, 0] % 10]
+    return Outputs(np.eye(10, dtype=np.float32)[pixels[:, 0, 0] % 10])
 
 
 def test_a_webdataset_shard_gives_its_pictures(

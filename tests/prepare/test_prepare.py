@@ -3,16 +3,25 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pictures import Grey, encoded, frame
 from PIL import Image
-from regenerate_golden import GOLDEN, SAMPLES
+from regenerate_golden import BOX, GOLDEN, SAMPLES
 
-from fmnist_cli.prepare import MODES, PREPARATIONS, choose, prepare
+from fmnist_cli.contract import FRAME_SPEC, InputSpec
+from fmnist_cli.errors import UsageError
+from fmnist_cli.prepare import (
+    MODES,
+    PREPARATIONS,
+    check_mode,
+    check_spec,
+    from_frames,
+    needs_color,
+    preprocess,
+)
 from fmnist_cli.prepare.picture import Picture, resize
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.framing import Framing
@@ -31,7 +40,7 @@ def grey(height: int, width: int, level: int = 0) -> Grey:
 def test_a_frame_is_untouched_bit_for_bit(mode: str, stored: str) -> None:
     pixels = frame(1)
     picture = decode(encoded(Image.fromarray(pixels).convert(stored)))
-    result, name = prepare(picture, mode)
+    result, name = preprocess(picture, FRAME_SPEC, mode)
     np.testing.assert_array_equal(result, pixels)
     assert name == "frame"
 
@@ -50,35 +59,61 @@ def test_grey_28_by_28_is_a_frame_and_nothing_else(
     shape: tuple[int, int], colorless: bool, expected: str
 ) -> None:
     picture = Picture(grey(*shape), colorless)
-    assert choose(picture) == expected
-    assert prepare(picture)[1] == expected
+    assert preprocess(picture, FRAME_SPEC)[1] == expected
 
 
 def test_a_preparation_can_be_forced() -> None:
-    result, name = prepare(Picture(frame(2), True), "product")
+    result, name = preprocess(Picture(frame(2), True), FRAME_SPEC, "product")
     assert name == "product"
     assert not np.array_equal(result, frame(2))
-    assert prepare(Picture(grey(9, 50), False), "frame")[1] == "frame"
+    assert preprocess(Picture(grey(9, 50), False), FRAME_SPEC, "frame")[1] == "frame"
 
 
-def test_modes_are_auto_and_the_preparations() -> None:
-    assert ("auto", *PREPARATIONS) == MODES
+def test_a_reduced_picture_of_a_frame_s_size_is_none() -> None:
+    picture = Picture(grey(28, 28), True, full=(224, 224))
+    assert preprocess(picture, FRAME_SPEC)[1] == "product"
+
+
+def test_only_models_of_frames_let_their_user_choose() -> None:
+    for mode in MODES:
+        check_mode(mode, FRAME_SPEC)
+    check_mode("auto", BOX)
+    with pytest.raises(UsageError, match=r"--prepare product .* \(letterbox\)"):
+        check_mode("product", BOX)
+    with pytest.raises(UsageError, match="choose from auto, frame, product"):
+        check_mode("letterbox", BOX)
     with pytest.raises(KeyError):
-        prepare(Picture(grey(28, 28), True), "nothing")
+        preprocess(Picture(grey(28, 28), True), FRAME_SPEC, "nothing")
+
+
+def test_a_card_can_ask_for_what_there_is() -> None:
+    check_spec(FRAME_SPEC)
+    check_spec(BOX)
+    check_spec(BOX._replace(color="grey"))
+    with pytest.raises(ValueError, match="'crop' is unknown; a newer fmnist"):
+        check_spec(BOX._replace(preprocessing="crop"))
+    with pytest.raises(ValueError, match="'frame' makes no rgb pixels"):
+        check_spec(BOX._replace(preprocessing="auto"))
+
+
+def test_images_of_the_data_set_become_what_any_model_wants() -> None:
+    frames = np.stack([frame(seed) for seed in range(3)])
+    assert from_frames(frames, FRAME_SPEC) is frames
+    boxes = from_frames(frames, BOX)
+    assert (boxes.shape, boxes.dtype) == ((3, 24, 16, 3), np.uint8)
+    np.testing.assert_array_equal(boxes[2], preprocess(Picture(frames[2], True), BOX)[0])
+    large = FRAME_SPEC._replace(height=64, width=64)
+    np.testing.assert_array_equal(from_frames(frames, large)[1], resize(frames[1], 64, 64))
+    assert from_frames(frames[:0], BOX).shape == (0, 24, 16, 3)
 
 
 # Thin, tiny and any other pictures.
 
 
-def everything(image: Grey) -> npt.NDArray[np.float32]:
-    """Finds garment everywhere."""
-    return np.ones(image.shape[:2], np.float32)
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 9), (1, 100_000), (3000, 4)])
 @pytest.mark.parametrize("mode", sorted(PREPARATIONS))
 def test_thin_and_tiny_pictures_become_frames(shape: tuple[int, int], mode: str) -> None:
-    result, name = prepare(Picture(grey(*shape, 90), True), mode, everything)
+    result, name = preprocess(Picture(grey(*shape, 90), True), FRAME_SPEC, mode)
     assert (result.shape, result.dtype, name) == ((28, 28), np.uint8, mode)
     if mode == "frame":
         np.testing.assert_array_equal(result, grey(28, 28, 90))
@@ -96,12 +131,47 @@ def test_large_pictures_are_averaged_not_sampled() -> None:
 )
 def test_every_picture_becomes_a_frame_of_its_own(pixels: Grey, mode: str) -> None:
     before = pixels.copy()
-    result, _ = prepare(Picture(pixels, False), mode, everything)
+    result, _ = preprocess(Picture(pixels, False), FRAME_SPEC, mode)
     assert result.shape == (28, 28)
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(pixels, before)
-    again, _ = prepare(Picture(pixels, False), mode, everything)
+    again, _ = preprocess(Picture(pixels, False), FRAME_SPEC, mode)
     np.testing.assert_array_equal(result, again)
+
+
+# The whole picture in a box.
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (24, 16), (48, 32), (3000, 4)])
+@pytest.mark.parametrize("colored", [True, False])
+def test_any_picture_fits_the_box(shape: tuple[int, int], colored: bool) -> None:
+    color = np.full((*shape, 3), (10, 200, 30), np.uint8) if colored else None
+    picture = Picture(grey(*shape, 7), False, color=color)
+    result, name = preprocess(picture, BOX)
+    assert (result.shape, result.dtype, name) == ((24, 16, 3), np.uint8, "letterbox")
+    level = np.array([10, 200, 30] if colored else [7, 7, 7], np.uint8)
+    scale = min(24 / shape[0], 16 / shape[1])
+    height, width = (max(1, round(side * scale)) for side in shape)
+    inside = np.zeros((24, 16), bool)
+    top, left = (24 - height) // 2, (16 - width) // 2
+    inside[top : top + height, left : left + width] = True
+    assert (result[inside] == level).all()
+    assert (result[~inside] == 90).all()
+
+
+def test_a_box_is_grey_for_a_model_in_grey_and_its_ground_too() -> None:
+    spec = InputSpec(10, 20, "grey", "letterbox")
+    result, _ = preprocess(Picture(grey(5, 5, 33), True), spec)
+    np.testing.assert_array_equal(result[:, 5:15], grey(10, 10, 33))
+    np.testing.assert_array_equal(result[:, :5], grey(10, 5, 127))
+    assert not needs_color(spec)
+    assert needs_color(BOX)
+
+
+def test_how_large_a_picture_was_decides_where_it_lies_in_the_box() -> None:
+    spec = InputSpec(100, 100, "grey", "letterbox")
+    result, _ = preprocess(Picture(grey(13, 40, 0), True, full=(100, 313)), spec)
+    assert np.flatnonzero((result == 0).all(axis=1)).tolist() == list(range(34, 66))
 
 
 # Golden pixels.
@@ -117,8 +187,10 @@ def test_the_samples_are_prepared_as_ever() -> None:
 def test_a_sample_has_its_golden_pixels(name: str) -> None:
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))[name]
     content = (SAMPLES / name).read_bytes()
-    result, prepared = Framing("auto")(HeldItem(name, content))
-    expected = np.frombuffer(bytes.fromhex("".join(golden["rows"])), np.uint8).reshape(28, 28)
-    assert prepared == golden["prepared"]
-    # Releases of libjpeg and OpenCV may round differently.
-    assert np.abs(result.astype(int) - expected).max() <= 1, "see regenerate_golden.py"
+    for spec, key in ((FRAME_SPEC, "rows"), (BOX, "letterbox")):
+        result, prepared = Framing(spec)(HeldItem(name, content))
+        expected = np.frombuffer(bytes.fromhex("".join(golden[key])), np.uint8)
+        assert prepared == golden["prepared"] if key == "rows" else "letterbox"
+        # Releases of libjpeg and OpenCV may round differently.
+        difference = np.abs(result.astype(int) - expected.reshape(spec.shape))
+        assert difference.max() <= 1, "see regenerate_golden.py"

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 from pictures import Grey, encoded
-from PIL import Image
 
-from fmnist_cli.prepare import choose, prepare
+from fmnist_cli.contract import FRAME_SPEC
+from fmnist_cli.prepare import preprocess
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.prepare.product import background_level, sharpened
 from fmnist_cli.runtime.decode import decode
@@ -43,7 +43,7 @@ def difference(frame: Grey) -> float:
 def test_the_frame_comes_back_from_any_plain_ground(ground: int, quality: int | None) -> None:
     pixels = shown(ground)
     data = encoded(pixels) if quality is None else encoded(pixels, "JPEG", quality=quality)
-    result, name = prepare(decode(data, color=True))
+    result, name = preprocess(decode(data, color=True), FRAME_SPEC)
     assert name == "product"
     assert difference(result) < 9
     outside = garment() == 0
@@ -52,14 +52,14 @@ def test_the_frame_comes_back_from_any_plain_ground(ground: int, quality: int | 
 
 
 def test_an_enlarged_frame_is_not_negated() -> None:
-    result, _ = prepare(Picture(shown(0, margin=(0, 0)), True))
+    result, _ = preprocess(Picture(shown(0, margin=(0, 0)), True), FRAME_SPEC)
     assert difference(result) < 9
 
 
 @pytest.mark.parametrize("margin", [(0, 0), (0, 90), (90, 0)])
 def test_margins_do_not_matter(margin: tuple[int, int]) -> None:
-    result, _ = prepare(Picture(shown(255, margin=margin), False))
-    expected, _ = prepare(Picture(shown(255), False))
+    result, _ = preprocess(Picture(shown(255, margin=margin), False), FRAME_SPEC)
+    expected, _ = preprocess(Picture(shown(255), False), FRAME_SPEC)
     assert np.abs(result.astype(int) - expected).mean() < 4
 
 
@@ -68,15 +68,27 @@ def test_the_outline_of_a_transparent_picture_is_the_item() -> None:
     grey = 255 - cv2.resize(garment(), (280, 280), interpolation=cv2.INTER_CUBIC)
     rgba = np.dstack([grey, grey, grey, np.rint(255 * alpha).astype(np.uint8)])
     for kind in ("PNG", "WebP"):
-        result, name = prepare(decode(encoded(rgba, kind, lossless=True), color=True))
+        result, name = preprocess(
+            decode(encoded(rgba, kind, lossless=True), color=True), FRAME_SPEC
+        )
         assert name == "product"
         assert difference(result) < 9
+
+
+@pytest.mark.parametrize(("cut", "outlines"), [(60, True), (8, False)])
+def test_rounded_corners_are_no_outline(cut: int, outlines: bool) -> None:
+    picture = Picture(shown(200), False)
+    alpha = np.full(picture.grey.shape, 255, np.uint8)
+    alpha[:cut, :cut] = 0
+    result, _ = preprocess(picture._replace(alpha=alpha), FRAME_SPEC)
+    expected, _ = preprocess(picture, FRAME_SPEC)
+    assert np.array_equal(result, expected) != outlines
 
 
 def test_a_pale_item_is_not_cut() -> None:
     pixels = np.full((300, 200), 255, np.uint8)
     pixels[50:250, 50:150] = 236  # as a white shirt is
-    result, _ = prepare(Picture(pixels, False))
+    result, _ = preprocess(Picture(pixels, False), FRAME_SPEC)
     assert (result[:, 8:20] > 10).all()
     assert (result[:, :6] == 0).all()
 
@@ -84,8 +96,8 @@ def test_a_pale_item_is_not_cut() -> None:
 def test_dirt_beside_the_item_does_not_count() -> None:
     pixels = shown(255)
     pixels[3:6, 3:6] = 0
-    result, _ = prepare(Picture(pixels, False))
-    expected, _ = prepare(Picture(shown(255), False))
+    result, _ = preprocess(Picture(pixels, False), FRAME_SPEC)
+    expected, _ = preprocess(Picture(shown(255), False), FRAME_SPEC)
     np.testing.assert_array_equal(result, expected)
 
 
@@ -93,13 +105,13 @@ def test_what_shows_through_an_item_is_background() -> None:
     pixels = np.full((280, 280), 180, np.uint8)
     pixels[40:240, 40:240] = 60
     pixels[100:180, 100:180] = 180  # under the handle of a bag
-    result, _ = prepare(Picture(pixels, False))
+    result, _ = preprocess(Picture(pixels, False), FRAME_SPEC)
     assert result[14, 14] < 3
     assert result[2, 2] > 150
 
 
 def test_where_nothing_stands_out_the_whole_picture_is_the_item() -> None:
-    result, name = prepare(Picture(np.full((90, 60), 255, np.uint8), False))
+    result, name = preprocess(Picture(np.full((90, 60), 255, np.uint8), False), FRAME_SPEC)
     assert name == "product"
     assert not result.any()
 
@@ -116,38 +128,3 @@ def test_sharpening_leaves_even_parts() -> None:
     step = np.repeat(np.array([[50, 150]], np.uint8), 5, axis=1).repeat(4, axis=0)
     assert sharpened(step)[0, 4] < 50
     assert sharpened(step)[0, 5] > 150
-
-
-# Choosing.
-
-
-def noisy(side: int = 200) -> Picture:
-    pixels = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
-    return Picture(pixels[..., 0], False, color=pixels)
-
-
-def test_a_photo_is_what_has_no_plain_border() -> None:
-    assert choose(noisy()) == "photo"
-    plain = noisy()
-    assert plain.color is not None
-    plain.color[:20], plain.color[-20:] = (10, 90, 40), (10, 90, 40)
-    plain.color[:, :20], plain.color[:, -20:] = (10, 90, 40), (10, 90, 40)
-    assert choose(plain) == "product"
-
-
-def test_colour_tells_what_grey_does_not() -> None:
-    """Red and green of one luma: no plain border, however even its grey is."""
-    red, green = np.array([200, 20, 20]), np.array([20, 112, 20])
-    stripes = np.where((np.arange(200) // 10 % 2 == 0)[:, None], red, green).astype(np.uint8)
-    color = np.tile(stripes, (200, 1, 1))
-    picture = decode(encoded(Image.fromarray(color)), color=True)
-    assert np.ptp(picture.grey) < 3
-    assert choose(picture) == "photo"
-    assert choose(picture._replace(color=None)) == "product"
-
-
-@pytest.mark.parametrize(("cut", "expected"), [(60, "product"), (8, "photo")])
-def test_rounded_corners_are_no_outline(cut: int, expected: str) -> None:
-    alpha = np.full((200, 200), 255, np.uint8)
-    alpha[:cut, :cut] = 0
-    assert choose(noisy()._replace(alpha=alpha)) == expected

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import encoded, smooth
 
-from fmnist_cli.prepare import MODES, PREPARATIONS, needs_color, prepare, reduction
+from fmnist_cli.contract import FRAME_SPEC, InputSpec
+from fmnist_cli.prepare import MODES, needs_color, preprocess, reduction
 from fmnist_cli.runtime.decode import decode
 
 SIDES = st.integers(1, 20_000)
@@ -30,32 +30,44 @@ SIDES = st.integers(1, 20_000)
         ("auto", (28, 28), 1),
         ("auto", (3000, 4000), 8),
         ("auto", (1023, 600), 4),
-        ("photo", (400, 533), 4),
-        ("photo", (255, 20), 1),
+        ("letterbox", (448, 20), 8),
+        ("letterbox", (447, 20), 4),
+        ("letterbox", (111, 111), 1),
     ],
 )
 def test_the_edge_that_counts_decides(mode: str, size: tuple[int, int], factor: int) -> None:
-    assert reduction(mode)(*size) == factor
-    assert reduction(mode)(*reversed(size)) == factor
+    assert reduction(FRAME_SPEC, mode)(*size) == factor
+    assert reduction(FRAME_SPEC, mode)(*reversed(size)) == factor
 
 
 @settings(deadline=None, derandomize=True)
 @given(width=SIDES, height=SIDES, mode=st.sampled_from(MODES))
 def test_what_is_left_is_enough_or_all_there_is(width: int, height: int, mode: str) -> None:
-    factor = reduction(mode)(width, height)
+    factor = reduction(FRAME_SPEC, mode)(width, height)
     assert factor in (1, 2, 4, 8)
     if factor > 1:
         left = (width // factor, height // factor)
-        enough = {"frame": 56, "product": 112, "photo": 128, "auto": 128}[mode]
+        enough = {"frame": 56, "product": 112, "auto": 128}[mode]
         assert (min(left) if mode == "frame" else max(left)) >= enough
+
+
+@settings(deadline=None, derandomize=True)
+@given(width=SIDES, height=SIDES)
+def test_twice_the_size_in_the_box_is_left_upright_or_turned(width: int, height: int) -> None:
+    spec = InputSpec(60, 90, "rgb", "letterbox")
+    factor = reduction(spec)(width, height)
+    assert factor == reduction(spec)(height, width)
+    for size in ((width, height), (height, width)):
+        scale = min(90 / size[0], 60 / size[1])
+        assert factor == 1 or factor * 2 * scale <= 1 + 1e-9
 
 
 def test_there_is_no_reduction_for_an_unknown_mode() -> None:
     with pytest.raises(KeyError):
-        reduction("nothing")
+        reduction(FRAME_SPEC, "nothing")
 
 
-@pytest.mark.parametrize("mode", sorted(PREPARATIONS))
+@pytest.mark.parametrize("mode", ["frame", "product", "letterbox", "colour"])
 @pytest.mark.parametrize("size", [(448, 448), (451, 601), (1803, 1201), (230, 490), (113, 120)])
 def test_a_reduced_picture_becomes_nearly_the_same_frame(mode: str, size: tuple[int, int]) -> None:
     pixels = smooth(*size, 3, seed=sum(size))
@@ -64,23 +76,21 @@ def test_a_reduced_picture_becomes_nearly_the_same_frame(mode: str, size: tuple[
         pixels = np.pad(pixels, margins, constant_values=255)
     data = encoded(pixels, "JPEG", quality=90)
     size = pixels.shape[1], pixels.shape[0]
-    color = needs_color(mode)
-    whole, reduced = decode(data, color=color), decode(data, reduction=reduction(mode), color=color)
-    factor = reduction(mode)(*size)
+    spec = FRAME_SPEC
+    if mode == "colour":
+        spec, mode = InputSpec(28, 40, "rgb", "letterbox"), "auto"
+    smaller, color = reduction(spec, mode), needs_color(spec, mode)
+    whole, reduced = decode(data, color=color), decode(data, reduction=smaller, color=color)
+    factor = smaller(*size)
     assert reduced.grey.shape == tuple(-(-side // factor) for side in whole.grey.shape)
-    expected, _ = prepare(whole, mode, everything)
-    frame, _ = prepare(reduced, mode, everything)
+    expected, _ = preprocess(whole, spec, mode)
+    frame, _ = preprocess(reduced, spec, mode)
     assert np.abs(frame.astype(int) - expected).mean() < (1.5 if mode == "frame" else 4)
-
-
-def everything(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Finds garment everywhere."""
-    return np.ones(image.shape[:2], np.float32)
 
 
 def test_a_picture_too_thin_to_be_divided_stays_whole() -> None:
     data = encoded(smooth(900, 5), "JPEG")
-    assert decode(data, reduction=reduction("product")).grey.shape == (5, 900)
+    assert decode(data, reduction=reduction(FRAME_SPEC, "product")).grey.shape == (5, 900)
 
 
 @pytest.mark.parametrize("after", [b"", b"more"], ids=["fast", "complete"])

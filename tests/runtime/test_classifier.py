@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,14 +11,14 @@ import numpy as np
 import pytest
 from pictures import encoded, frame, smooth
 
-from fmnist_cli.contract import CLASS_NAMES, Pixels, Probabilities
+from fmnist_cli.contract import CLASS_NAMES, FRAME_SPEC, Pixels, Probabilities
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.prepare import prepare
+from fmnist_cli.prepare import preprocess
 from fmnist_cli.prepare.picture import Picture
-from fmnist_cli.runtime.classifier import ALIGNMENT, Classifier, Infer, KnownItem, Settings
+from fmnist_cli.runtime.classifier import ALIGNMENT, Classifier, KnownItem, Route, Settings
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.rows import Prediction, Rejected, Row
-from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.session import Outputs, Session
 from fmnist_cli.runtime.sources.base import HeldItem, Item, UnreadableItem
 from fmnist_cli.runtime.store import open_model, shipped_dir
 
@@ -34,8 +35,16 @@ def items(*contents: bytes | Picture) -> list[Item]:
     return [HeldItem(f"{index}.png", content) for index, content in enumerate(contents)]
 
 
+Infer = Callable[[Pixels], Probabilities]
+
+
+def route(infer: Infer) -> Route:
+    """A model of frames that says no more than probabilities."""
+    return Route(lambda pixels: Outputs(infer(pixels)), FRAME_SPEC, CLASS_NAMES)
+
+
 def label(infer: Infer, of: list[Item], **settings: object) -> list[Row]:
-    return Classifier(infer, CLASS_NAMES, Settings(**settings))(of)  # type: ignore[arg-type]
+    return Classifier(route(infer), settings=Settings(**settings))(of)  # type: ignore[arg-type]
 
 
 def one_hot(pixels: Pixels) -> Probabilities:
@@ -65,7 +74,7 @@ def test_every_row_follows_from_its_own_content() -> None:
         if isinstance(row, Rejected):
             assert content in CONTENTS[-3:]
         else:
-            pixels, prepared = prepare(decode(content))
+            pixels, prepared = preprocess(decode(content), FRAME_SPEC)
             assert row.label == CLASS_NAMES[pixels[0, 0] % 10]
             assert row.prepared == prepared
 
@@ -133,7 +142,7 @@ def test_a_batch_is_filled_up_with_black() -> None:
         seen.append(pixels.copy())
         return one_hot(pixels)
 
-    classifier = Classifier(infer, CLASS_NAMES, Settings())
+    classifier = Classifier(route(infer))
     white = Picture(np.full((28, 28), 255, np.uint8), colorless=True)
     classifier(items(*[white] * 11))
     classifier(items(white, white))
@@ -153,7 +162,7 @@ def test_threads_share_a_classifier_without_mixing_rows() -> None:
         barrier.wait(20)  # all four have filled their buffers
         return one_hot(pixels)
 
-    classifier = Classifier(infer, CLASS_NAMES, Settings())
+    classifier = Classifier(route(infer))
     chunks = [
         items(*[Picture(np.full((28, 28), value, np.uint8), colorless=True)] * 5)
         for value in range(4)
@@ -178,7 +187,7 @@ def test_a_row_does_not_depend_on_its_batch(name: str) -> None:
     whole = session(pixels)  # the rows below are rounded, these are not
     for part in (slice(1, None), slice(2, 9), slice(60, 63), slice(119, None)):
         np.testing.assert_array_equal(session(pixels[part]), whole[part])
-    classifier = Classifier(session, CLASS_NAMES, Settings(top_k=10))
+    classifier = Classifier(route(session), settings=Settings(top_k=10))
     alone = [classifier([item])[0] for item in of]
     for size in (2, 3, 7, 8, 16, 33, 64, 121):
         batched = [row for at in range(0, len(of), size) for row in classifier(of[at : at + size])]

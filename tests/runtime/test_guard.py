@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from pictures import encoded
 from process import RunFmnist
-from tinymodel import add_guard, card_of, tiny_guard, write_exported
+from tinymodel import BOX, add_guard, card_of, tiny_guard, write_exported
 
 import fmnist_cli
 from fmnist_cli.contract import CLASS_NAMES, Pixels
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.export.graph import GraphBuilder, canonical, serialize
 from fmnist_cli.runtime.guard import SHARES, Guard, GuardCard, known_share, open_guard
-from fmnist_cli.runtime.store import ModelFile
+from fmnist_cli.runtime.store import ModelFile, shipped_dir
 
 LEVELS = (10, 94, 96, 98, 200)  # of the frames; the limit is 95 by default
 
@@ -127,16 +127,32 @@ def test_the_default_share_is_one_of_the_table() -> None:
     assert list(SHARES) == sorted(set(SHARES))
 
 
-def test_a_folder_without_a_guard_says_so(exported_dir: Path) -> None:
-    assert open_guard(None, CLASS_NAMES, exported_dir) is None
+def test_a_folder_without_a_guard_takes_the_shipped_one(
+    exported_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert open_guard(None, card_of("cnn"), exported_dir) is None
+    guard = open_guard(0.95, card_of("cnn"), exported_dir)
+    assert isinstance(guard, Guard)
+    assert guard.path.parent == shipped_dir()
+    monkeypatch.setattr("fmnist_cli.runtime.store.shipped_dir", lambda: exported_dir)
     with pytest.raises(UsageError, match="fmnist train-guard"):
-        open_guard(0.95, CLASS_NAMES, exported_dir)
+        open_guard(0.95, card_of("cnn"), exported_dir)
 
 
 def test_a_guard_that_does_not_know_a_class_is_refused(folder: Path) -> None:
-    assert open_guard(0.95, CLASS_NAMES[:3], folder) is not None
+    assert open_guard(0.95, card_of("cnn", CLASS_NAMES[:3]), folder) is not None
     with pytest.raises(UsageError, match="does not know Hat"):
-        open_guard(0.95, (*CLASS_NAMES, "Hat"), folder)
+        open_guard(0.95, card_of("cnn", (*CLASS_NAMES, "Hat")), folder)
+
+
+def test_a_model_that_says_how_novel_a_picture_is_needs_no_guard(folder: Path) -> None:
+    card = card_of("photo")._replace(input=BOX, novelty_limits={"0.9": 3.0, "0.5": 1.0})
+    for share, limit in ((0.5, 1), (0.7, 2), (0.9, 3), (0.999, 3)):
+        guard = open_guard(share, card, folder)
+        assert guard is not None
+        assert guard.limit("letterbox") == pytest.approx(limit)
+    with pytest.raises(UsageError, match=r"the guard knows frames of 28×28 only"):
+        open_guard(0.95, card._replace(novelty_limits={}), folder)
 
 
 def test_damaged_guards_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -154,7 +170,7 @@ def test_damaged_guards_are_refused(folder: Path, tmp_path: Path) -> None:
     damaged = add_guard(write_exported(tmp_path))
     (damaged / "guard.onnx").write_bytes(tiny_guard() + b" ")
     with pytest.raises(ModelError, match="SHA-256 differs"):
-        open_guard(0.95, CLASS_NAMES, damaged)
+        open_guard(0.95, card_of("cnn"), damaged)
 
 
 def test_the_card_survives_its_metadata() -> None:

@@ -9,13 +9,39 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from tinymodel import card_of, tiny_graph, tiny_onnx, write_exported
+from tinymodel import (
+    BOX,
+    add_guard,
+    add_model,
+    box_onnx,
+    card_of,
+    tiny_graph,
+    tiny_onnx,
+    write_both,
+    write_exported,
+)
 
-from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, ModelCard
+from fmnist_cli.contract import (
+    CLASS_NAMES,
+    FRAME_SPEC,
+    INPUT_NAME,
+    InputSpec,
+    ModelCard,
+    Pixels,
+)
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.export.graph import GraphBuilder, canonical, serialize
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import ENV_VAR, find_models_dir, open_model, shipped_dir
+from fmnist_cli.manifest import Manifest
+from fmnist_cli.runtime.metadata import read_metadata
+from fmnist_cli.runtime.session import LazySession, Session, batch_of
+from fmnist_cli.runtime.store import (
+    ENV_VAR,
+    find_model,
+    find_models_dir,
+    open_model,
+    open_part,
+    shipped_dir,
+)
 
 
 def as_file(tmp_path: Path, content: bytes) -> Session:
@@ -48,6 +74,33 @@ def test_places_are_searched_in_order(tmp_path: Path, monkeypatch: pytest.Monkey
     assert find_models_dir(Path("here")) == Path("here")
 
 
+def test_the_shipped_models_are_always_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = write_exported(tmp_path / "own", "mine")
+    shipped = add_guard(write_exported(tmp_path / "shipped", "resnet"))
+    monkeypatch.setattr("fmnist_cli.runtime.store.shipped_dir", lambda: shipped)
+    assert find_model("mine", own).folder == own
+    assert find_model("resnet", own).folder == shipped
+    assert open_part("guard", own).path.parent == shipped
+    add_guard(own)
+    assert open_part("guard", own).path.parent == own
+    # The same file in both is no matter; another one is said to be taken.
+    add_model(own, "resnet", (shipped / "resnet.onnx").read_bytes())
+    assert find_model("resnet", own).folder == own
+    assert capsys.readouterr().err == ""
+    add_model(own, "resnet", box_onnx("resnet"))
+    assert find_model("resnet", own).folder == own
+    assert capsys.readouterr().err == (
+        f"note: resnet is the one in {own}, not the one that is shipped\n"
+    )
+    find_model("resnet", own, quiet=True)
+    find_model("resnet", shipped)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(ModelError, match=r"no manifest\.json"):
+        find_model("resnet", tmp_path)  # a folder that was named is meant
+
+
 def test_an_altered_model_is_refused(tmp_path: Path) -> None:
     folder = write_exported(tmp_path)
     path = folder / "cnn.onnx"
@@ -63,8 +116,8 @@ def test_an_altered_model_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_met_with_the_known_ones(exported_dir: Path) -> None:
-    with pytest.raises(UsageError, match=r"no model called 'resnet'; it has: cnn\. .*\.onnx"):
-        open_model("resnet", exported_dir)
+    with pytest.raises(UsageError, match=r"no model called 'vit'; .* has: cnn; .* has: .*\.onnx"):
+        open_model("vit", exported_dir)
 
 
 def test_a_model_whose_file_is_gone_is_named(tmp_path: Path) -> None:
@@ -124,7 +177,8 @@ def test_values_that_are_not_finite_are_no_answer(tmp_path: Path) -> None:
 
 def test_a_session_keeps_the_contract(exported_dir: Path) -> None:
     session = Session(open_model("cnn", exported_dir))
-    assert session.card == card_of("cnn")
+    assert session.card == card_of("cnn")._replace(input=FRAME_SPEC)
+    assert session.spec == FRAME_SPEC
     pixels = np.random.default_rng(0).integers(0, 256, (33, 28, 28), dtype=np.uint8)
     probabilities = session(pixels)
     assert probabilities.dtype == np.float32
@@ -171,7 +225,8 @@ def signature(
         pytest.param(signature(name="input"), id="input name"),
         pytest.param(signature(kind=TensorProto.FLOAT), id="input type"),
         pytest.param(signature(shape=("N", 1, 28, 28)), id="a channel axis"),
-        pytest.param(signature(shape=("N", 32, 32)), id="size"),
+        pytest.param(signature(shape=("N", 28, 28, 4)), id="channels"),
+        pytest.param(signature(shape=("N", "height", 28)), id="no size"),
         pytest.param(signature(shape=(1, 28, 28)), id="fixed batch"),
         pytest.param(signature(output="logits"), id="output"),
     ],
@@ -181,7 +236,8 @@ def test_another_signature_is_named_beside_the_expected_one(tmp_path: Path, cont
         as_file(tmp_path, content)
     message = str(caught.value)
     assert "has another signature" in message
-    assert "pixels uint8 [N, 28, 28] → probabilities float32 [N, classes]" in message
+    assert "pixels uint8 [N, height, width] or [N, height, width, 3]" in message
+    assert "→ probabilities float32 [N, classes]" in message
 
 
 def tiny_model(card: dict[str, str]) -> bytes:
@@ -209,3 +265,95 @@ def test_a_card_that_names_other_classes_than_the_graph_has_is_refused(tmp_path:
     card = ModelCard(**{**card_of("cnn")._asdict(), "class_names": ("cat", "dog")})
     with pytest.raises(ModelError, match="has 10 outputs, but its model card names 2 classes"):
         as_file(tmp_path, tiny_model(card.to_metadata()))
+
+
+# Models of other pictures than frames.
+
+
+def boxes(count: int) -> Pixels:
+    return np.random.default_rng(2).integers(0, 256, (count, 64, 48, 3), dtype=np.uint8)
+
+
+def test_a_session_gives_what_it_is_asked_for(tmp_path: Path) -> None:
+    session = as_file(tmp_path, box_onnx())
+    assert session.spec == session.card.input == BOX
+    assert session.gives == {"probabilities", "novelty", "embedding"}
+    pixels = boxes(5)
+    probabilities = session(pixels)
+    plain = session.outputs(pixels)
+    assert (plain.novelty, plain.embedding) == (None, None)
+    np.testing.assert_array_equal(plain.probabilities, probabilities)
+    both = session.outputs(pixels, novelty=True, embedding=True)
+    assert both.novelty is not None
+    assert both.embedding is not None
+    assert both.novelty == pytest.approx(pixels.mean(axis=(1, 2, 3)), rel=1e-5)
+    assert (both.embedding.dtype, both.embedding.shape) == (np.float32, (5, 36))
+    assert session.outputs(pixels, novelty=True).embedding is None
+    np.testing.assert_array_equal(session.probabilities(pixels, 2), probabilities)
+
+
+def test_a_session_of_frames_has_nothing_more(exported_dir: Path) -> None:
+    session = Session(open_model("cnn", exported_dir))
+    said = session.outputs(np.zeros((2, 28, 28), np.uint8), novelty=True, embedding=True)
+    assert (said.novelty, said.embedding) == (None, None)
+
+
+def test_a_model_of_0_1_says_its_size_by_its_graph(tmp_path: Path) -> None:
+    session = as_file(tmp_path, signature(shape=("N", 1, 10)))
+    assert session.spec == FRAME_SPEC._replace(height=1, width=10)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (BOX._replace(height=48, width=64), r"shape \[64, 48, 3\], but .* \[48, 64, 3\]"),
+        (BOX._replace(color="grey"), r"but its model card says \[64, 48\]"),
+        (BOX._replace(preprocessing="auto"), "'frame' makes no rgb pixels"),
+        (BOX._replace(preprocessing="crop"), "'crop' is unknown"),
+    ],
+)
+def test_a_card_that_is_at_odds_with_its_graph_is_refused(
+    tmp_path: Path, spec: InputSpec, message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        as_file(tmp_path, box_onnx(spec=spec))
+
+
+def test_batches_of_large_pictures_are_small() -> None:
+    assert batch_of(FRAME_SPEC) == 250
+    assert batch_of(FRAME_SPEC, 64) == 64
+    assert batch_of(BOX._replace(height=224, width=224)) == 6
+    assert batch_of(BOX._replace(height=2240, width=2240)) == 2
+
+
+def test_metadata_is_found_without_the_graph(tmp_path: Path) -> None:
+    for name in Manifest.read(shipped_dir()).models:
+        found = find_model(name)
+        assert ModelCard.from_metadata(read_metadata(found.path)) == ModelCard.from_metadata(
+            {p.key: p.value for p in onnx.load(found.path).metadata_props}
+        )
+    bad = tmp_path / "bad.onnx"
+    for content in (b"no model at all", box_onnx()[:-10], box_onnx()[:40]):
+        bad.write_bytes(content)
+        with pytest.raises((ModelError, KeyError)):
+            ModelCard.from_metadata(read_metadata(bad))
+    with pytest.raises(ModelError, match="cannot read the model"):
+        read_metadata(tmp_path / "nowhere.onnx")
+
+
+def test_a_lazy_session_reads_its_file_when_it_is_asked(tmp_path: Path) -> None:
+    folder = write_both(tmp_path)
+    lazy = LazySession(find_model("photo", folder))
+    eager = Session(open_model("photo", folder))
+    assert (lazy.card, lazy.spec) == (eager.card, eager.spec)
+    assert LazySession(find_model("resnet", folder)).spec == FRAME_SPEC
+    content = (folder / "photo.onnx").read_bytes()
+    (folder / "photo.onnx").write_bytes(content[:-1])
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        lazy.outputs(boxes(2))
+    (folder / "photo.onnx").write_bytes(content)
+    np.testing.assert_array_equal(lazy.outputs(boxes(2)).probabilities, eager(boxes(2)))
+    (folder / "photo.onnx").unlink()
+    lazy.outputs(boxes(2))
+    with pytest.raises(UsageError, match="choose from cpu"):
+        LazySession(find_model("resnet", folder), "abacus")

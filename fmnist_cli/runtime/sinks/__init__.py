@@ -14,28 +14,33 @@ __all__ = ["FORMATS", "Format", "LineFormat", "Sink", "format_of", "open_line_fo
 
 
 class Format(NamedTuple):
-    """A format of lines: how to make it, given K of top-K, and the suffix that implies it."""
+    """A format of lines: how to make it, and the suffix that implies it.
 
-    make: Callable[[int], LineFormat]
+    It is given K of top-K, and whether rows say which model made them.
+    """
+
+    make: Callable[[int, bool], LineFormat]
     suffix: str
 
 
-def _jsonl(_top_k: int) -> LineFormat:
+def _jsonl(top_k: int, models: bool) -> LineFormat:
     from fmnist_cli.runtime.sinks.jsonl import JsonlFormat
 
-    return JsonlFormat()
+    del top_k  # a list may have any length
+    return JsonlFormat(models)
 
 
-def _csv(top_k: int) -> LineFormat:
+def _csv(top_k: int, models: bool) -> LineFormat:
     from fmnist_cli.runtime.sinks.csv import CsvFormat
 
-    return CsvFormat(top_k)
+    return CsvFormat(top_k, models)
 
 
-def _text(_top_k: int) -> LineFormat:
+def _text(top_k: int, models: bool) -> LineFormat:
     from fmnist_cli.runtime.sinks.text import TextFormat
 
-    return TextFormat()
+    del top_k
+    return TextFormat(models)
 
 
 FORMATS: dict[str, Format] = {
@@ -45,13 +50,18 @@ FORMATS: dict[str, Format] = {
 }
 
 
-def open_line_format(name: str, top_k: int) -> LineFormat:
+def open_line_format(name: str, top_k: int, models: bool = False) -> LineFormat:
     """The format called `name`; `top_k` sets the width of flat ones.
+
+    Args:
+        name: one of `FORMATS`.
+        top_k: candidates per row.
+        models: whether rows say which model made them.
 
     Raises:
         KeyError: `name` is none of `FORMATS`.
     """
-    return FORMATS[name].make(top_k)
+    return FORMATS[name].make(top_k, models)
 
 
 def format_of(file_name: str) -> str | None:

@@ -19,6 +19,7 @@ from fmnist_cli.runtime.rows import Candidate, Prediction, Rejected, Row
 from fmnist_cli.runtime.sinks.names import encodable, original
 
 _COLUMNS = ("path", "status", "class_id", "label", "confidence", "prepared", "error")
+_MODEL = "model"  # after these, where there are several models
 # What starts a formula (also in full width, as spreadsheets of the Far East read it) or would
 # be taken for our own mark; what needs quotes; what `encodable` may change.
 _NOT_PLAIN = re.compile(r"""^[=+\-@\t\r\n'＝＋－＠]|[",\r\n\\\ud800-\udfff]""")
@@ -42,9 +43,10 @@ def _text(cell: str) -> str:
     return original(cell[1:] if cell.startswith("'") else cell)
 
 
-def _header(top_k: int) -> list[str]:
+def _header(top_k: int, models: bool) -> list[str]:
     ranks = range(1, top_k + 1)
-    return [*_COLUMNS, *(name for n in ranks for name in (f"label_{n}", f"probability_{n}"))]
+    candidates = (name for n in ranks for name in (f"label_{n}", f"probability_{n}"))
+    return [*_COLUMNS, *([_MODEL] if models else []), *candidates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,11 @@ class CsvFormat:
     """Rows as CSV; `label_1`, `probability_1` … hold the `top_k` candidates, best first."""
 
     top_k: int
+    models: bool = False
 
     def header(self) -> str:
         """The names of the columns."""
-        return ",".join(_header(self.top_k)) + "\n"
+        return ",".join(_header(self.top_k, self.models)) + "\n"
 
     def lines(self, rows: Sequence[Row]) -> str:
         """One record per row, all as wide as the header."""
@@ -63,13 +66,15 @@ class CsvFormat:
 
     def _line(self, row: Row) -> str:
         if not isinstance(row, Prediction):
-            return f"{_cell(row.path)},error,,,,,{_cell(row.error)}{',,' * self.top_k}\n"
-        path, class_id, label, confidence, top, prepared = row
+            more = f"{',' * self.models}{',,' * self.top_k}"
+            return f"{_cell(row.path)},error,,,,,{_cell(row.error)}{more}\n"
+        path, class_id, label, confidence, top, prepared, model, _ = row
+        model = f",{_label_cell(model or '')}" if self.models else ""
         top = top[: self.top_k]
         candidates = "".join([f",{_label_cell(name)},{value!r}" for name, value in top])
         return (
             f"{_cell(path)},ok,{'' if class_id is None else class_id},{_label_cell(label)},"
-            f"{confidence!r},{prepared},{candidates}{',,' * (self.top_k - len(top))}\n"
+            f"{confidence!r},{prepared},{model}{candidates}{',,' * (self.top_k - len(top))}\n"
         )
 
     def read(self, path: Path) -> Iterator[Row]:
@@ -87,12 +92,13 @@ class CsvFormat:
                 records = csv.reader(file, strict=True)
                 try:
                     header = next(records, [])
-                    if header != _header((len(header) - len(_COLUMNS)) // 2):
+                    models = _MODEL in header
+                    if header != _header((len(header) - len(_COLUMNS)) // 2, models):
                         raise ValueError("the columns are not those of results")
                     for cells in records:
                         if len(cells) != len(header):
                             raise ValueError(f"{len(cells)} cells under {len(header)} columns")
-                        yield _row(cells)
+                        yield _row(cells, models)
                 except (csv.Error, ValueError) as error:
                     raise DataError(
                         f"{path}, line {records.line_num} is no row of results: {error}"
@@ -108,14 +114,15 @@ def _is_cut_off(path: Path) -> bool:
         return size > 0 and file.read(1) != b"\n"
 
 
-def _row(cells: Sequence[str]) -> Row:
+def _row(cells: Sequence[str], models: bool) -> Row:
     """The inverse of `CsvFormat.lines`; ValueError when it is no row."""
     path, status, class_id, label, confidence, prepared, reason = cells[: len(_COLUMNS)]
     if status == "error":
         return Rejected(_text(path), _text(reason))
     if status != "ok":
         raise ValueError(f"status {status!r}")
-    candidates = zip(cells[7::2], cells[8::2], strict=True)
+    first = len(_COLUMNS) + models
+    candidates = zip(cells[first::2], cells[first + 1 :: 2], strict=True)
     top = tuple([Candidate(_text(name), float(value)) for name, value in candidates if value])
     return Prediction(
         _text(path),
@@ -124,4 +131,5 @@ def _row(cells: Sequence[str]) -> Row:
         float(confidence),
         top,
         prepared,
+        _text(cells[len(_COLUMNS)]) if models else None,
     )

@@ -1,6 +1,6 @@
-"""A folder of what the model saw: one 28×28 PNG per picture, written by the workers.
+"""A folder of what the model saw: a PNG per picture, written by the workers.
 
-No list of what is there is kept: a frame is whole under its name or not there, so a run that
+No list of what is there is kept: a file is whole under its name or not there, so a run that
 was killed and is resumed leaves the same folder.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import cv2
 
+from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import FmnistError
-from fmnist_cli.prepare.picture import Frame
 from fmnist_cli.runtime.sinks.folders import Folders
 from fmnist_cli.runtime.sinks.places import places
 from fmnist_cli.runtime.sinks.placing import write_content
@@ -23,7 +23,7 @@ _TEMPORARY = ".fmnist.*.partial"
 
 
 class FrameFolder:
-    """Callable: (path of a row, its frame) → ``FOLDER/PATH.png``.
+    """Callable: (path of a row, what the model saw) → ``FOLDER/PATH.png``.
 
     A path that already ends so stays as it is; one that would lead out of the folder or is
     in the way of another gets a safe name (`fmnist_cli.runtime.sinks.places`). Several
@@ -37,13 +37,14 @@ class FrameFolder:
             for left in self._folder.glob(_TEMPORARY):  # by a run that was killed
                 left.unlink(missing_ok=True)
 
-    def __call__(self, path: str, frame: Frame) -> None:
-        """Write one frame.
+    def __call__(self, path: str, pixels: Pixels) -> None:
+        """Write one picture, grey [H, W] or RGB [H, W, 3].
 
         Raises:
             FmnistError: it cannot be written.
         """
-        content = cv2.imencode(".png", frame)[1].tobytes()
+        bgr = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+        content = cv2.imencode(".png", bgr)[1].tobytes()
         mine = f"{os.getpid()}-{threading.get_ident()}"
         temporary = self._folder / _TEMPORARY.replace("*", mine)
         for place in places(path if path.lower().endswith(".png") else f"{path}.png"):
@@ -52,4 +53,4 @@ class FrameFolder:
                 made = self._folders.make(self._folder.name, place)
                 if made and write_content(content, str(target), str(temporary)):
                     return
-        raise FmnistError(f"there is no free name in {self._folder} for the frame of {path}")
+        raise FmnistError(f"there is no free name in {self._folder} for {path}")

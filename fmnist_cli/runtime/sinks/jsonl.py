@@ -7,6 +7,7 @@ reader) turns back into the name that the operating system gave.
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from fmnist_cli.errors import DataError
 from fmnist_cli.runtime.rows import Candidate, Prediction, Rejected, Row
 
 
-def row_values(row: Row) -> dict[str, Any]:
-    """The object of a row."""
+def row_values(row: Row, models: bool = False, embeddings: bool = False) -> dict[str, Any]:
+    """The object of a row; with these keys only where all rows have them."""
+    model = embedding = None
     if isinstance(row, Prediction):
-        path, class_id, label, confidence, top, prepared = row
-        return {
+        path, class_id, label, confidence, top, prepared, model, embedding = row
+        values: dict[str, Any] = {
             "path": path,
             "status": "ok",
             "class_id": class_id,
@@ -29,6 +31,16 @@ def row_values(row: Row) -> dict[str, Any]:
             "prepared": prepared,
             "error": None,
         }
+    else:
+        values = _rejected(row)
+    if models:
+        values["model"] = model
+    if embeddings:
+        values["embedding"] = None if embedding is None else b64encode(embedding).decode()
+    return values
+
+
+def _rejected(row: Rejected) -> dict[str, Any]:
     return {
         "path": row.path,
         "status": "error",
@@ -65,6 +77,7 @@ def _row(values: Any) -> Row:
     class_id = values["class_id"]
     if class_id is not None and type(class_id) is not int:
         raise TypeError(f"class_id {class_id!r}")
+    model, embedding = values.get("model"), values.get("embedding")
     top = [
         Candidate(_text(entry["label"]), _probability(entry["probability"]))
         for entry in values["top"]
@@ -76,11 +89,21 @@ def _row(values: Any) -> Row:
         _probability(values["confidence"]),
         tuple(top),
         _text(values["prepared"]),
+        None if model is None else _text(model),
+        None if embedding is None else b64decode(_text(embedding)),
     )
 
 
 class JsonlFormat:
-    """Rows as JSON Lines."""
+    """Rows as JSON Lines.
+
+    Args:
+        models: whether rows say which model made them.
+        embeddings: whether rows have their embedding, as base64: for journals, not for people.
+    """
+
+    def __init__(self, models: bool = False, embeddings: bool = False) -> None:
+        self._models, self._embeddings = models, embeddings
 
     def header(self) -> str:
         """Nothing."""
@@ -92,9 +115,12 @@ class JsonlFormat:
 
         dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         try:
-            return b"".join([dumps(row_values(row), None, newline) for row in rows]).decode()
+            return b"".join([dumps(self._values(row), None, newline) for row in rows]).decode()
         except TypeError:  # a name that is not UTF-8
-            return "".join(map(_line, rows))
+            return "".join([_line(self._values(row)) for row in rows])
+
+    def _values(self, row: Row) -> dict[str, Any]:
+        return row_values(row, self._models, self._embeddings)
 
     def read(self, path: Path) -> Iterator[Row]:
         """The rows of a file, streamed.
@@ -123,10 +149,9 @@ class JsonlFormat:
             raise DataError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _line(row: Row) -> str:
+def _line(values: dict[str, Any]) -> str:
     import orjson
 
-    values = row_values(row)
     try:
         return orjson.dumps(values, None, orjson.OPT_APPEND_NEWLINE).decode()
     except TypeError:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import numpy as np
 
 from fmnist_cli.errors import DataError, MissingExtraError
 from fmnist_cli.runtime.rows import Candidate, Prediction, Rejected, Row
@@ -16,6 +19,7 @@ from fmnist_cli.runtime.sources.base import Item
 
 # However rows arrive, they are cut into groups of this many: equal rows give equal bytes.
 GROUP_ROWS = 16_384
+_GROUP_ROWS_OF_EMBEDDINGS = 2_048  # which are kilobytes each
 _READ_ROWS = 1_024
 
 
@@ -28,18 +32,20 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-def _schema(pa: Any) -> Any:
+def _schema(pa: Any, models: bool, embeddings: bool) -> Any:
     few = pa.dictionary(pa.int32(), pa.string())  # a few texts, many times
     candidate = pa.struct([("label", pa.string()), ("probability", pa.float64())])
     columns = {
         "path": pa.string(),
         "status": few,
-        "class_id": pa.int8(),
+        "class_id": pa.int32(),
         "label": few,
         "confidence": pa.float64(),
         "top": pa.list_(candidate),
         "prepared": few,
         "error": pa.string(),
+        **({"model": few} if models else {}),
+        **({"embedding": pa.list_(pa.float32())} if embeddings else {}),
     }
     return pa.schema(list(columns.items()))
 
@@ -49,15 +55,24 @@ class ParquetSink:
 
     wants_items = False
 
-    def __init__(self, path: Path, top_k: int) -> None:
+    def __init__(
+        self, path: Path, top_k: int, *, models: bool = False, embeddings: bool = False
+    ) -> None:
         """`top` holds at most `top_k` candidates.
+
+        Args:
+            path: the file.
+            top_k: candidates per row.
+            models: whether rows say which model made them.
+            embeddings: whether rows have their embedding.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
             UsageError: the file cannot be made.
         """
         self._pa = _pyarrow()
-        self._schema = _schema(self._pa)
+        self._schema = _schema(self._pa, models, embeddings)
+        self._group_rows = _GROUP_ROWS_OF_EMBEDDINGS if embeddings else GROUP_ROWS
         self._path = check_target(path)
         self._top_k = top_k
         self._rows: list[Row] = []
@@ -93,13 +108,13 @@ class ParquetSink:
         """Take some rows; a group is written as soon as it is full."""
         del items
         self._rows.extend(rows)
-        while len(self._rows) >= GROUP_ROWS:
-            self._write_group(self._rows[:GROUP_ROWS])
-            del self._rows[:GROUP_ROWS]
+        while len(self._rows) >= self._group_rows:
+            self._write_group(self._rows[: self._group_rows])
+            del self._rows[: self._group_rows]
 
     def _write_group(self, rows: Sequence[Row]) -> None:
         with writing(self._path):
-            self._writer.write_table(self._table(rows), row_group_size=GROUP_ROWS)
+            self._writer.write_table(self._table(rows), row_group_size=self._group_rows)
 
     def _table(self, rows: Sequence[Row]) -> Any:
         pa, schema = self._pa, self._schema
@@ -126,6 +141,10 @@ class ParquetSink:
             "prepared": [row and row.prepared for row in good],
             "error": [row and encodable(row.error) for row in bad],
         }
+        if "model" in schema.names:
+            columns["model"] = [row and row.model for row in good]
+        if "embedding" in schema.names:
+            columns["embedding"] = [row and _numbers(row.embedding) for row in good]
         return pa.table(columns, schema)
 
 
@@ -139,7 +158,9 @@ def read(path: Path) -> Iterator[Row]:
     pa = _pyarrow()
     try:
         with pa.parquet.ParquetFile(path) as file:
-            if not file.schema_arrow.equals(_schema(pa)):
+            names = file.schema_arrow.names
+            schema = _schema(pa, "model" in names, "embedding" in names)
+            if not file.schema_arrow.equals(schema):
                 raise DataError(f"{path} holds no rows of results: its columns are others")
             for batch in file.iter_batches(_READ_ROWS):
                 yield from _rows(batch)
@@ -148,16 +169,30 @@ def read(path: Path) -> Iterator[Row]:
 
 
 def _rows(batch: Any) -> Iterator[Row]:
-    column = {name: batch.column(name).to_pylist() for name in batch.schema.names if name != "top"}
+    few = [name for name in batch.schema.names if name not in ("top", "embedding")]
+    columns = {name: batch.column(name).to_pylist() for name in few}
     tops = batch.column("top")
     entries = tops.flatten()
     labels, probabilities = (entries.field(i).to_pylist() for i in range(2))
     candidates = map(Candidate, labels, probabilities)
-    for path, status, class_id, label, confidence, prepared, error, count in zip(
-        *column.values(), tops.value_lengths().to_pylist(), strict=True
+    models = columns.get("model", repeat(None))
+    embeddings: Iterable[Any] = repeat(None)
+    if "embedding" in batch.schema.names:
+        embeddings = batch.column("embedding")
+    counts = tops.value_lengths().to_pylist()
+    always = ("path", "status", "class_id", "label", "confidence", "prepared", "error")
+    for path, status, class_id, label, confidence, prepared, error, count, model, embedding in zip(  # noqa: B905
+        *(columns[name] for name in always), counts, models, embeddings
     ):
         top = tuple([next(candidates) for _ in range(count)])
         if status == "ok":
-            yield Prediction(original(path), class_id, label, confidence, top, prepared)
+            feature = None if embedding is None else embedding.values.to_numpy().tobytes()
+            yield Prediction(
+                original(path), class_id, label, confidence, top, prepared, model, feature
+            )
         else:
             yield Rejected(original(path), original(error))
+
+
+def _numbers(embedding: bytes | None) -> Any:
+    return None if embedding is None else np.frombuffer(embedding, np.float32)

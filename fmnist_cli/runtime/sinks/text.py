@@ -21,13 +21,15 @@ def printable(text: str) -> str:
 class TextFormat:
     """Label, confidence, path and the other candidates, one line each."""
 
+    models: bool = False
+
     def header(self) -> str:
         """Nothing."""
         return ""
 
     def lines(self, rows: Sequence[Row]) -> str:
         """One line per row."""
-        return "".join(map(_line, rows))
+        return "".join([_line(row, self.models) for row in rows])
 
     def read(self, path: Path) -> Iterator[Row]:
         """Lines for people do not hold all of a row.
@@ -38,10 +40,12 @@ class TextFormat:
         raise UsageError(f"{path}: rows cannot be read back from text; write JSONL or CSV")
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, models: bool) -> str:
     path = printable(row.path)
     if not isinstance(row, Prediction):
+        path = f"{'':<7} {path}" if models else path
         return f"{'(rejected)':<12} {'':>7}  {path}  {printable(row.error)}\n"
+    path = f"{printable(row.model or ''):<7} {path}" if models else path
     # An unknown picture has no label of its own among the candidates: all are shown.
     named = bool(row.top) and row.top[0].label == row.label
     others = ", ".join(f"{printable(c.label)} {c.probability:.1%}" for c in row.top[named:])

@@ -6,14 +6,13 @@ made only for those. The file loads nothing from anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from heapq import heappush, heappushpop
 from pathlib import Path
 from types import TracebackType
 
-from fmnist_cli.contract import ModelCard
-from fmnist_cli.prepare.preparation import Isolate
+from fmnist_cli.contract import FRAME_SPEC, InputSpec, ModelCard
 from fmnist_cli.runtime.decode import MAX_PIXELS
 from fmnist_cli.runtime.rows import UNKNOWN, Prediction, Row
 from fmnist_cli.runtime.sinks.gallery.page import page
@@ -43,19 +42,20 @@ class GallerySink:
         self,
         path: Path,
         card: ModelCard,
+        specs: Mapping[str | None, InputSpec] | None = None,
         *,
         per_class: int = 60,
         surest: int = 20,
         max_pixels: int = MAX_PIXELS,
         max_bytes: int = MAX_BYTES,
         mode: str = "auto",
-        isolate: Isolate | None = None,
     ) -> None:
         """Of each label the `per_class` least sure and the `surest` surest pictures are shown.
 
         Args:
+            card: of the model.
+            specs: what each model wants, by the name it has in rows, where there are several.
             mode: with which the rows were made.
-            isolate: that the rows were made with.
 
         Raises:
             UsageError: the file cannot be made.
@@ -64,10 +64,13 @@ class GallerySink:
         labels = max(1, len(card.class_names))
         self._unsure = max(1, min(per_class, _MAX_UNSURE // labels))
         self._surest = max(1, min(surest, _MAX_SUREST // labels))
-        self._thumbnails = Thumbnails(max_pixels, max_bytes, mode, isolate)
+        specs = specs or {None: card.input or FRAME_SPEC}
+        self._thumbnails = Thumbnails(specs, mode, max_pixels, max_bytes)
+        self._card = card
+        self._all_frames = True
         self._report = Report(
             card.title,
-            card.caption,
+            card.title,
             {name: Section() for name in (*card.class_names, UNKNOWN)},
             foremost=min(_FOREMOST, self._unsure),
         )
@@ -77,6 +80,8 @@ class GallerySink:
     def _open(self) -> Iterator[None]:
         with whole_file(self._path) as partial:
             yield
+            if self._all_frames:
+                self._report.caption = self._card.caption
             with writing(partial), partial.open("w", encoding="utf-8", newline="\n") as file:
                 file.writelines(page(self._report))
 
@@ -102,6 +107,7 @@ class GallerySink:
                 if len(report.reasons) < _MAX_REJECTED:
                     report.reasons.append(row)
                 continue
+            self._all_frames &= row.prepared == "frame"
             report.histogram[min(int(row.confidence * BINS), BINS - 1)] += 1
             section = report.sections.setdefault(row.label, Section())
             section.count += 1
@@ -115,7 +121,7 @@ class GallerySink:
         enters_surest = len(section.surest) < self._surest or surest > section.surest[0][0]
         if not (enters_unsure or enters_surest):
             return
-        card = Card(row, *self._thumbnails(item, row.prepared))
+        card = Card(row, *self._thumbnails(item, row.prepared, row.model))
         for enters, heap, entry, size in (
             (enters_unsure, section.unsure, (unsure, card), self._unsure),
             (enters_surest, section.surest, (surest, card), self._surest),

@@ -198,12 +198,13 @@ def _card(card: Card) -> str:
     # The runner-up; of an unknown picture, which has no label of its own, the two best.
     named = bool(row.top) and row.top[0].label == row.label
     others = " · ".join(f"{text(c.label)} {_percent(c.probability)}" for c in row.top[named:2])
+    model = "" if row.model is None else f" · {text(row.model)}"
     return (
         f'<li class="card" data-confidence="{100 * row.confidence:.4f}">'
         f'<div class="pictures">{pictures}</div>'
         f'<p class="verdict"><span>{text(row.label)}</span>'
         f" <span>{_percent(row.confidence)}</span></p>"
-        f'<p class="soft">{others or "no runner-up"}</p><p class="path">{path}</p></li>\n'
+        f'<p class="soft">{others or "no runner-up"}</p><p class="path">{path}{model}</p></li>\n'
     )
 
 

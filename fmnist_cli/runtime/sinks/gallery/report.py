@@ -19,7 +19,7 @@ class Card:
     Attributes:
         row: what is said of it.
         original: thumbnail as a data URI; None when it cannot be made or is the frame itself.
-        frame: the 28×28 frame that the model saw, as a data URI; None when it cannot be had.
+        frame: what the model saw, as a data URI; None when it cannot be had.
     """
 
     row: Prediction
@@ -60,7 +60,7 @@ class Report:
 
     Attributes:
         title: name of the model.
-        caption: name and accuracy of the model.
+        caption: name of the model, and its accuracy if that says anything of these pictures.
         sections: by label, in the order of the page.
         histogram: predictions by confidence, `BINS` bins.
         total: rows.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmnist_cli.prepare import Frame, Isolate, Picture
+from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.prepare import Picture
+from fmnist_cli.runtime.decode import MAX_PIXELS
 from fmnist_cli.runtime.framing import Framing
-from fmnist_cli.runtime.sources.base import Item
+from fmnist_cli.runtime.sources.base import MAX_BYTES, Item
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,29 +25,43 @@ _KINDS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "HEIF")
 
 
 class Thumbnails:
-    """Callable: (item, preparation) → (thumbnail in colour, frame that the model saw).
+    """Callable: (item, preparation, model) → (thumbnail in colour, what the model saw).
 
-    Pictures are decoded as for `mode`, with which the rows were made. Each is a data URI, or
-    None when it cannot be made; the thumbnail also when it would show the frame again.
+    Each is a data URI, or None when it cannot be made; the thumbnail also when it would show
+    the same again.
+
+    Args:
+        specs: what the models of the rows want, by the names that rows have for them.
+        mode: with which the rows were made.
+        max_pixels, max_bytes: as for the rows.
     """
 
     def __init__(
-        self, max_pixels: int, max_bytes: int, mode: str = "auto", isolate: Isolate | None = None
+        self,
+        specs: Mapping[str | None, InputSpec],
+        mode: str = "auto",
+        max_pixels: int = MAX_PIXELS,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._framing = Framing(mode, isolate, max_pixels, max_bytes)
+        self._specs = specs
+        self._framing = Framing(
+            *specs.values(), mode=mode, max_pixels=max_pixels, max_bytes=max_bytes
+        )
         self._max_bytes = max_bytes
 
-    def __call__(self, item: Item, prepared: str) -> tuple[str | None, str | None]:
+    def __call__(
+        self, item: Item, prepared: str, model: str | None = None
+    ) -> tuple[str | None, str | None]:
         """The two pictures of an item."""
         try:
             content = item.read(self._max_bytes)
             picture = self._framing.picture(content)
-            frame = self._framing.again(picture, prepared)
+            seen, _ = self._framing.pixels(picture, self._specs[model], prepared)
         except Exception:  # gone, changed, or too large by now: the page shows the rest
             return None, None
-        if picture.colorless and np.array_equal(picture.grey, frame):
-            return None, _png(frame)
-        return self._thumbnail(content, picture), _png(frame)
+        if picture.colorless and np.array_equal(picture.grey, seen):
+            return None, _seen(seen)
+        return self._thumbnail(content, picture), _seen(seen)
 
     def _thumbnail(self, content: bytes | Picture, picture: Picture) -> str | None:
         from PIL import Image
@@ -85,10 +102,11 @@ def _encoded(image: Image.Image) -> str:
     return _data_uri(kind, buffer.getvalue())
 
 
-def _png(frame: Frame) -> str:
-    import cv2
+def _seen(pixels: Pixels) -> str:
+    """What a model saw: pixel by pixel if it is small, else as a thumbnail."""
+    from PIL import Image
 
-    return _data_uri("PNG", cv2.imencode(".png", frame)[1].tobytes())
+    return _encoded(Image.fromarray(pixels))
 
 
 def _data_uri(kind: str, content: bytes) -> str:
