@@ -17,7 +17,14 @@ from fmnist_cli.models.registry import ModelSpec
 INPUT = InputSpec(64, 48, "rgb", "letterbox", {"fill": 127})
 SPEC = ModelSpec("toy", "Toy of another input", "pictures", "toypictures", 1e-4, INPUT)
 RECIPE = PictureRecipe(
-    epochs=6, batch_size=10, learning_rate=0.01, ema_decay=0.8, folds=2, frozen=0, erase=0.0
+    epochs=15,
+    batch_size=10,
+    learning_rate=0.05,
+    ema_decay=0.8,
+    made_up=0.0,
+    folds=2,
+    frozen=0,
+    erase=0.0,
 )
 RECIPES = {"quick": RECIPE, "standard": RECIPE, "best": RECIPE}
 COLORS = {
