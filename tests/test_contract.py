@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tinymodel import card_of
 
-from fmnist_cli.contract import CLASS_NAMES, ModelCard
+from fmnist_cli.contract import CLASS_NAMES, FRAME_SPEC, InputSpec, ModelCard
+
+SINCE_0_2 = ("input", "novelty_limits")
+SPECS = st.builds(
+    InputSpec,
+    height=st.integers(1, 512),
+    width=st.integers(1, 512),
+    color=st.sampled_from(["grey", "rgb"]),
+    preprocessing=st.text(),
+    params=st.dictionaries(st.text(), st.one_of(st.text(), st.floats(0, 255))),
+)
 
 
 def test_there_are_ten_classes_of_different_names() -> None:
@@ -28,6 +38,8 @@ def test_there_are_ten_classes_of_different_names() -> None:
         test_accuracy=st.floats(0, 1),
         temperature=st.floats(0.01, 100),
         tolerance=st.floats(0, 1),
+        input=st.one_of(st.none(), SPECS),
+        novelty_limits=st.dictionaries(st.sampled_from(["0.5", "0.95"]), st.floats(-9, 9)),
     )
 )
 def test_a_card_survives_the_metadata_of_a_file(card: ModelCard) -> None:
@@ -54,7 +66,7 @@ def test_a_field_of_another_type_is_refused(field: str) -> None:
         ModelCard.from_metadata({**card_of("cnn").to_metadata(), field: '{"a": 1}'})
 
 
-@pytest.mark.parametrize("field", ModelCard._fields)
+@pytest.mark.parametrize("field", [f for f in ModelCard._fields if f not in SINCE_0_2])
 def test_a_missing_field_is_named(field: str) -> None:
     metadata = card_of("cnn").to_metadata()
     del metadata[field]
@@ -66,3 +78,25 @@ def test_a_missing_field_is_named(field: str) -> None:
 def test_a_damaged_field_is_an_error(field: str) -> None:
     with pytest.raises(ValueError, match="Expecting value"):
         ModelCard.from_metadata({**card_of("cnn").to_metadata(), field: "?"})
+
+
+def test_a_card_of_0_1_says_nothing_of_its_input() -> None:
+    metadata = card_of("cnn").to_metadata()
+    for field in SINCE_0_2:
+        del metadata[field]
+    card = ModelCard.from_metadata(metadata)
+    assert card == card_of("cnn")
+    assert (card.input, card.novelty_limits) == (None, {})
+
+
+def test_the_shape_of_a_picture_follows_from_its_kind() -> None:
+    assert FRAME_SPEC.shape == (28, 28)
+    assert InputSpec(64, 48, "rgb", "letterbox").shape == (64, 48, 3)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"height": 0}, {"width": 2.5}, {"color": "cmyk"}, {"params": 3}, {"preprocessing": 1}]
+)
+def test_an_input_that_is_none_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="input is"):
+        InputSpec.from_json({**FRAME_SPEC._asdict(), **wrong})

@@ -139,7 +139,7 @@ def evaluate(
     from fmnist_cli.runtime.store import find_models_dir, open_model
 
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
-    files = [open_model(one, models_dir) for one in asked]
+    files = [open_model(one, models_dir, quiet=not model) for one in asked]
     names = unique_names([file.name for file in files])
     if data is not None:
         from fmnist_cli.cli.evaluate_folders import Asked, evaluate_on_folders

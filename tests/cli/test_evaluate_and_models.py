@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from process import RunFmnist
-from tinymodel import write_exported
+from tinymodel import BOX, write_both, write_exported
 from typer.testing import CliRunner
 
 from fmnist_cli import __version__
@@ -18,8 +18,9 @@ from fmnist_cli.data.files import FILES
 from fmnist_cli.data.idx import write_idx
 from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.metrics import accuracy
+from fmnist_cli.prepare import from_frames
 from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import open_model
+from fmnist_cli.runtime.store import open_model, shipped_dir
 
 
 @pytest.fixture
@@ -93,16 +94,42 @@ def test_evaluate_without_data_names_the_fix(exported_dir: Path, tmp_path: Path)
 def test_models_as_json_is_the_manifest(run_fmnist: RunFmnist, exported_dir: Path) -> None:
     done = run_fmnist("models", "--json", "--models-dir", exported_dir)
     assert (done.code, done.stderr) == (0, "")
-    manifest = json.loads((exported_dir / "manifest.json").read_text(encoding="utf-8"))
-    assert json.loads(done.stdout) == manifest["models"]
+    own = json.loads((exported_dir / "manifest.json").read_text(encoding="utf-8"))["models"]
+    listed = json.loads(done.stdout)
+    assert listed["cnn"] == {"folder": str(exported_dir), **own["cnn"]}
+    assert listed["resnet"]["folder"] == str(shipped_dir())
 
 
-def test_models_lists_what_is_there_and_what_is_missing(tmp_path: Path) -> None:
-    folder = write_exported(tmp_path)
+def test_models_lists_what_is_there_and_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_exported(tmp_path / "own")
+    shipped = write_exported(tmp_path / "shipped", "knn")
+    monkeypatch.setattr("fmnist_cli.runtime.store.shipped_dir", lambda: shipped)
+    monkeypatch.setenv("COLUMNS", "300")
     result = CliRunner().invoke(build_app(), ["models", "--models-dir", str(folder)])
     assert result.exit_code == 0
     line = next(line for line in result.stdout.splitlines() if "cnn" in line)
     assert "12.50%" in line
     assert "490" in line  # parameters: 49 × 10
+    assert str(folder) in line
+    assert str(shipped) in next(one for one in result.stdout.splitlines() if "knn" in one)
     assert "not exported yet: " in result.stderr
     assert "cnn" not in result.stderr
+    assert "knn" not in result.stderr
+
+
+def test_a_model_of_other_pictures_is_measured_if_it_is_named(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    folder = write_both(tmp_path / "models")
+    arguments = ["evaluate", "--models-dir", str(folder), "--data-dir", str(data_dir)]
+    done = CliRunner().invoke(build_app(), [*arguments, "--json", "-"])
+    assert list(json.loads(done.stdout)["models"]) == ["resnet"]
+    assert "left out: photo is a model of other pictures; --data DIR" in done.stderr
+    done = CliRunner().invoke(build_app(), [*arguments, "--json", "-", "-m", "photo"])
+    images = load_split("test", data_dir)
+    seen = from_frames(images.pixels, BOX)
+    said = Session(open_model("photo", folder, quiet=True)).probabilities(seen)
+    result = json.loads(done.stdout)["models"]["photo"]
+    assert result["accuracy"] == pytest.approx(accuracy(said, images.labels))

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from photofolders import write_photos
 from synthetic import images, write_files
-from tinymodel import add_guard, write_exported
+from tinymodel import BOX, add_guard, write_both, write_exported
 from typer.testing import CliRunner
 
 from fmnist_cli.bench.quality import measure_quality
@@ -18,6 +18,7 @@ from fmnist_cli.cli import build_app
 from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.errors import DataError, FmnistError, ModelError, UsageError
 from fmnist_cli.evaluate.metrics import evaluate, of_first
+from fmnist_cli.labelled.folders import read_folders
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 
@@ -74,7 +75,7 @@ def test_folders_are_measured_and_the_wrong_ones_shown(
     text = page.read_text(encoding="utf-8")
     wrong = 9 - sum(result["folders"][name]["right"] for name in ("dress", "shoes"))
     assert text.count('<li class="card">') == wrong
-    assert text.count("data:image/png") == wrong  # frames: the original is the frame itself
+    assert text.count('src="data:image/png') == wrong  # frames: the original is the frame itself
     assert str(photos.parent) not in text
 
 
@@ -92,6 +93,34 @@ def test_what_is_unknown_is_told_by_the_guard(photos: Path, tmp_path: Path) -> N
     assert "AUROC" in at_half.stdout
     none = run("--data", photos, *classes, "--models-dir", folder, "--unknown-at", "2")
     assert isinstance(none.exception, UsageError)
+
+
+def test_models_of_other_pictures_are_measured_on_the_same_folders(
+    photos: Path, tmp_path: Path
+) -> None:
+    folder = add_guard(write_both(tmp_path))
+    classes = ("--classes", photos.parent / "classes.toml")
+    both = ("--data", photos, *classes, "--models-dir", folder, "-m", "resnet", "-m", "photo")
+    page = tmp_path / "page.html"
+    done = run(*both, "--unknown-at", "0.5", "--json", "-", "--report", page)
+    assert done.exit_code == 3
+    values = json.loads(done.stdout)
+    assert values["pictures"]["prepared"] == {"frame": 12, "letterbox": 12}
+    assert list(values["models"]) == ["resnet", "photo"]
+    # What the photo model sees of a frame, whose mean is about 50, is larger, with black around.
+    found = read_folders(photos, BOX, workers=1)
+    said = Session(open_model("photo", folder, quiet=True)).outputs(found.pixels, novelty=True)
+    assert said.novelty is not None
+    counts = {name: one["unknown"] for name, one in values["models"]["photo"]["folders"].items()}
+    for at, name in enumerate(found.folders):
+        assert counts[name] == int((said.novelty[found.members == at] > 50).sum())
+    confusion = values["models"]["photo"]["confusion"]
+    assert sum(sum(row.values()) for row in confusion.values()) == 12
+    assert "photo" in page.read_text(encoding="utf-8")
+    alone = run(*both[:-2], "--unknown-at", "0.5", "--json", "-")
+    assert json.loads(alone.stdout)["models"]["resnet"] == values["models"]["resnet"]
+    chosen = run(*both, "--prepare", "product")
+    assert isinstance(chosen.exception, UsageError)
 
 
 def test_json_on_standard_output_is_all_that_is_there(photos: Path, exported_dir: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fmnist_cli.contract import FRAME_SPEC
 from fmnist_cli.data.classes import FolderClasses
 from fmnist_cli.labelled.evaluation import FolderEvaluation, Strangeness, evaluate_folders
 from fmnist_cli.labelled.folders import LabelledFolders
@@ -23,9 +24,10 @@ SAID = np.array([0, 1, 2, 3, 0, 1, 1])
 def found() -> LabelledFolders:
     return LabelledFolders(
         root=Path("photos"),
+        spec=FRAME_SPEC,
         mode="auto",
         folders=("coat", "footwear", "hat"),
-        views=np.zeros((7, 1, 28, 28), np.uint8),
+        pixels=np.zeros((7, 28, 28), np.uint8),
         members=MEMBERS,
         paths=tuple(f"f/{number}.png" for number in range(7)),
         prepared=("frame",) * 7,

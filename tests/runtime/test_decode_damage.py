@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kindsamples import HEIGHT, WIDTH, in_tiles, tiff
 from pictures import chunk, encoded, exif, frame, png, png_stream, smooth
 
+from fmnist_cli.contract import FRAME_SPEC, InputSpec
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import MODES, needs_color, prepare, reduction
+from fmnist_cli.prepare import MODES, needs_color, preprocess, reduction
 from fmnist_cli.runtime.decode import decode, looks_like_image
 
 GREY = frame(4)
@@ -247,19 +247,20 @@ def test_a_small_picture_may_lie_in_a_larger_tile() -> None:
         decode(in_tiles(256), max_pixels=WIDTH * HEIGHT)
 
 
-def somewhere(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Takes the light parts of any picture for garment."""
-    return (image[::2, ::2].mean(axis=2) / 255).astype(np.float32)
+SPECS = [
+    *((FRAME_SPEC, mode) for mode in MODES),
+    (InputSpec(20, 30, "rgb", "letterbox"), "auto"),
+]
 
 
-def check_outcome(data: bytes, mode: str = "auto") -> None:
-    """A frame or a reason in words; any other exception comes through."""
+def check_outcome(data: bytes, spec: InputSpec = FRAME_SPEC, mode: str = "auto") -> None:
+    """Pixels or a reason in words; any other exception comes through."""
     try:
-        picture = decode(data, reduction=reduction(mode), color=needs_color(mode))
-        pixels, cause = prepare(picture, mode, somewhere)[0], "none"
+        picture = decode(data, reduction=reduction(spec, mode), color=needs_color(spec, mode))
+        pixels, cause = preprocess(picture, spec, mode)[0], "none"
     except ImageError as error:
-        pixels, cause = GREY, str(error)
-    assert pixels.shape == (28, 28)
+        pixels, cause = np.zeros(spec.shape, np.uint8), str(error)
+    assert pixels.shape == spec.shape
     assert cause
     assert "\n" not in cause
 
@@ -281,15 +282,15 @@ def test_arbitrary_bytes_raise_nothing_but_image_errors(data: bytes) -> None:
     name=st.sampled_from(sorted(SAMPLES)),
     edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), max_size=8),
     kept=st.one_of(st.just(1.0), st.floats(0, 1)),
-    mode=st.sampled_from(MODES),
+    wanted=st.sampled_from(SPECS),
 )
 def test_changed_and_missing_bytes_raise_nothing_but_image_errors(
-    name: str, edits: list[tuple[float, int]], kept: float, mode: str
+    name: str, edits: list[tuple[float, int]], kept: float, wanted: tuple[InputSpec, str]
 ) -> None:
     data = bytearray(SAMPLES[name])
     for place, value in edits:
         data[int(place * (len(data) - 1))] = value
-    check_outcome(bytes(data[: round(kept * len(data))]), mode)
+    check_outcome(bytes(data[: round(kept * len(data))]), *wanted)
 
 
 # Telling pictures by their first bytes.

@@ -47,7 +47,7 @@ def test_columns_have_types(tmp_path: Path) -> None:
     assert {field.name: str(field.type) for field in table.schema if field.name != "top"} == {
         "path": "string",
         "status": "dictionary<values=string, indices=int32, ordered=0>",
-        "class_id": "int8",
+        "class_id": "int32",
         "label": "dictionary<values=string, indices=int32, ordered=0>",
         "confidence": "double",
         "prepared": "dictionary<values=string, indices=int32, ordered=0>",

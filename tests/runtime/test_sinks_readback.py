@@ -40,23 +40,34 @@ PROBABILITIES = st.one_of(
 )
 LABELS = st.one_of(st.sampled_from(["T-shirt/top", "unknown"]), NAMES)
 TOP = st.lists(st.builds(Candidate, LABELS, PROBABILITIES), max_size=3).map(tuple)
-GOOD = st.builds(
-    Prediction,
-    NAMES,
-    st.one_of(st.none(), st.integers(0, 9)),
-    LABELS,
-    PROBABILITIES,
-    TOP,
-    st.sampled_from(["frame", "product"]),
-)
-ROWS = st.lists(st.one_of(GOOD, st.builds(Rejected, NAMES, NAMES)), max_size=6)
 
 
+def rows_of(models: st.SearchStrategy[str | None]) -> st.SearchStrategy[list[Row]]:
+    good = st.builds(
+        Prediction,
+        NAMES,
+        st.one_of(st.none(), st.integers(0, 9)),
+        LABELS,
+        PROBABILITIES,
+        TOP,
+        st.sampled_from(["frame", "product"]),
+        models,
+        st.none(),
+    )
+    return st.lists(st.one_of(good, st.builds(Rejected, NAMES, NAMES)), max_size=6)
+
+
+ROWS = rows_of(st.none())
+ROWS_OF_MODELS = rows_of(st.one_of(st.sampled_from(["resnet", "=photo"]), NAMES))
+
+
+@pytest.mark.parametrize("models", [False, True])
 @pytest.mark.parametrize("name", ["jsonl", "csv"])
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(rows=ROWS)
-def test_reading_is_the_inverse_of_writing(name: str, rows: list[Row]) -> None:
-    format_ = open_line_format(name, 3)
+@given(data=st.data())
+def test_reading_is_the_inverse_of_writing(name: str, models: bool, data: st.DataObject) -> None:
+    rows = data.draw(ROWS_OF_MODELS if models else ROWS)
+    format_ = open_line_format(name, 3, models)
     text = format_.header() + format_.lines(rows)
     with TemporaryDirectory() as folder:
         path = Path(folder, "rows")
