@@ -10,7 +10,7 @@ class PixelClassifier(nn.Module):
     """A network between pixel normalisation and a calibrated softmax.
 
     Args:
-        network: float32 [N, 1, 28, 28] → logits float32 [N, classes].
+        network: float32 [N, C, H, W] → logits float32 [N, classes], alone or the first of a tuple.
         mean: mean of the training pixels, scaled to 0..1.
         std: their standard deviation.
     """
@@ -27,17 +27,21 @@ class PixelClassifier(nn.Module):
         self.register_buffer("temperature", torch.tensor(1.0))
 
     def normalize(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, 28, 28] → float32 [N, 1, 28, 28], zero mean and unit variance."""
-        scaled = pixels.to(torch.float32) / 255
-        return ((scaled - self.mean) / self.std).unsqueeze(1)
+        """uint8 [N, H, W] or [N, H, W, 3] → float32 [N, 1 or 3, H, W], mean 0 and variance 1."""
+        scaled = (pixels.to(torch.float32) / 255 - self.mean) / self.std
+        return scaled.unsqueeze(1) if pixels.ndim == 3 else scaled.permute(0, 3, 1, 2)
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Normalised float32 [N, C, H, W] → logits float32 [N, classes], before the temperature."""
+        found: Tensor | tuple[Tensor, ...] = self.network(images)
+        return found[0] if isinstance(found, tuple) else found
 
     def logits(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, 28, 28] → logits float32 [N, classes], before the temperature."""
-        logits: Tensor = self.network(self.normalize(pixels))
-        return logits
+        """uint8 [N, H, W] or [N, H, W, 3] → logits float32 [N, classes]."""
+        return self.scores(self.normalize(pixels))
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, 28, 28] → probabilities float32 [N, classes]."""
+        """uint8 [N, H, W] or [N, H, W, 3] → probabilities float32 [N, classes]."""
         return torch.softmax(self.logits(pixels) / self.temperature, dim=1)
 
 

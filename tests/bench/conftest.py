@@ -7,12 +7,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tinymodel import card_of
 
-from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, SIDE, ModelCard
+from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, OUTPUT_NAME, SIDE, InputSpec, ModelCard
 from fmnist_cli.data.files import TEST_IMAGES, TEST_LABELS
 from fmnist_cli.data.idx import write_idx
-from fmnist_cli.export.graph import GraphBuilder, count_parameters, serialize
+from fmnist_cli.export.graph import (
+    IR_VERSION,
+    OPSET,
+    GraphBuilder,
+    count_parameters,
+    serialize,
+)
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
+
+COLOUR = InputSpec(height=48, width=64, color="rgb", preprocessing="letterbox")
 
 
 def _linear(name: str, seed: int, class_names: tuple[str, ...] = CLASS_NAMES) -> tuple[bytes, int]:
@@ -27,9 +37,32 @@ def _linear(name: str, seed: int, class_names: tuple[str, ...] = CLASS_NAMES) ->
     return serialize(model, card), count_parameters(model)
 
 
+def _colour() -> bytes:
+    """A model of photos, 48×64 RGB, that has Fashion-MNIST's classes: a softmax of the mean."""
+    values = helper.make_tensor_value_info
+    nodes = [
+        helper.make_node("Cast", [INPUT_NAME], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["levels", "axes"], ["means"], keepdims=0),
+        helper.make_node("MatMul", ["means", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], [OUTPUT_NAME], axis=-1),
+    ]
+    weights = np.random.default_rng(5).normal(size=(3, len(CLASS_NAMES))) / 100
+    constants = [
+        numpy_helper.from_array(np.array([1, 2], np.int64), "axes"),
+        numpy_helper.from_array(weights.astype(np.float32), "weights"),
+    ]
+    given = values(INPUT_NAME, TensorProto.UINT8, ["N", *COLOUR.shape])
+    found = values(OUTPUT_NAME, TensorProto.FLOAT, ["N", len(CLASS_NAMES)])
+    graph = helper.make_graph(nodes, "colour", [given], [found], constants)
+    opset = [helper.make_opsetid("", OPSET)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+    return serialize(model, card_of("colour")._replace(test_accuracy=None, input=COLOUR))
+
+
 @pytest.fixture
 def tiny_models(tmp_path: Path) -> Path:
-    """Models `one` and `two` with a manifest, and `other.onnx`, of two classes, outside it."""
+    """Models `one` and `two` with a manifest; outside it `other.onnx`, of two classes, and
+    `colour.onnx`, of colour pictures."""
     folder = tmp_path / "models"
     folder.mkdir()
     entries = {}
@@ -48,6 +81,7 @@ def tiny_models(tmp_path: Path) -> Path:
         )
     (folder / MANIFEST_FILE).write_text(Manifest(entries).to_json(), encoding="utf-8")
     (folder / "other.onnx").write_bytes(_linear("other", 2, ("left", "right"))[0])
+    (folder / "colour.onnx").write_bytes(_colour())
     return folder
 
 
