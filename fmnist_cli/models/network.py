@@ -43,3 +43,52 @@ class PixelClassifier(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [N, H, W] or [N, H, W, 3] → probabilities float32 [N, classes]."""
         return torch.softmax(self.logits(pixels) / self.temperature, dim=1)
+
+
+class PictureNetwork(nn.Module):
+    """float32 [N, 3, H, W] → logits float32 [N, classes + 1] and features float32 [N, D].
+
+    The last logit stands for whatever is none of the classes.
+
+    Attributes:
+        backbone: float32 [N, 3, H, W] → float32 [N, D].
+        head: a row per class, and one for none of them.
+    """
+
+    def __init__(self, backbone: nn.Sequential, features: int, classes: int) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.head = nn.Linear(features, classes + 1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits and features."""
+        features: Tensor = self.backbone(images)
+        return self.head(features), features
+
+
+class PictureClassifier(nn.Module):
+    """A `PictureNetwork` between pixels and probabilities, for colour.
+
+    Args:
+        network: float32 [N, 3, H, W], about -1 to 1 → logits and features.
+        shape: (height, width, 3), of its pixels.
+    """
+
+    def __init__(self, network: PictureNetwork, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.shape = shape
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """uint8 [N, H, W, 3] → float32 [N, 3, H, W]; the grey of letterboxes, 127, is zero."""
+        return (pixels.permute(0, 3, 1, 2).to(torch.float32) - 127) / 128
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """uint8 [N, H, W, 3] → probabilities [N, classes], novelty [N], embedding [N, D].
+
+        Novelty is the log-odds of "none of the classes" against the best of them.
+        """
+        logits, features = self.network(self.normalize(pixels))
+        known, none = logits[:, :-1], logits[:, -1]
+        novelty = none - known.amax(dim=1)
+        return torch.softmax(known, dim=1), novelty, features
