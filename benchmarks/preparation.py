@@ -25,11 +25,11 @@ import numpy as np
 from harness.renders import GROUNDS, render
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import Pixels
+from fmnist_cli.contract import FRAME_SPEC, Pixels
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
-from fmnist_cli.prepare import Picture, needs_color, prepare, reduction
+from fmnist_cli.prepare import Picture, needs_color, preprocess, reduction
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
@@ -58,7 +58,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def opened(content: bytes) -> Picture:
     """A picture file as ``auto`` decodes it."""
-    return decode(content, reduction=reduction(), color=needs_color())
+    return decode(content, reduction=reduction(FRAME_SPEC), color=needs_color(FRAME_SPEC))
 
 
 def of_frames(pixels: Pixels, session: Session) -> dict[str, Any]:
@@ -66,7 +66,9 @@ def of_frames(pixels: Pixels, session: Session) -> dict[str, Any]:
     chosen: Counter[str] = Counter()
     prepared = np.empty_like(pixels)
     for place, frame in enumerate(pixels):
-        prepared[place], name = prepare(opened(cv2.imencode(".png", frame)[1].tobytes()))
+        prepared[place], name = preprocess(
+            opened(cv2.imencode(".png", frame)[1].tobytes()), FRAME_SPEC
+        )
         chosen[name] += 1
     same = session.probabilities(prepared) == session.probabilities(pixels)
     return figures(chosen, "frame") | {"same_prediction": float(same.all(axis=1).mean())}
@@ -84,7 +86,9 @@ def of_renders(pixels: Pixels, session: Session, count: int, seed: int) -> dict[
         chosen: Counter[str] = Counter()
         frames = np.empty((len(mine), *pixels.shape[1:]), np.uint8)
         for at, place in enumerate(mine):
-            frames[at], name = prepare(opened(render(pixels[place], ground, rng).content))
+            frames[at], name = preprocess(
+                opened(render(pixels[place], ground, rng).content), FRAME_SPEC
+            )
             chosen[name] += 1
         expected = session.probabilities(pixels[mine]).argmax(axis=1)
         same = session.probabilities(frames).argmax(axis=1) == expected

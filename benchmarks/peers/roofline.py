@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_cli.contract import Pixels
+from fmnist_cli.contract import FRAME_SPEC, Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import prepare, reduction
+from fmnist_cli.prepare import preprocess, reduction
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.sources import open_sources
@@ -37,13 +37,13 @@ BATCH_SIZE = 64
 def decoded(items: list[Item], mode: str) -> Pixels:
     """uint8 [N, 28, 28]: the frames of all pictures that can be read."""
     frames = np.empty((len(items), 28, 28), np.uint8)
-    count, reduce = 0, reduction(mode)
+    count, reduce = 0, reduction(FRAME_SPEC, mode)
     for item in items:
         try:
             content = item.read()
             if isinstance(content, bytes):
                 content = decode(content, reduction=reduce)
-            frames[count], _ = prepare(content, mode)
+            frames[count], _ = preprocess(content, FRAME_SPEC, mode)
         except ImageError:
             continue
         count += 1
