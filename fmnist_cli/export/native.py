@@ -22,7 +22,12 @@ from fmnist_cli.training.frameworks import load_native
 from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
 from fmnist_cli.training.restore import restore
 
-FRAMEWORKS = {"torch": "PyTorch", "sklearn": "scikit-learn", "stack": "PyTorch and scikit-learn"}
+FRAMEWORKS = {
+    "torch": "PyTorch",
+    "pictures": "PyTorch",
+    "sklearn": "scikit-learn",
+    "stack": "PyTorch and scikit-learn",
+}
 
 
 def find_native(file: ModelFile, runs_dir: Path, threads: int) -> NativeModel:
@@ -40,7 +45,7 @@ def find_native(file: ModelFile, runs_dir: Path, threads: int) -> NativeModel:
     spec = REGISTRY.get(file.name)
     if file.entry is not None and "recipe" not in file.entry.training:
         raise ModelError(f"the manifest beside {file.path} has no recipe; export the model again")
-    if file.entry is None or spec is None or spec.framework == "torch":
+    if file.entry is None or spec is None or spec.framework in ("torch", "pictures"):
         return _calibrated(file, "torch", native.TorchModel(restore(file)))
     run_dir = runs_dir / spec.name
     if not (run_dir / RECORD_FILE).is_file():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import onnx
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fmnist_cli.contract import EMBEDDING_NAME, INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME, SIDE
 from fmnist_cli.export.graph import OPSET, canonical
@@ -21,7 +21,18 @@ def convert_torch(network: PixelClassifier) -> onnx.ModelProto:
 def convert_pictures(network: PictureClassifier) -> onnx.ModelProto:
     """The network from pixels to probabilities, novelty and embedding, batch size free."""
     outputs = [OUTPUT_NAME, NOVELTY_NAME, EMBEDDING_NAME]
-    return graph_of(network, network.shape, INPUT_NAME, outputs)
+    return graph_of(_Outputs(network), network.shape, INPUT_NAME, outputs)
+
+
+class _Outputs(nn.Module):
+    """All that a network for pictures says, as its graph gives it."""
+
+    def __init__(self, classifier: PictureClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.classifier.outputs(pixels)
 
 
 def graph_of(

@@ -10,7 +10,7 @@ class PixelClassifier(nn.Module):
     """A network between pixel normalisation and a calibrated softmax.
 
     Args:
-        network: float32 [N, C, H, W] → logits float32 [N, classes], alone or the first of a tuple.
+        network: float32 [N, C, H, W] → logits float32 [N, classes].
         mean: mean of the training pixels, scaled to 0..1.
         std: their standard deviation.
     """
@@ -33,8 +33,8 @@ class PixelClassifier(nn.Module):
 
     def scores(self, images: Tensor) -> Tensor:
         """Normalised float32 [N, C, H, W] → logits float32 [N, classes], before the temperature."""
-        found: Tensor | tuple[Tensor, ...] = self.network(images)
-        return found[0] if isinstance(found, tuple) else found
+        logits: Tensor = self.network(images)
+        return logits
 
     def logits(self, pixels: Tensor) -> Tensor:
         """uint8 [N, H, W] or [N, H, W, 3] → logits float32 [N, classes]."""
@@ -66,29 +66,28 @@ class PictureNetwork(nn.Module):
         return self.head(features), features
 
 
-class PictureClassifier(nn.Module):
-    """A `PictureNetwork` between pixels and probabilities, for colour.
+class PictureClassifier(PixelClassifier):
+    """A `PictureNetwork` between pixels in colour and probabilities.
 
     Args:
         network: float32 [N, 3, H, W], about -1 to 1 → logits and features.
-        shape: (height, width, 3), of its pixels.
+        shape: (height, width, 3), of its pixels; their grey 127, around letterboxes, becomes zero.
     """
 
     def __init__(self, network: PictureNetwork, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network, 127 / 255, 128 / 255)
         self.shape = shape
 
-    def normalize(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, H, W, 3] → float32 [N, 3, H, W]; the grey of letterboxes, 127, is zero."""
-        return (pixels.permute(0, 3, 1, 2).to(torch.float32) - 127) / 128
+    def scores(self, images: Tensor) -> Tensor:
+        """Normalised float32 [N, 3, H, W] → logits float32 [N, classes]."""
+        logits: Tensor = self.network(images)[0]
+        return logits[:, :-1]
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def outputs(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """uint8 [N, H, W, 3] → probabilities [N, classes], novelty [N], embedding [N, D].
 
         Novelty is the log-odds of "none of the classes" against the best of them.
         """
         logits, features = self.network(self.normalize(pixels))
         known, none = logits[:, :-1], logits[:, -1]
-        novelty = none - known.amax(dim=1)
-        return torch.softmax(known, dim=1), novelty, features
+        return torch.softmax(known / self.temperature, dim=1), none - known.amax(dim=1), features

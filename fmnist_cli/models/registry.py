@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
 
-from fmnist_cli.contract import InputSpec
+from fmnist_cli.contract import FRAME_SPEC, InputSpec
 from fmnist_cli.errors import UsageError
 
 Framework = Literal["torch", "pictures", "sklearn", "stack"]
 Preset = Literal["quick", "standard", "best"]
-
-FRAMES = InputSpec(28, 28, "grey", "auto")  # as Fashion-MNIST's images are
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class ModelSpec:
     framework: Framework
     module: str
     atol: float
-    input: InputSpec = FRAMES
+    input: InputSpec = FRAME_SPEC
 
     def load(self) -> ModuleType:
         """The model's own module; needs the training packages."""

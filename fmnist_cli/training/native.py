@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
 from fmnist_cli.evaluate.folders import is_right
@@ -89,10 +88,7 @@ class PicturesModel:
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """uint8 [N, H, W, 3] → float32 [N, classes]."""
-        starts = range(0, len(pixels), _BATCH)
-        with torch.inference_mode():
-            batches = (torch.tensor(pixels[start : start + _BATCH]) for start in starts)
-            return torch.cat([self.network(batch)[0] for batch in batches]).numpy()
+        return torch_fit.predict_probabilities(self.network, pixels, _BATCH)
 
 
 class SklearnModel:

@@ -287,6 +287,7 @@ def fit_pictures(
     logits = torch.empty(len(pictures), len(classes) + 1)
     model: PictureClassifier | None = None
     history: tuple[Epoch, ...] = ()
+    reporter.start(identity["model"], None)
     for fold in range(recipe.folds + 1):  # the last one leaves nothing out
         torch.manual_seed(seed)
         network = module.build(len(classes))

@@ -21,7 +21,7 @@ from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.contract import OUTPUT_NAME
 from fmnist_cli.errors import ModelError
 from fmnist_cli.manifest import MANIFEST_FILE, Manifest
-from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile
@@ -46,12 +46,16 @@ def restore(file: ModelFile) -> PixelClassifier:
     session = Session(file)
     card = session.card
     spec = REGISTRY.get(card.name)
-    if spec is None or spec.framework != "torch":
+    if spec is None or spec.framework not in ("torch", "pictures"):
         raise ModelError(f"{file.path} was not exported from a PyTorch network of this program")
     recipe = _recipe(file, spec, card.preset)
     try:
         network = spec.load().build(len(card.class_names), **recipe.get("params", {}))
-        classifier = PixelClassifier(network)
+        classifier = (
+            PictureClassifier(network, session.spec.shape)
+            if spec.framework == "pictures"
+            else PixelClassifier(network)
+        )
         graph, curve = without_curve(onnx.load_from_string(file.content))
         _fill(classifier.eval(), graph.graph, session.spec.shape)
     except (ValueError, LookupError, TypeError) as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import toyphoto
+import toypictures
 from PIL import Image
 from process import Finished, RunFmnist
 from synthetic import write_files
@@ -255,15 +255,15 @@ def test_every_option_is_documented() -> None:
 def test_a_photo_is_explained_in_its_own_colours(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    toyphoto.register(monkeypatch)
-    model = toyphoto.file_of(toyphoto.classifier(), tmp_path).path
+    toypictures.register(monkeypatch)
+    model = toypictures.file_of(toypictures.classifier(), tmp_path).path
     rows, columns = np.mgrid[0:120, 0:80]
     picture = np.stack([2 * rows, 3 * columns, rows + columns], axis=2).astype(np.uint8)
     Image.fromarray(picture).save(tmp_path / "photo.png")
     done = explain(tmp_path / "photo.png", "--model", model, "-o", tmp_path / "out")
     assert done.code == 0, done.stderr
     (item,) = read(tmp_path / "out")["items"]
-    assert item["predicted"] in toyphoto.NAMES
+    assert item["predicted"] in toypictures.NAMES
     assert item["shape"] == [48, 64]
     assert len(b64decode(item["heat"])) == 48 * 64
     content = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")

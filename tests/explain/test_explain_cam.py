@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-import toyphoto
+import toypictures
 from synthetic import images
 from torch import nn
 
@@ -165,12 +165,12 @@ def test_a_network_without_planes_is_refused() -> None:
 
 
 def test_maps_of_a_colour_network_are_as_large_as_its_pictures() -> None:
-    network = toyphoto.classifier()
-    layers = choose_layers(layers_of(network, toyphoto.SPEC.shape))
+    network = toypictures.classifier()
+    layers = choose_layers(layers_of(network, toypictures.INPUT.shape))
     # The backbone pools its planes away, so its blocks are the top.
     assert [layer.name for layer in layers] == ["backbone.0", "backbone.1", "backbone.2"]
     assert [layer.size for layer in layers] == ["48x64", "24x32", "12x16"]
-    pixels, targets = toyphoto.pictures(3), np.array([0, 1, 2])
+    pixels, targets = toypictures.pictures(3), np.array([0, 1, 2])
     maps = heatmaps(network, pixels, targets, "layercam", layers)
     assert maps.shape == (3, 48, 64)
     assert maps.max() == 1

@@ -42,7 +42,7 @@ def lesson_of(pictures: LabelledPictures) -> Lesson:
 
 
 def test_folders_become_sets_of_right_classes(pictures: LabelledPictures) -> None:
-    assert pictures.pixels.shape == (30, 82, 62, 3)
+    assert pictures.pixels.shape == (30, 62, 82, 3)
     right = {f: pictures.truth[pictures.members == i][0] for i, f in enumerate(pictures.folders)}
     assert np.flatnonzero(right["shoes"]).tolist() == [5, 7, 9]
     assert np.flatnonzero(right["hat"]).tolist() == [10]
@@ -69,15 +69,15 @@ def test_a_batch_holds_pictures_made_up_ones_and_nothing(pictures: LabelledPictu
     recipe = replace(RECIPE, made_up=0.5, nothing=0.25)
     chosen = torch.arange(8)
     seen, truth = draw(
-        lesson_of(pictures), chosen, (64, 48), recipe, torch.Generator().manual_seed(0)
+        lesson_of(pictures), chosen, (48, 64), recipe, torch.Generator().manual_seed(0)
     )
-    assert seen.shape == (8 + 4 + 2, 3, 64, 48)
+    assert seen.shape == (8 + 4 + 2, 3, 48, 64)
     assert seen.dtype == torch.float32
     assert seen.abs().max() <= 1
     assert truth[:8].equal(lesson_of(pictures).truth[:8])
     assert truth[8:12].sum(dim=1).eq(1).all()
     assert truth[12:, -1].all()
-    again, _ = draw(lesson_of(pictures), chosen, (64, 48), recipe, torch.Generator().manual_seed(0))
+    again, _ = draw(lesson_of(pictures), chosen, (48, 64), recipe, torch.Generator().manual_seed(0))
     assert again.equal(seen)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-import toyphoto
+import toypictures
 from tinymodel import card_of, tiny_onnx
 
 from fmnist_cli.calibration.graph import with_curve, without_curve
@@ -118,9 +118,9 @@ def test_a_network_that_computes_something_else_is_refused() -> None:
 def test_a_colour_network_that_says_more_than_probabilities_comes_back(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    toyphoto.register(monkeypatch)
-    file = toyphoto.file_of(toyphoto.classifier(), tmp_path)
-    pixels = toyphoto.pictures(4)
+    toypictures.register(monkeypatch)
+    file = toypictures.file_of(toypictures.classifier(), tmp_path)
+    pixels = toypictures.pictures(4)
     found = restore(file)
     with torch.inference_mode():
         ours = found(torch.from_numpy(pixels)).numpy()
