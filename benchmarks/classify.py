@@ -36,7 +36,7 @@ from fmnist_cli.machine import Machine
 RESULTS = Path(__file__).resolve().parent / "results" / "classify.json"
 PACKAGES = ("fmnist-cli", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
 PEER_PACKAGES = ("torch", "torchvision")
-MODELS_BY_SET = {"png": ("cnn", "resnet"), "photos": ("cnn",), "photos-12mp": ("cnn",)}
+MODELS_BY_SET = {"png": ("cnn", "resnet"), "photos": ("cnn", "photo"), "photos-12mp": ("cnn",)}
 
 
 def report(line: str) -> None:

@@ -5,9 +5,9 @@ Run: python benchmarks/photo.py --photos FOLDER [--own FOLDER]
 FOLDER holds ``train/`` and ``validation/`` with a folder per class, as the clothing dataset has.
 Needs the training packages; five minutes on two cores. What is measured:
 
-    validation  photos that nothing was learnt from or chosen on, by folder; a folder of shoes counts
-                any of three classes as right
-    shoes       of the photos of shoes whose type benchmarks/shoe-types.json tells, how many have it;
+    validation  photos that nothing was learnt from or chosen on, by folder; a folder of shoes
+                counts any of three classes as right
+    shoes       of the shoes whose type benchmarks/shoe-types.json tells, how many are labelled so;
                 those of train/ were trained on, but never with their types
     unknown     novelty: folders that are no class, against the others
     features    `embedding` of photo.onnx against features of ImageNet's own weights: a logistic

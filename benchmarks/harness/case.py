@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fmnist_cli.models.registry import get_spec
 from harness.labels import agreement, labels_of
 from harness.rounds import Command, Run, Spread, interleave, ratio, run
 from harness.sets import Pictures
@@ -43,16 +44,18 @@ def commands(
 ) -> dict[str, Command]:
     """The command line of each contender. Neighbours in this order are neighbours in time."""
     folder, work = pictures.folder, setting.work
+    of_pictures = get_spec(model).framework == "pictures"
+    mode = "auto" if of_pictures else pictures.mode  # how a card's own preparation is called
     ours: Command = [setting.ours, "-m"]
     peers: Command = [setting.peers, "-m"]
-    options = ["-m", model, "--prepare", pictures.mode, "-q"]
+    options = ["-m", model, "--prepare", mode, "-q"]
     rows = {name: work / f"{name}.jsonl" for name in OUTPUTS}
     loader: Command = [work / f"{model}.pt", model, rows["torch"], "--workers", str(workers)]
     return {
         "torch": [*peers, "peers.torch_loader", folder, *loader],
         "whole": [*ours, "fmnist_cli", "classify", folder, "-o", rows["whole"], *options],
         "steady": [*ours, "peers.ours", folder, rows["steady"], *options],
-        "roofline": [*ours, "peers.roofline", folder, model, pictures.mode],
+        "roofline": [*ours, "peers.roofline", folder, model, mode],
         "pillow": [*peers, "peers.pillow_onnx", folder, onnx, rows["pillow"]],
     }
 

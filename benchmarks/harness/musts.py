@@ -15,6 +15,8 @@ AT_LEAST = {
     ("cnn-photos", "roofline", "reached"): 0.85,
     ("cnn-photos-12mp", "roofline", "reached"): 0.85,
     ("resnet-png", "torch", "times_steady"): 2.5,
+    ("photo-photos", "torch", "times_whole"): 3.0,
+    ("photo-photos", "roofline", "reached"): 0.85,
 }
 FIRST_ROW_AT_MOST = 1.6
 WORDS = {

@@ -14,6 +14,7 @@ import torch
 
 from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.contract import Pixels
+from fmnist_cli.prepare import from_frames
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training.restore import restore
@@ -29,12 +30,13 @@ def write_weights(model: str, pixels: Pixels, target: Path) -> float:
         ModelError: both do not compute the same.
     """
     file = open_model(model)
-    classifier = restore(file)
+    classifier, session = restore(file), Session(file)
+    shown = from_frames(pixels, session.spec)
     with torch.inference_mode():
-        ours = classifier(torch.from_numpy(np.array(pixels))).numpy()
+        ours = classifier(torch.from_numpy(np.array(shown))).numpy()
     # The curve that calibrates confidence lies behind the network and changes no label.
     _, curve = without_curve(onnx.load_from_string(file.content))
     if curve is not None:
         ours = curve(ours)
     torch.save(classifier.state_dict(), target)
-    return float(np.abs(ours - Session(file)(pixels)).max())
+    return float(np.abs(ours - session(shown)).max())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.runtime.store import shipped_dir
 
@@ -11,5 +11,8 @@ from fmnist_cli.runtime.store import shipped_dir
 def build(model: str) -> PixelClassifier:
     """The network called `model`, untrained, ready to predict as the shipped one does."""
     recipe = Manifest.read(shipped_dir()).models[model].training["recipe"]
-    network = get_spec(model).load().build(**recipe.get("params", {}))
+    spec = get_spec(model)
+    network = spec.load().build(**recipe.get("params", {}))
+    if spec.framework == "pictures":
+        return PictureClassifier(network, spec.input.shape).eval()
     return PixelClassifier(network).eval()

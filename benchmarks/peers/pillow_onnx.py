@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
-from PIL import Image
+from PIL import Image, ImageOps
 
 from fmnist_cli.contract import CLASS_NAMES
 
@@ -26,11 +26,14 @@ WARM_UP = 4  # pictures
 SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
-def read(path: Path) -> npt.NDArray[np.uint8]:
-    """The picture as uint8 [28, 28]."""
+def read(path: Path, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """The picture as uint8 [H, W], or [H, W, 3] with its aspect kept on grey."""
+    size = (shape[1], shape[0])
     with Image.open(path) as image:
-        grey = image.convert("L").resize((28, 28), Image.Resampling.BILINEAR)
-    return np.asarray(grey)
+        if len(shape) == 2:
+            return np.asarray(image.convert("L").resize(size, Image.Resampling.BILINEAR))
+        whole = image.convert("RGB")
+        return np.asarray(ImageOps.pad(whole, size, Image.Resampling.BILINEAR, (127, 127, 127)))
 
 
 def batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
@@ -41,10 +44,11 @@ def batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
 
 def label(session: ort.InferenceSession, root: Path, output: Path, limit: int | None = None) -> int:
     """Write one line per picture; returns how many."""
+    shape = session.get_inputs()[0].shape[1:]
     paths = sorted(path for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)[:limit]
     with output.open("w", encoding="utf-8") as stream:
         for batch in batches(paths):
-            pixels = np.stack([read(path) for path in batch])
+            pixels = np.stack([read(path, shape) for path in batch])
             (probabilities,) = session.run(["probabilities"], {"pixels": pixels})
             for path, values in zip(batch, probabilities, strict=True):
                 index = int(values.argmax())

@@ -3,7 +3,7 @@
 Run: python -m peers.roofline FOLDER MODEL MODE
 
 Two passes over the pictures below FOLDER: all are read, decoded and prepared; then the model
-runs on the prepared frames. Nothing is named, sorted, written or handed over, so no program
+runs on what was prepared. Nothing is named, sorted, written or handed over, so no program
 with these parts is faster than cores / (sum of both per image). Measured twice: in one
 process alone, and in a process for each core at the same time, as cores share caches and
 memory and slow each other down. On standard output: core-seconds of each pass and the number
@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_cli.contract import FRAME_SPEC, Pixels
+from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import preprocess, reduction
+from fmnist_cli.prepare import needs_color, preprocess, reduction
 from fmnist_cli.runtime.decode import decode
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.sources import open_sources
@@ -34,16 +34,16 @@ from fmnist_cli.runtime.store import open_model
 BATCH_SIZE = 64
 
 
-def decoded(items: list[Item], mode: str) -> Pixels:
-    """uint8 [N, 28, 28]: the frames of all pictures that can be read."""
-    frames = np.empty((len(items), 28, 28), np.uint8)
-    count, reduce = 0, reduction(FRAME_SPEC, mode)
+def decoded(items: list[Item], mode: str, spec: InputSpec) -> Pixels:
+    """uint8 [N, *spec.shape]: what the model sees of all pictures that can be read."""
+    frames = np.empty((len(items), *spec.shape), np.uint8)
+    count, reduce, color = 0, reduction(spec, mode), needs_color(spec, mode)
     for item in items:
         try:
             content = item.read()
             if isinstance(content, bytes):
-                content = decode(content, reduction=reduce)
-            frames[count], _ = preprocess(content, FRAME_SPEC, mode)
+                content = decode(content, reduction=reduce, color=color)
+            frames[count], _ = preprocess(content, spec, mode)
         except ImageError:
             continue
         count += 1
@@ -52,9 +52,9 @@ def decoded(items: list[Item], mode: str) -> Pixels:
 
 def passes(items: list[Item], mode: str, session: Session) -> tuple[float, float]:
     """Seconds of decoding and of inference over some items, after a first call of both."""
-    session(decoded(items[:1], mode))
+    session(decoded(items[:1], mode, session.spec))
     started = time.perf_counter()
-    frames = decoded(items, mode)
+    frames = decoded(items, mode, session.spec)
     between = time.perf_counter()
     for start in range(0, len(frames), BATCH_SIZE):
         session(frames[start : start + BATCH_SIZE])
@@ -69,7 +69,7 @@ def together(items: list[Item], mode: str, session: Session, cores: int) -> tupl
 
     def share(index: int) -> None:
         mine = items[index::cores]
-        session(decoded(mine[:1], mode))
+        session(decoded(mine[:1], mode, session.spec))
         barrier.wait()
         results.put(passes(mine, mode, session))
 

@@ -11,15 +11,17 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
+from PIL import ImageOps
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 from torchvision.datasets.folder import default_loader
 
 from fmnist_cli.contract import CLASS_NAMES
-from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from peers.network import build
 
 BATCH_SIZE = 64
@@ -57,19 +59,18 @@ def label(
 ) -> int:
     """Write one line per picture; returns how many."""
     mean, std = float(classifier.mean), float(classifier.std)
-    transform = transforms.Compose(
-        [
-            transforms.Grayscale(),
-            transforms.Resize((28, 28)),
-            transforms.ToTensor(),
-            transforms.Normalize((mean,), (std,)),
-        ]
-    )
+    if isinstance(classifier, PictureClassifier):
+        height, width, _ = classifier.shape
+        sized = [transforms.Lambda(partial(ImageOps.pad, size=(width, height), color=(127,) * 3))]
+    else:
+        sized = [transforms.Grayscale(), transforms.Resize((28, 28))]
+    scaled = [transforms.ToTensor(), transforms.Normalize((mean,), (std,))]
+    transform = transforms.Compose([*sized, *scaled])
     folder = PictureFolder(root, transform, limit)
     loader = DataLoader(folder, batch_size=BATCH_SIZE, num_workers=workers)
     with output.open("w", encoding="utf-8") as stream, torch.inference_mode():
         for pixels, names in loader:
-            logits = classifier.network(pixels)
+            logits = classifier.scores(pixels)
             best = torch.softmax(logits / classifier.temperature, dim=1).max(dim=1)
             for name, confidence, index in zip(
                 names, best.values.tolist(), best.indices.tolist(), strict=True
