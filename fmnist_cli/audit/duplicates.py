@@ -21,10 +21,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from sklearn.decomposition import PCA
 
-from fmnist_cli.contract import SIDE, Pixels
+from fmnist_cli.contract import Pixels
 
 THRESHOLD = 0.996  # chosen by looking at pairs; see docs/audit.md
-_WINDOW = SIDE - 2
 _COMPONENTS = 32
 _FITTED_ON = 10_000  # images; components of more are hardly better
 _CHUNK = 20_000
@@ -41,10 +40,11 @@ class View:
     right: int
 
     def windows(self, pixels: Pixels) -> Pixels:
-        """uint8 [N, 28, 28] → uint8 [N, 26, 26]."""
+        """uint8 [N, H, W] → uint8 [N, H - 2, W - 2]."""
         shown = pixels[:, :, ::-1] if self.mirrored else pixels
         top, left = 1 + self.down, 1 + self.right
-        return shown[:, top : top + _WINDOW, left : left + _WINDOW]
+        height, width = pixels.shape[1] - 2, pixels.shape[2] - 2
+        return shown[:, top : top + height, left : left + width]
 
 
 _AS_IT_IS = View(False, 0, 0)
@@ -83,7 +83,7 @@ def find_pairs(
     """All pairs that correlate by `threshold` or more in some view, by position.
 
     Args:
-        pixels: uint8 [N, 28, 28].
+        pixels: uint8 [N, H, W].
         threshold: above 0, up to 1.
         progress: told how many views of how many are done.
     """

@@ -173,10 +173,13 @@ def _figure(copy: Copy, pixels: Pixels) -> str:
 def _image(place: Issue | Copy, label: str, pixels: Pixels) -> str:
     import cv2
 
-    content = cv2.imencode(".png", pixels[place.position])[1].tobytes()
+    image = pixels[place.position]
+    height, width = image.shape
+    content = cv2.imencode(".png", image)[1].tobytes()
     return (
         f'<img class="frame alone" src="data:image/png;base64,{b64encode(content).decode()}"'
-        f' width="28" height="28" alt="{place.split} image {place.index}, labelled {label}">'
+        f' width="{width}" height="{height}"'
+        f' alt="{place.split} image {place.index}, labelled {label}">'
     )
 
 

@@ -52,12 +52,10 @@ class Pictures(NamedTuple):
     Attributes:
         folder: of pictures.
         prepare: one of `fmnist_cli.prepare.MODES`.
-        models_dir: where that finds its parts; searched for as by `fmnist classify`.
     """
 
     folder: Path
     prepare: str = "auto"
-    models_dir: Path | None = None
 
 
 def label_folder(pictures: Pictures, model: Path, workers: int) -> Labelled:
@@ -68,11 +66,10 @@ def label_folder(pictures: Pictures, model: Path, workers: int) -> Labelled:
     """
     with tempfile.TemporaryDirectory() as kept:
         summary = Path(kept) / "summary.json"
-        folder, prepare, models_dir = pictures
+        folder, prepare = pictures
         words = ["classify", str(folder), "--model", str(model), "--workers", str(workers)]
         words += ["-o", str(Path(kept) / "rows.jsonl"), "--summary", str(summary), "--quiet"]
         words += ["--prepare", prepare]
-        words += [] if models_dir is None else ["--models-dir", str(models_dir)]
         started = time.perf_counter()
         done = run_python("from fmnist_cli.cli import main; main()", *words)
         seconds = time.perf_counter() - started

@@ -43,7 +43,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def split_batches(pixels: Pixels, batch_size: int) -> list[Pixels]:
-    """Every full batch of uint8 [batch_size, 28, 28]; too few images are repeated to fill one."""
+    """Every full batch of uint8 [N, …], `batch_size` long; too few images are repeated."""
     if len(pixels) < batch_size:
         pixels = np.take(pixels, range(batch_size), axis=0, mode="wrap")
     stops = range(batch_size, len(pixels) + 1, batch_size)

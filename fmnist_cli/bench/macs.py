@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, SIDE
+from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME
 from fmnist_cli.runtime.store import ModelFile
 
 Shape = Sequence[int]
@@ -40,7 +40,8 @@ def count_macs(file: ModelFile) -> int:
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
         session = ort.InferenceSession(file.content, options, providers=["CPUExecutionProvider"])
-        session.run([OUTPUT_NAME], {INPUT_NAME: np.zeros((1, SIDE, SIDE), np.uint8)})
+        shape = session.get_inputs()[0].shape[1:]
+        session.run([OUTPUT_NAME], {INPUT_NAME: np.zeros((1, *shape), np.uint8)})
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
     return sum(_of_node(event["args"]) for event in events if event.get("cat") == "Node")
 

@@ -46,7 +46,7 @@ def main() -> None:
 
     path, threads, batch_size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     session = Session(ModelFile.of(path.stem, path, path.read_bytes()), threads)
-    pixels = random_pixels(batch_size)
+    pixels = random_pixels(session.spec.shape, batch_size)
     session(pixels[:1])
     session(pixels)
     sys.stdout.write(str(own_peak_bytes() or 0))

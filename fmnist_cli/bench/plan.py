@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fmnist_cli.runtime.store import ModelFile
+
+_BATCH_BYTES = 4 * 2**20  # pixels of a batch; larger ones of large images take seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Plan:
         seconds_per_model: time for the calls of one model over all rounds, warm-up included;
             slow models take longer, as each turn makes a minimum number of calls.
         rounds: turns per model, each round in a process of its own.
-        batch_sizes: images per call of the throughput measurement.
+        batch_sizes: images per call of the throughput measurement, ascending.
     """
 
     threads: int
@@ -28,6 +30,11 @@ class Plan:
     def memory_runs(self) -> int:
         """Processes per model whose peak memory is looked at; it varies little."""
         return min(self.rounds, 6)
+
+    def bounded(self, image_bytes: int) -> Plan:
+        """The plan for images of this size: without batches that are too large for them."""
+        sizes = [size for size in self.batch_sizes if size * image_bytes <= _BATCH_BYTES]
+        return replace(self, batch_sizes=tuple(sizes) or self.batch_sizes[:1])
 
     @property
     def thread_counts(self) -> tuple[int, ...]:

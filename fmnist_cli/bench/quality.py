@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fmnist_cli.contract import CLASS_NAMES, knows_fashion_mnist
+from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.fashion_mnist import of_data_set
 from fmnist_cli.evaluate.metrics import evaluate, of_first
 from fmnist_cli.runtime.session import Session
 
@@ -33,11 +34,11 @@ class Quality:
 
 
 def measure_quality(session: Session, images: LabelledImages) -> Quality | None:
-    """Measured through ONNX Runtime; None for a model of other classes.
+    """Measured through ONNX Runtime; None for a model that is not `of_data_set`.
 
     A model of further classes is asked which of Fashion-MNIST's it is.
     """
-    if not knows_fashion_mnist(session.card.class_names):
+    if not of_data_set(session.card):
         return None
     probabilities = of_first(session.probabilities(images.pixels), len(CLASS_NAMES))
     found = evaluate(probabilities, images.labels, CLASS_NAMES)

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.bench.plan import Candidate
-from fmnist_cli.contract import CLASS_NAMES, Labels, Pixels, knows_fashion_mnist
+from fmnist_cli.contract import CLASS_NAMES, Labels, Pixels
 from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.fashion_mnist import of_data_set
 from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.corruptions import GROUPS, KINDS, corrupt, counted
 from fmnist_cli.evaluate.metrics import of_first
@@ -80,20 +81,20 @@ def measure(
         images: what is corrupted; see `choose`.
         threads: ONNX Runtime's threads within one call.
         on_step: told what happens next.
-        on_others: told the names of models of other classes, which are left out.
+        on_others: told the names of models of other images or classes, which are left out.
 
     Raises:
-        ModelError: a file is no usable model, or no model has the classes.
+        ModelError: a file is no usable model, or no model is of the data set.
     """
     sessions = {one.name: Session(one.file, threads) for one in candidates}
     for name, session in list(sessions.items()):
-        if not knows_fashion_mnist(session.card.class_names):
+        if not of_data_set(session.card):
             on_others(name)
             del sessions[name]
     if not sessions:
         raise ModelError(
-            "no model knows the ten classes of Fashion-MNIST, so there is nothing to measure;"
-            " name others by --model"
+            "no model takes the images of Fashion-MNIST and knows its ten classes, so there is"
+            " nothing to measure; name others by --model"
         )
     on_step("clean images")
     clean = {n: _hits(s, images.pixels, images.labels) for n, s in sessions.items()}

@@ -32,7 +32,7 @@ from fmnist_cli.runtime.store import ModelFile
 def take_rounds(
     candidates: Sequence[Candidate],
     plan: Plan,
-    pixels: Pixels,
+    pixels: Mapping[str, Pixels],
     on_step: Callable[[str], object] = lambda _: None,
 ) -> dict[str, list[Turn]]:
     """One turn per round for every model; the order turns round each time.
@@ -43,7 +43,7 @@ def take_rounds(
     Args:
         candidates: graphs that a `Session` accepted.
         plan: how time is measured.
-        pixels: uint8 [N, 28, 28], the images that calls are made of.
+        pixels: for each model's name the images that calls are made of, uint8 [N, …].
         on_step: told what happens next.
 
     Raises:
@@ -51,19 +51,22 @@ def take_rounds(
     """
     turns: dict[str, list[Turn]] = {candidate.name: [] for candidate in candidates}
     with tempfile.TemporaryDirectory() as folder:
-        images = Path(folder) / "pixels.npy"
-        np.save(images, pixels)
+        asked = []
+        for number, candidate in enumerate(candidates):
+            images = Path(folder) / f"{number}.npy"
+            np.save(images, pixels[candidate.name])
+            asked.append((str(candidate.file.path), str(images)))
         for number in range(plan.rounds):
             on_step(f"latency and throughput: round {number + 1} of {plan.rounds}")
-            order = candidates if number % 2 == 0 else candidates[::-1]
-            found = _in_process([candidate.file.path for candidate in order], images, plan)
-            for candidate, turn in zip(order, found, strict=True):
+            step = 1 if number % 2 == 0 else -1
+            found = _in_process(asked[::step], plan)
+            for candidate, turn in zip(candidates[::step], found, strict=True):
                 turns[candidate.name].append(turn)
     return turns
 
 
-def _in_process(paths: Sequence[Path], images: Path, plan: Plan) -> list[Turn]:
-    asked = {"paths": [str(path) for path in paths], "images": str(images), "plan": asdict(plan)}
+def _in_process(models: Sequence[tuple[str, str]], plan: Plan) -> list[Turn]:
+    asked = {"models": models, "plan": asdict(plan)}
     program = f"from {__name__} import main; main()"
     done = run_python(program, json.dumps(asked))
     if done.returncode:
@@ -90,8 +93,11 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     values = asked["plan"]
     plan = Plan(**{**values, "batch_sizes": tuple(values["batch_sizes"])})
-    pixels = np.load(asked["images"])
-    turns = [take_turn(partial(_load, Path(path)), pixels, plan) for path in asked["paths"]]
+    turns = []
+    for path, images in asked["models"]:
+        pixels = np.load(images)
+        bounded = plan.bounded(pixels[0].nbytes)
+        turns.append(take_turn(partial(_load, Path(path)), pixels, bounded))
     json.dump([asdict(turn) for turn in turns], sys.stdout)
 
 

@@ -46,11 +46,12 @@ class Metric:
         return None if value is None else value * self.scale
 
 
+_QUALITY = "quality"
 METRICS = {
-    "accuracy": Metric(("quality", "accuracy")),
-    "macro_f1": Metric(("quality", "macro_f1")),
-    "shirt_f1": Metric(("quality", "shirt_f1")),
-    "calibration_error": Metric(("quality", "calibration_error")),
+    "accuracy": Metric((_QUALITY, "accuracy")),
+    "macro_f1": Metric((_QUALITY, "macro_f1")),
+    "shirt_f1": Metric((_QUALITY, "shirt_f1")),
+    "calibration_error": Metric((_QUALITY, "calibration_error")),
     "latency_p50": Metric(("timing", "latency", "p50_ms"), 1, " ms"),
     "latency_p95": Metric(("timing", "latency", "p95_ms"), 1, " ms"),
     "latency_p99": Metric(("timing", "latency", "p99_ms"), 1, " ms"),
@@ -115,7 +116,8 @@ def violations(
     """One line for every model and rule that holds, and for what cannot be judged.
 
     A figure that was not measured counts as a violation: a check that sees nothing must not
-    pass. A model that is not among the old ones has nothing to be a multiple of and passes.
+    pass. A model that is not among the old ones has nothing to be a multiple of and passes; so
+    does one that is not of the data set by a rule on accuracy, if the rule judges any other.
 
     Args:
         rules: the conditions.
@@ -123,7 +125,10 @@ def violations(
         old: those of the earlier document; empty without one.
     """
     for rule in rules:
-        for name, result in models.items():
+        judged = models
+        if METRICS[rule.metric].keys[0] == _QUALITY:
+            judged = {n: one for n, one in models.items() if one.get("of_data_set", True)} or models
+        for name, result in judged.items():
             if rule.relative and name not in old:
                 continue
             line = _judge(rule, result, old.get(name))

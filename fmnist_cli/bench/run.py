@@ -18,7 +18,7 @@ from fmnist_cli.bench.intervals import Estimate, estimate
 from fmnist_cli.bench.latency import Infer
 from fmnist_cli.bench.macs import count_macs
 from fmnist_cli.bench.memory import peak_memory_bytes
-from fmnist_cli.bench.pixels import TIMED_IMAGES, random_pixels
+from fmnist_cli.bench.pixels import timed_pixels
 from fmnist_cli.bench.plan import Candidate, Plan
 from fmnist_cli.bench.quality import Quality, measure_quality
 from fmnist_cli.bench.rounds import take_rounds
@@ -26,6 +26,7 @@ from fmnist_cli.bench.speedup import Native
 from fmnist_cli.bench.turns import Timing, interleave, summarise
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.fashion_mnist import of_data_set
 from fmnist_cli.errors import ModelError
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile
@@ -59,6 +60,8 @@ class Result:
         peak_memory_bytes: of a process that loads and runs it; None where the system does
             not tell.
         peak_memory_interval: over several such processes.
+        of_data_set: whether it can have a `quality`: it takes the data set's images and has its
+            classes.
         quality: None where it could not be measured.
         timing: what it costs.
         native: against the framework it came from; None where that is not there.
@@ -72,6 +75,7 @@ class Result:
     macs: int
     peak_memory_bytes: int | None
     peak_memory_interval: Estimate | None
+    of_data_set: bool
     quality: Quality | None
     timing: Timing
     native: Native | None = None
@@ -120,32 +124,39 @@ def run(
         ModelError: a file is no usable model.
         DataError: the pictures cannot be labelled.
     """
-    pixels = random_pixels() if images is None else images.pixels[:TIMED_IMAGES]
+    pixels: dict[str, Pixels] = {}
+    plans: dict[str, Plan] = {}
+    known: dict[str, bool] = {}
     quality: dict[str, Quality | None] = {}
     macs: dict[str, int] = {}
     for candidate in candidates:
         on_step(f"{candidate.name}: accuracy")
         session = Session(candidate.file, plan.threads)  # unusable files show before time is spent
+        frames = None if images is None else images.pixels
+        pixels[candidate.name] = timed_pixels(session.spec, frames)
+        plans[candidate.name] = plan.bounded(pixels[candidate.name][0].nbytes)
+        known[candidate.name] = of_data_set(session.card)
         quality[candidate.name] = None if images is None else measure_quality(session, images)
         del session
         macs[candidate.name] = count_macs(candidate.file)
     memory = {}
     for candidate in candidates:
         on_step(f"{candidate.name}: memory")
-        memory[candidate.name] = _memory(candidate, plan)
+        memory[candidate.name] = _memory(candidate, plans[candidate.name])
 
     turns = take_rounds(candidates, plan, pixels, on_step)
     natives: dict[str, Native] = {}
     if find_native is not None:
         for candidate in candidates:
             on_step(f"{candidate.name}: native model")
+            shown, bounded = pixels[candidate.name], plans[candidate.name]
             try:
                 native = find_native(candidate.file)
-                difference = _parity(candidate, plan, native, pixels, images is not None)
+                difference = _parity(candidate, bounded, native, shown, images is not None)
             except ModelError as error:
                 on_missing(candidate.name, str(error))
             else:
-                natives[candidate.name] = _compare(candidate, plan, native, difference, pixels)
+                natives[candidate.name] = _compare(candidate, bounded, native, difference, shown)
     labelled = {} if pictures is None else _label(candidates, plan, pictures, on_step)
 
     results: dict[str, Result] = {}
@@ -160,6 +171,7 @@ def run(
             macs=macs[name],
             peak_memory_bytes=round(peak.median) if peak else None,
             peak_memory_interval=peak,
+            of_data_set=known[name],
             quality=quality[name],
             timing=summarise(turns[name], plan.threads),
             native=natives.get(name),
@@ -186,7 +198,8 @@ def _parity(
     """
     session = Session(candidate.file, plan.threads)
     tolerance = session.card.tolerance
-    difference = speedup.parity(model.infer, session, pixels[: speedup.PARITY_IMAGES])
+    some = pixels[: speedup.PARITY_IMAGES]
+    difference = speedup.parity(model.infer, session, some, max(plan.batch_sizes))
     # Noise is nothing that the tolerance was set for.
     if real and not difference <= tolerance:
         raise ModelError(
@@ -202,7 +215,8 @@ def _compare(
     """The graph against its native model, from which it differs that much."""
     session = Session(candidate.file, plan.threads)
     faster = {
-        size: speedup.speed_up(model.infer, session, pixels, size) for size in speedup.BATCH_SIZES
+        size: speedup.speed_up(model.infer, session, pixels, size)
+        for size in sorted({1, max(plan.batch_sizes)})
     }
     images = len(pixels[: speedup.PARITY_IMAGES])
     return Native(model.framework, images, difference, session.card.tolerance, faster)

@@ -17,7 +17,6 @@ from fmnist_cli.bench.latency import Clock, Infer, split_batches, time_calls
 from fmnist_cli.bench.turns import interleave
 from fmnist_cli.contract import Pixels
 
-BATCH_SIZES = (1, 256)
 PARITY_IMAGES = 1000
 ROUNDS = 7
 TURN_S = 0.1
@@ -33,7 +32,7 @@ class Native:
         images: behind `parity`.
         parity: largest difference of a probability.
         tolerance: how large it may be, from the graph's card.
-        speed_up: how many times faster the graph is, by batch size.
+        speed_up: how many times faster the graph is, by batch size: one image, and the largest.
     """
 
     framework: str
@@ -43,8 +42,8 @@ class Native:
     speed_up: Mapping[int, Estimate]
 
 
-def parity(native: Infer, graph: Infer, pixels: Pixels, batch_size: int = 250) -> float:
-    """Largest difference of a probability over uint8 [N, 28, 28]."""
+def parity(native: Infer, graph: Infer, pixels: Pixels, batch_size: int) -> float:
+    """Largest difference of a probability over uint8 [N, …]."""
     starts = range(0, len(pixels), batch_size)
     batches = [pixels[start : start + batch_size] for start in starts]
     # NumPy's maximum, unlike Python's, is NaN where any value is.
@@ -67,7 +66,7 @@ def speed_up(
     Args:
         native: the native model.
         graph: the exported one.
-        pixels: uint8 [N, 28, 28].
+        pixels: uint8 [N, …].
         batch_size: images per call.
         rounds: turns of each side.
         turn_s: seconds of a turn; slow sides take longer, as a turn is at least two calls.

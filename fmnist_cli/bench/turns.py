@@ -97,7 +97,7 @@ def take_turn(
 
     Args:
         load: makes the model ready to run on so many threads; timed as well.
-        pixels: uint8 [N, 28, 28], the images that calls are made of.
+        pixels: uint8 [N, …], the images that calls are made of.
         plan: of which one round is done.
         clock: seconds.
     """

@@ -218,7 +218,8 @@ def bench(
     from fmnist_cli.bench.run import noisy_models, run
     from fmnist_cli.cli.bench_text import print_changes
     from fmnist_cli.cores import available_cores
-    from fmnist_cli.prepare import MODES
+    from fmnist_cli.prepare import MODES, check_mode
+    from fmnist_cli.runtime.session import Session
 
     if robustness:
         from fmnist_cli.cli.bench_robustness import bench_robustness, check_options
@@ -239,6 +240,9 @@ def bench(
         raise UsageError(f"--fail-if {relative[0]!r} needs --compare OLD.json to be a multiple of")
     _check_paths(images, [Path(json_) if json_ and json_ != "-" else None, csv, html])
     candidates = _candidates(model, models_dir)
+    if prepare != "auto":
+        for candidate in candidates:
+            check_mode(prepare, Session(candidate.file).spec)
     plan = Plan(threads or available_cores(), seconds, rounds)
     split = _test_split(data_dir)
     find_native = _native_of(candidates, runs_dir, plan.threads) if native else None
@@ -261,7 +265,7 @@ def bench(
             plan,
             split,
             find_native=find_native,
-            pictures=None if images is None else Pictures(images, prepare, models_dir),
+            pictures=None if images is None else Pictures(images, prepare),
             on_step=lambda step: status.update(escape(step)),
             on_missing=lambda name, reason: missing.setdefault(reason, []).append(name),
         )
@@ -273,8 +277,6 @@ def bench(
             "warning: machine is noisy: timings of the same model differ by more than 30 % between"
             f" rounds ({', '.join(noisy)}); stop other work, or give more --rounds\n"
         )
-    if split is not None and (others := [n for n, r in results.items() if r.quality is None]):
-        _note(f"no accuracy for models of other classes: {', '.join(others)}")
 
     _write(document, json_, csv, html)
     if old is not None:

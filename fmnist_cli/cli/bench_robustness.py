@@ -64,7 +64,7 @@ def bench_robustness(
 
     Raises:
         DataError: the test split is not there.
-        ModelError: a model cannot be used, or none has the ten classes.
+        ModelError: a model cannot be used, or none is of the data set.
     """
     from datetime import UTC, datetime
 
@@ -90,7 +90,9 @@ def bench_robustness(
             on_others=others.append,
         )
     if others:
-        sys.stderr.write(f"note: left out, as models of other classes: {', '.join(others)}\n")
+        sys.stderr.write(
+            f"note: left out, as models of other images or classes: {', '.join(others)}\n"
+        )
     document = {
         "format": FORMAT,
         "command": _command(asked, len(images)),

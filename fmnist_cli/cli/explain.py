@@ -26,7 +26,7 @@ def explain(
         typer.Option(
             "--model",
             "-m",
-            help="cnn, resnet, or an .onnx file of such a network; resnet by default."
+            help="cnn, resnet, photo, or an .onnx file of such a network; resnet by default."
             " Repeatable with --gallery and --faithfulness, which take cnn and resnet by default.",
         ),
     ] = None,
@@ -166,6 +166,10 @@ def _check_pictures(
     """
     from fmnist_cli.prepare import MODES
 
+    if model == ["auto"]:
+        raise UsageError(
+            "--model auto chooses a model for each picture, which explain does not; name one"
+        )
     if model is not None and len(model) > 1:
         raise UsageError("one --model at a time, since its maps go into one folder")
     if output is None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
+from fmnist_cli.cli.options import Classes, DataDir, RunsDir, require_extra
 from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
-from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
+from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
+
+if TYPE_CHECKING:
+    from fmnist_cli.training.pictures import LabelledPictures
 
 Device = Literal["auto", "cpu", "cuda"]
 Features = Literal["pixels", "hog"]
@@ -57,6 +60,15 @@ _ExcludeTop = Annotated[
     int | None,
     typer.Option(min=1, help="Leave out the first N of the list only.", show_default=False),
 ]
+_Photos = Annotated[
+    Path | None,
+    typer.Option(
+        "--photos",
+        metavar="DIR",
+        help="Folder of labelled pictures, DIR/CLASS/..., for models that learn from such (photo).",
+        show_default=False,
+    ),
+]
 _Init = Annotated[
     str | None,
     typer.Option(
@@ -79,6 +91,8 @@ def train(
     exclude: _Exclude = None,
     exclude_top: _ExcludeTop = None,
     init: _Init = None,
+    photos: _Photos = None,
+    classes: Classes = None,
     resume: _Resume = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
@@ -88,11 +102,20 @@ def train(
     specs = [get_spec(name) for name in dict.fromkeys(models)]
     if exclude_top is not None and exclude is None:
         raise UsageError("--exclude-top goes with --exclude FILE")
+    of_pictures = [spec for spec in specs if spec.framework == "pictures"]
+    if of_pictures and photos is None:
+        raise UsageError(
+            f"{of_pictures[0].name} learns from photos; give a folder of them: --photos DIR"
+        )
+    if not of_pictures and (photos is not None or classes is not None):
+        raise UsageError("--photos and --classes are for models that learn from photos, like photo")
 
     if "OMP_WAIT_POLICY" not in os.environ:
         # OpenMP's threads wait by spinning. Beside other work on the same cores they then
         # hold each other up for most of the time; a short spin costs little on a free machine.
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
+    from dataclasses import replace
 
     from fmnist_cli.data.exclude import read_exclusions
     from fmnist_cli.training import run
@@ -114,15 +137,17 @@ def train(
     if exclude is not None:
         images = len(data.train) + len(data.validation)
         data = data.without(read_exclusions(exclude, exclude_top, images=images))
+    read = {spec.name: _read_pictures(photos, spec, classes) for spec in of_pictures if photos}
+    data_of = {spec.name: replace(data, pictures=read.get(spec.name)) for spec in specs}
     if not resume:
         for job in jobs:  # all of them now, so that --resume knows what was left to do
-            run.announce(job, data, runs_dir / job.spec.name)
+            run.announce(job, data_of[job.spec.name], runs_dir / job.spec.name)
     try:
         with console_reporter(len(jobs)) as reporter:
             for job in jobs:
                 run.train(
                     job,
-                    data,
+                    data_of[job.spec.name],
                     runs_dir / job.spec.name,
                     device=chosen_device,
                     resume=True,
@@ -136,13 +161,46 @@ def train(
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
+def _read_pictures(root: Path, spec: ModelSpec, classes: Path | None) -> LabelledPictures:
+    """The pictures to learn from; says on standard error what was made of them."""
+    from fmnist_cli.contract import CLASS_NAMES
+    from fmnist_cli.data.classes import read_meanings
+    from fmnist_cli.runtime.tally import progress
+    from fmnist_cli.training.pictures import LabelledPictures, enlarged
+
+    meanings = None if classes is None else read_meanings(classes)
+    with progress(True, None) as advance:
+        pictures = LabelledPictures.read(
+            root, enlarged(spec.input), CLASS_NAMES, meanings, advance=advance
+        )
+    sys.stderr.write("\n".join(pictures.told()) + "\n")
+    return pictures
+
+
 def train_all(
     preset: _Preset = "standard",
     seed: _Seed = 0,
     device: _Device = "auto",
+    photos: _Photos = None,
+    classes: Classes = None,
     resume: _Resume = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Train every model of the registry."""
-    train(list(REGISTRY), preset, seed, device, resume=resume, data_dir=data_dir, runs_dir=runs_dir)
+    """Train every model of the registry; those that learn from photos, where --photos is given."""
+    left_out = [] if photos else [s.name for s in REGISTRY.values() if s.framework == "pictures"]
+    if left_out:
+        sys.stderr.write(
+            f"left out: {', '.join(left_out)}, which learn from photos (--photos DIR)\n"
+        )
+    train(
+        [name for name in REGISTRY if name not in left_out],
+        preset,
+        seed,
+        device,
+        photos=photos,
+        classes=classes,
+        resume=resume,
+        data_dir=data_dir,
+        runs_dir=runs_dir,
+    )

@@ -22,21 +22,37 @@ from fmnist_cli.errors import DataError
 Meanings = Mapping[str, tuple[str, ...]]  # folder → names of the right classes; none: unknown
 
 
+# What folders of garments are often called, in Fashion-MNIST's classes; none of them: unknown.
+_SYNONYMS: Meanings = {
+    "tshirt": ("T-shirt/top",),
+    "top": ("T-shirt/top",),
+    "pants": ("Trouser",),
+    "trousers": ("Trouser",),
+    "jeans": ("Trouser",),
+    "longsleeve": ("Pullover",),
+    "sweater": ("Pullover",),
+    "outwear": ("Coat",),
+    "jacket": ("Coat",),
+    "shoes": ("Sandal", "Sneaker", "Ankle boot"),
+    "boots": ("Ankle boot",),
+    "hat": (),
+    "shorts": (),
+    "skirt": (),
+    UNKNOWN: (),
+}
+
+
 class FolderClasses(NamedTuple):
     """Labelled folders in terms of a model's classes.
 
     Attributes:
-        class_names: of the columns; with new ones at the end where these are allowed.
+        class_names: of the columns.
         columns: by folder, in the order of the folders: the columns that are right; none where
             the right answer is unknown.
     """
 
     class_names: tuple[str, ...]
     columns: Mapping[str, tuple[int, ...]]
-
-    def new(self, known: Sequence[str]) -> tuple[str, ...]:
-        """The classes that are not among `known`."""
-        return tuple(name for name in self.class_names if name not in known)
 
 
 def folded(name: str) -> str:
@@ -83,45 +99,45 @@ def resolve(
     class_names: Sequence[str],
     meanings: Meanings | None = None,
     *,
-    keep_new: bool = False,
     source: str = "the folder",
 ) -> FolderClasses:
     """The columns that are right for each folder.
 
     A name means the class that equals it but for case, spaces, slashes and hyphens. Without
-    `meanings` the folders' own names are looked up.
+    `meanings` the folders' own names are looked up, then what garments are often called.
 
     Args:
         folders: their names.
         class_names: of the model.
         meanings: as from `read_meanings`.
-        keep_new: whether names that are no class become new ones, in the order of the folders.
         source: where the folders are, for messages.
 
     Raises:
         DataError: a folder means nothing, or a name is no class; shows what to write.
     """
-    names = list(class_names)
-    columns = {folded(name): column for column, name in enumerate(names)}
+    columns = {folded(name): column for column, name in enumerate(class_names)}
     result: dict[str, tuple[int, ...]] = {}
     missing: list[str] = []
     for folder in folders:
-        if meanings is not None and folder not in meanings and folded(folder) not in columns:
+        meaning = _meaning_of(folder, columns, meanings)
+        if meaning is None or any(folded(name) not in columns for name in meaning):
             missing.append(folder)
-            continue
-        meaning = meanings.get(folder, (folder,)) if meanings is not None else (folder,)
-        for name in meaning:
-            if folded(name) not in columns:
-                if not keep_new:
-                    missing.append(folder)
-                    break
-                columns[folded(name)] = len(names)
-                names.append(name)
         else:
             result[folder] = tuple(sorted({columns[folded(name)] for name in meaning}))
     if missing:
-        raise _missing(missing, class_names, meanings, source, keep_new=keep_new)
-    return FolderClasses(tuple(names), result)
+        raise _missing(missing, class_names, meanings, source)
+    return FolderClasses(tuple(class_names), result)
+
+
+def _meaning_of(
+    folder: str, columns: Mapping[str, int], meanings: Meanings | None
+) -> tuple[str, ...] | None:
+    """Names of the right classes; None where nothing says what the folder means."""
+    if meanings is not None and folder in meanings:
+        return meanings[folder]
+    if folded(folder) in columns:
+        return (folder,)
+    return None if meanings is not None else _SYNONYMS.get(folded(folder))
 
 
 def _missing(
@@ -129,8 +145,6 @@ def _missing(
     class_names: Sequence[str],
     meanings: Meanings | None,
     source: str,
-    *,
-    keep_new: bool,
 ) -> DataError:
     wrong = next(
         (
@@ -148,10 +162,9 @@ def _missing(
         cause = f"{what} {'are' if many else 'is'} not in the file of --classes"
     else:
         cause = f"{what} {'have the names' if many else 'has the name'} of no class"
-    new = ', or a new name to make it a class (hat = "Hat")' if keep_new else ""
     return DataError(
         f"{cause}. The classes are {', '.join(class_names)}. Say what each folder means in a"
-        f' TOML file and give it with --classes; "unknown" where no class is right{new}:\n'
+        f' TOML file and give it with --classes; "unknown" where no class is right:\n'
         + _example(folders)
     )
 

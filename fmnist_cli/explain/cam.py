@@ -15,11 +15,12 @@ from captum.attr import LayerActivation, LayerGradientXActivation
 from torch import Tensor
 from torch.nn.functional import interpolate, relu
 
-from fmnist_cli.contract import SIDE, Labels, Pixels
+from fmnist_cli.contract import Labels, Pixels
 from fmnist_cli.explain.layers import Layer
 from fmnist_cli.models.network import PixelClassifier
 
-BATCH = 250
+_BATCH_PLACES = 400_000  # pixels of a batch: all layers' planes are held at once
+_BATCH = 250
 
 Method = Callable[[Tensor, Tensor], Tensor]  # A, G float32 [N, C, h, w] → evidence [N, h, w]
 
@@ -76,26 +77,24 @@ def heatmaps(
 
     Args:
         classifier: in evaluation mode; only read.
-        pixels: uint8 [N, 28, 28].
+        pixels: uint8 [N, H, W] or [N, H, W, 3].
         targets: int64 [N], the class that each map is for.
         method: one of `METHODS`.
         layers: of this very classifier.
 
     Returns:
-        float32 [N, 28, 28], 0 to 1: 0 no evidence for the class, 1 the most in this image. A map
+        float32 [N, H, W], 0 to 1: 0 no evidence for the class, 1 the most in this image. A map
         is 0 throughout where there is none at all.
     """
+    height, width = pixels.shape[1:3]
+    size = max(1, min(_BATCH, _BATCH_PLACES // (height * width)))
     maps = [
         _batch(
-            classifier,
-            pixels[start : start + BATCH],
-            targets[start : start + BATCH],
-            method,
-            layers,
+            classifier, pixels[start : start + size], targets[start : start + size], method, layers
         )
-        for start in range(0, len(pixels), BATCH)
+        for start in range(0, len(pixels), size)
     ]
-    return np.concatenate([np.empty((0, SIDE, SIDE), np.float32), *maps])
+    return np.concatenate([np.empty((0, height, width), np.float32), *maps])
 
 
 def _batch(
@@ -107,22 +106,23 @@ def _batch(
 ) -> npt.NDArray[np.float32]:
     images, classes = torch.from_numpy(pixels.copy()), torch.from_numpy(targets.copy())
     inputs = classifier.normalize(images).requires_grad_()
-    network, modules = classifier.network, [layer.module for layer in layers]
+    modules = [layer.module for layer in layers]
     # Captum takes its hooks away again, also after an error.
-    activations = LayerActivation(network, modules).attribute(inputs)
-    gradients = LayerGradientXActivation(network, modules, multiply_by_inputs=False).attribute(
+    scores = classifier.scores
+    activations = LayerActivation(scores, modules).attribute(inputs)
+    gradients = LayerGradientXActivation(scores, modules, multiply_by_inputs=False).attribute(
         inputs, target=classes
     )
-    total = torch.zeros(len(pixels), SIDE, SIDE)
+    size = pixels.shape[1:3]
+    total = torch.zeros(len(pixels), *size)
     for planes, slopes in zip(activations, gradients, strict=True):
         evidence = METHODS[method](planes.detach(), slopes.detach())
-        total += _scaled(_enlarged(relu(evidence)))
+        total += _scaled(_resized(relu(evidence), size))
     return _scaled(total).numpy()
 
 
-def _enlarged(maps: Tensor) -> Tensor:
-    """[N, h, w] → [N, 28, 28], bilinear."""
-    size = (SIDE, SIDE)
+def _resized(maps: Tensor, size: tuple[int, ...]) -> Tensor:
+    """[N, h, w] → [N, H, W], bilinear."""
     return interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
 
 

@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, Pixels
+from fmnist_cli.contract import Pixels
 
-Maps = npt.NDArray[np.float32]  # [N, 28, 28], 0 to 1
+Maps = npt.NDArray[np.float32]  # [N, H, W], 0 to 1
 
 _BLUR = 2.0  # pixels; about as smooth as maps enlarged from 7×7
-_CENTRE = SIDE / 4
 
 
 def random(pixels: Pixels, seed: int = 0) -> Maps:
@@ -30,8 +29,9 @@ def blurred(pixels: Pixels, seed: int = 0) -> Maps:
 def centre(pixels: Pixels, seed: int = 0) -> Maps:
     """A round hill in the middle, the same for all: garments are centred."""
     del seed
-    from_middle = np.arange(SIDE) - (SIDE - 1) / 2
-    hill = np.exp(-(from_middle[:, None] ** 2 + from_middle**2) / (2 * _CENTRE**2))
+    side = pixels.shape[1]
+    from_middle = np.arange(side) - (side - 1) / 2
+    hill = np.exp(-(from_middle[:, None] ** 2 + from_middle**2) / (2 * (side / 4) ** 2))
     return np.broadcast_to(hill.astype(np.float32), pixels.shape)
 
 

@@ -21,13 +21,18 @@ def colored(heat: Heat) -> Color:
     )
 
 
+def shown(pixels: Pixels) -> Color:
+    """A picture as the model sees it, uint8 [H, W] or [H, W, 3], as RGB [H, W, 3]."""
+    return in_color(pixels) if pixels.ndim == 2 else pixels
+
+
 def overlaid(pixels: Pixels, heat: Heat) -> Color:
-    """The picture, coloured the more the greater the evidence: RGB [28, 28, 3]."""
+    """The picture, coloured the more the greater the evidence: RGB [H, W, 3]."""
     share = _STRENGTH * heat[..., None].astype(np.float32) / 255
-    return np.rint((1 - share) * in_color(pixels) + share * colored(heat)).astype(np.uint8)
+    return np.rint((1 - share) * shown(pixels) + share * colored(heat)).astype(np.uint8)
 
 
 def triptych(pixels: Pixels, heat: Heat, caption: str, below: str) -> Image.Image:
-    """The three pictures side by side, each pixel a sharp square, with two lines below."""
-    parts = in_color(pixels), colored(heat), overlaid(pixels, heat)
+    """The three pictures side by side, with two lines below; frames with sharp pixels."""
+    parts = shown(pixels), colored(heat), overlaid(pixels, heat)
     return panels(list(zip(_PANELS, parts, strict=True)), caption, below)

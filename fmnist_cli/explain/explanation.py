@@ -10,18 +10,18 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.cam import METHODS, heatmaps
-from fmnist_cli.explain.layers import STAGES, choose_layers, layers_of
+from fmnist_cli.explain.layers import STAGES, Layer, choose_layers, layers_of
 from fmnist_cli.explain.subjects import Subject
 from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile
 from fmnist_cli.training.restore import restore
 
 DEFAULT_METHOD = "layercam"
 
-Heat = npt.NDArray[np.uint8]  # [28, 28], 255 = the most evidence in this picture
+Heat = npt.NDArray[np.uint8]  # [H, W], 255 = the most evidence in this picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class Explanation:
     Attributes:
         subject: the picture, and what the model says of it.
         target: class id that the map is for.
-        heat: uint8 [28, 28], 0 no evidence for the target, 255 the most in this picture.
+        heat: uint8 [H, W], 0 no evidence for the target, 255 the most in this picture.
         class_names: of the model.
     """
 
@@ -56,7 +56,7 @@ class Explanation:
         return None if self.subject.true is None else self.class_names[self.subject.true]
 
     def to_json(self) -> dict[str, Any]:
-        """JSON values; ``heat`` is base64 of the map's 784 bytes, row by row."""
+        """JSON values; ``heat`` is base64 of the map's bytes, row by row, of this ``shape``."""
         subject = self.subject
         return {
             "source": subject.source,
@@ -66,6 +66,7 @@ class Explanation:
             "predicted": self.predicted_name,
             "confidence": round(subject.confidence, 6),
             "target": self.target_name,
+            "shape": list(self.heat.shape),
             "heat": b64encode(self.heat.tobytes()).decode(),
         }
 
@@ -79,6 +80,7 @@ class Explainer:
         classifier: its network.
         method: one of `METHODS`.
         layer: names of layers, as for `choose_layers`.
+        layers: these layers.
         class_names: of the model.
     """
 
@@ -86,17 +88,14 @@ class Explainer:
     classifier: PixelClassifier
     method: str
     layer: str
-    class_names: tuple[str, ...] = CLASS_NAMES
+    layers: tuple[Layer, ...]
+    class_names: tuple[str, ...]
 
     @classmethod
     def of(
-        cls,
-        file: ModelFile,
-        method: str = DEFAULT_METHOD,
-        layer: str = STAGES,
-        class_names: tuple[str, ...] = CLASS_NAMES,
+        cls, file: ModelFile, session: Session, method: str = DEFAULT_METHOD, layer: str = STAGES
     ) -> Explainer:
-        """That of an exported network.
+        """That of an exported network; `session` is of the same file.
 
         Raises:
             UsageError: the network has no such layer, or there is no such method.
@@ -105,8 +104,8 @@ class Explainer:
         if method not in METHODS:
             raise UsageError(f"--method {method!r} is unknown; choose from {', '.join(METHODS)}")
         classifier = restore(file)
-        choose_layers(layers_of(classifier), layer)
-        return cls(file, classifier, method, layer, class_names)
+        layers = choose_layers(layers_of(classifier, session.spec.shape), layer)
+        return cls(file, classifier, method, layer, layers, session.card.class_names)
 
     def explain(
         self, subjects: Sequence[Subject], target: Literal["predicted", "true"] | int = "predicted"
@@ -119,13 +118,12 @@ class Explainer:
         if not subjects:
             return []
         targets = [_target(subject, target) for subject in subjects]
-        layers = choose_layers(layers_of(self.classifier), self.layer)
         maps = heatmaps(
             self.classifier,
             np.stack([subject.pixels for subject in subjects]),
             np.array(targets, np.int64),
             self.method,
-            layers,
+            self.layers,
         )
         heats = np.rint(255 * maps).astype(np.uint8)
         return [
@@ -134,9 +132,7 @@ class Explainer:
         ]
 
 
-def parse_target(
-    text: str, class_names: Sequence[str] = CLASS_NAMES
-) -> Literal["predicted", "true"] | int:
+def parse_target(text: str, class_names: Sequence[str]) -> Literal["predicted", "true"] | int:
     """``predicted``, ``true`` or the id of the class of that name.
 
     Raises:
@@ -149,9 +145,7 @@ def parse_target(
     return class_id(text, "--target", class_names, "predicted, true, ")
 
 
-def class_id(
-    text: str, option: str, class_names: Sequence[str] = CLASS_NAMES, others: str = ""
-) -> int:
+def class_id(text: str, option: str, class_names: Sequence[str], others: str = "") -> int:
     """Id of the class called `text`, in capitals or not.
 
     Raises:

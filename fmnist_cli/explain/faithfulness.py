@@ -9,36 +9,35 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, Labels, Pixels, Probabilities
+from fmnist_cli.contract import Labels, Pixels, Probabilities
 from fmnist_cli.explain.controls import Maps
 
-Predict = Callable[[Pixels], Probabilities]  # uint8 [N, 28, 28] → float32 [N, classes]
+Predict = Callable[[Pixels], Probabilities]  # uint8 [N, H, W] → float32 [N, classes]
 Baseline = Literal["blurred", "black"]
 Scores = npt.NDArray[np.float64]  # [N], one per image
 
-STEPS = 8  # of 98 pixels each
+STEPS = 8  # of equally many pixels each
 BLUR = 3.0  # pixels; the garment is still there, what tells it from others is not
-
-_PIXELS = SIDE * SIDE
 
 
 def baseline_of(pixels: Pixels, baseline: Baseline) -> Pixels:
-    """What takes the place of pixels that are out: uint8 [N, 28, 28]."""
+    """What takes the place of pixels that are out: uint8 [N, H, W]."""
     if baseline == "black":
         return np.zeros_like(pixels)
     return np.stack([cv2.GaussianBlur(image, (0, 0), BLUR) for image in pixels])
 
 
 def ranks(maps: Maps, seed: int = 0) -> npt.NDArray[np.int64]:
-    """Place of every pixel by its value, 0 the highest; int64 [N, 28, 28].
+    """Place of every pixel by its value, 0 the highest; int64 [N, H, W].
 
     Ties, of which maps with zeros have many, are drawn by lot.
     """
-    flat = maps.reshape(len(maps), _PIXELS)
+    flat = maps.reshape(len(maps), -1)
     lots = np.random.default_rng(seed).random(flat.shape)
     order = np.lexsort((lots, -flat), axis=1)
     places = np.empty_like(order)
-    np.put_along_axis(places, order, np.broadcast_to(np.arange(_PIXELS), order.shape), axis=1)
+    every = np.broadcast_to(np.arange(order.shape[1]), order.shape)
+    np.put_along_axis(places, order, every, axis=1)
     return places.reshape(maps.shape)
 
 
@@ -53,11 +52,12 @@ def curves(
         Deletion and insertion, each float64 [STEPS + 1, N], 0 to 1.
     """
     places, out = ranks(maps), baseline_of(pixels, baseline)
+    count = places[0].size
     deletion, insertion = np.empty((2, STEPS + 1, len(pixels)))
     deletion[0] = insertion[-1] = _of_target(predict(pixels), targets)
     deletion[-1] = insertion[0] = _of_target(predict(out), targets)
     for step in range(1, STEPS):
-        first = places < _PIXELS * step // STEPS
+        first = places < count * step // STEPS
         deletion[step] = _of_target(predict(np.where(first, out, pixels)), targets)
         insertion[step] = _of_target(predict(np.where(first, pixels, out)), targets)
     return deletion, insertion

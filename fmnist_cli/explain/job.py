@@ -16,9 +16,10 @@ import numpy as np
 
 from fmnist_cli import __version__
 from fmnist_cli.album.folder import check_folder
-from fmnist_cli.contract import knows_fashion_mnist
+from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.data.fashion_mnist import of_data_set
 from fmnist_cli.data.files import Split
 from fmnist_cli.errors import FmnistError, ModelError
 from fmnist_cli.explain.explanation import Explainer, class_id, parse_target
@@ -27,6 +28,7 @@ from fmnist_cli.explain.measure import settings
 from fmnist_cli.explain.output import gallery, write_folder, write_json
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
 from fmnist_cli.machine import Machine
+from fmnist_cli.prepare import check_mode
 from fmnist_cli.runtime.classifier import Settings
 from fmnist_cli.runtime.quiet import libraries_quiet
 from fmnist_cli.runtime.request import Inputs
@@ -84,6 +86,7 @@ def explain_pictures(
     explainer, session = _open(
         model, method, layer, models_dir, on_data_set=chosen.split is not None
     )
+    check_mode(chosen.prepare, session.spec)
     wanted = parse_target(target, explainer.class_names)
     subjects, rejected = _subjects(chosen, session)
     if not subjects and not rejected:
@@ -219,12 +222,12 @@ def _open(
 ) -> tuple[Explainer, Session]:
     file = open_model(model, models_dir)
     session = Session(file, threads=available_cores())
-    names = session.card.class_names
-    if on_data_set and not knows_fashion_mnist(names):
+    if on_data_set and not of_data_set(session.card):
         raise ModelError(
-            f"{file.path} knows other classes than Fashion-MNIST; explain pictures of your own"
+            f"{file.path} is for other images or classes than Fashion-MNIST's; explain pictures of"
+            " your own"
         )
-    return Explainer.of(file, method, layer, names), session
+    return Explainer.of(file, session, method, layer), session
 
 
 def _subjects(chosen: Chosen, session: Session) -> tuple[list[Subject], list[Rejected]]:
@@ -233,7 +236,7 @@ def _subjects(chosen: Chosen, session: Session) -> tuple[list[Subject], list[Rej
         with libraries_quiet():
             how = Settings(mode=chosen.prepare)
             return from_items(items, session, session.card.class_names, how, session.spec)
-    label = None if chosen.label is None else class_id(chosen.label, "--class")
+    label = None if chosen.label is None else class_id(chosen.label, "--class", CLASS_NAMES)
     split = cast("Split", chosen.split)
     images: LabelledImages = load_split(split, chosen.data_dir)
     found = from_split(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fmnist_cli.contract import SIDE
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.models.network import PixelClassifier
 
@@ -24,17 +23,28 @@ class Layer:
         name: path of the module in the network, as PyTorch names it.
         module: the module itself.
         channels: planes in its output.
-        side: height and width of each.
+        height: of each.
+        width: of each.
     """
 
     name: str
     module: nn.Module
     channels: int
-    side: int
+    height: int
+    width: int
+
+    @property
+    def size(self) -> str:
+        """Such as ``14x14``."""
+        return f"{self.height}x{self.width}"
 
 
-def layers_of(classifier: PixelClassifier) -> tuple[Layer, ...]:
+def layers_of(classifier: PixelClassifier, shape: Sequence[int]) -> tuple[Layer, ...]:
     """The layers of a network in the order in which they are done.
+
+    Args:
+        classifier: only read.
+        shape: of the pixels of one picture.
 
     Left out is what has no planes larger than one pixel, and modules that are called more than
     once for an image: which of their outputs would be meant is not clear.
@@ -52,30 +62,31 @@ def layers_of(classifier: PixelClassifier) -> tuple[Layer, ...]:
     ]
     try:
         with torch.inference_mode():
-            classifier.logits(torch.zeros(2, SIDE, SIDE, dtype=torch.uint8))
+            classifier.logits(torch.zeros(2, *shape, dtype=torch.uint8))
     finally:
         for hook in hooks:
             hook.remove()
     modules = dict(named)
     return tuple(
-        Layer(name, modules[name], outputs[0].shape[1], outputs[0].shape[2])
+        Layer(name, modules[name], *outputs[0].shape[1:])
         for name, outputs in calls.items()
-        if len(outputs) == 1
-        and outputs[0].ndim == 4
-        and outputs[0].shape[2] == outputs[0].shape[3] > 1
+        if len(outputs) == 1 and outputs[0].ndim == 4 and min(outputs[0].shape[2:]) > 1
     )
 
 
 def stages_of(layers: Sequence[Layer]) -> tuple[Layer, ...]:
     """What a network is put together from at the top: each block, and each run of plain layers.
 
+    Where nothing at the top has planes as its output, such as a backbone that pools them, the top
+    is the first level on which something has.
     Of a run, such as a convolution, its normalisation and its nonlinearity, the last is taken.
     Left out are stages without weights, and planes below 5×5, which are too coarse to point at
     anything.
     """
     runs: list[list[Layer]] = []
+    top = min((layer.name.count(".") for layer in layers), default=0)
     for layer in layers:
-        if "." in layer.name or layer.side < _FINE:
+        if layer.name.count(".") > top or min(layer.height, layer.width) < _FINE:
             continue
         if runs and _is_plain(layer) and _is_plain(runs[-1][-1]):
             runs[-1].append(layer)
@@ -110,11 +121,11 @@ def choose_layers(layers: Sequence[Layer], wanted: str = STAGES) -> tuple[Layer,
             "this network has no layer of planes, so there is no class activation map of it;"
             " choose a convolutional one: cnn, resnet"
         )
-    sizes = {f"{layer.side}x{layer.side}": (layer,) for layer in layers}
+    sizes = {layer.size: (layer,) for layer in layers}
     known = {**{layer.name: (layer,) for layer in layers}, **sizes, STAGES: stages}
     names = wanted.split("+")
     if unknown := [name for name in names if name not in known]:
-        modules = ", ".join(f"{layer.name} ({layer.side}x{layer.side})" for layer in layers)
+        modules = ", ".join(f"{layer.name} ({layer.size})" for layer in layers)
         raise UsageError(
             f"there is no layer called {unknown[0]!r}; choose from {STAGES}, {', '.join(sizes)},"
             f" the last of that size, or from {modules}; several are joined by +"

@@ -62,7 +62,7 @@ def measure(
     Args:
         classifier: what the maps are made of.
         predict: the same function, however it is computed; called for every step of every map.
-        pixels: uint8 [N, 28, 28], N at least 2.
+        pixels: uint8 [N, H, W], N at least 2.
         method: the one that the sanity check is of.
         layer: as for `choose_layers`.
         say: told what is being done.
@@ -71,7 +71,7 @@ def measure(
         JSON values: ``layer``, ``methods`` and ``controls`` (metric → mean, low, high),
         ``differences`` (method → control → metric), ``beats_controls``, ``sanity``.
     """
-    layers = choose_layers(layers_of(classifier), layer)
+    layers = choose_layers(layers_of(classifier, pixels.shape[1:]), layer)
     targets = predict(pixels).argmax(axis=1).astype(np.int64)
     scores: dict[str, Mapping[str, Scores]] = {}
     for control, make in CONTROLS.items():
@@ -92,7 +92,7 @@ def measure(
     some = slice(0, SANITY_IMAGES)
 
     def maps_of(network: PixelClassifier, shown: Pixels) -> Maps:
-        chosen = choose_layers(layers_of(network), layer)
+        chosen = choose_layers(layers_of(network, shown.shape[1:]), layer)
         return heatmaps(network, shown, targets[some], method, chosen)
 
     sanity = check(classifier, pixels[some], maps_of)

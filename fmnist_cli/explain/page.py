@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fmnist_cli.album.page import data_uri, document, numbers, refused
-from fmnist_cli.explain.draw import colored, overlaid
+from fmnist_cli.explain.draw import colored, overlaid, shown
 from fmnist_cli.explain.explanation import Explainer, Explanation
 from fmnist_cli.runtime.rows import Rejected
 from fmnist_cli.runtime.sinks.gallery.page import asset, text
@@ -72,12 +72,15 @@ def _card(explanation: Explanation, name: str) -> str:
     subject = explanation.subject
     source, target = text(subject.source), text(explanation.target_name)
     pictures = (
-        (subject.pixels, f"{source} as the model sees it"),
+        (shown(subject.pixels), f"{source} as the model sees it"),
         (colored(explanation.heat), f"heat map of {source}: evidence for {target}"),
         (overlaid(subject.pixels, explanation.heat), f"{source} under its heat map"),
     )
+    height, width = explanation.heat.shape
+    # Frames are shown by their pixels; of photos no pixel matters.
+    kind, look = ("png", "") if subject.pixels.ndim == 2 else ("jpeg", ' class="photo"')
     images = "".join(
-        f'<img src="{data_uri(pixels)}" width="28" height="28" alt="{alt}">'
+        f'<img{look} src="{data_uri(pixels, kind)}" width="{width}" height="{height}" alt="{alt}">'
         for pixels, alt in pictures
     )
     predicted = text(explanation.predicted_name)

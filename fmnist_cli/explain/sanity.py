@@ -78,7 +78,7 @@ def check(
 
     Args:
         classifier: left as it is.
-        pixels: uint8 [N, 28, 28], N at least 2.
+        pixels: uint8 [N, H, W], N at least 2.
         maps_of: the maps of these images by a network.
         seed: of the new weights.
     """
@@ -126,7 +126,7 @@ def _scramble(module: nn.Module) -> None:
 
 
 def compare(first: Maps, second: Maps) -> Similarity:
-    """Mean similarity of maps, pair by pair; both [N, 28, 28], 0 to 1.
+    """Mean similarity of maps, pair by pair; both [N, H, W], 0 to 1.
 
     A map without any evidence is like no other: its rank correlation counts as 0.
     """

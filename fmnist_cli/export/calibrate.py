@@ -10,15 +10,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import onnx
 
 from fmnist_cli.calibration.curve import Curve, behind
 from fmnist_cli.calibration.fit import RULE, VOTE_FLOOR, fit_curve
 from fmnist_cli.calibration.graph import ends_in_softmax, with_curve, without_curve
-from fmnist_cli.contract import CLASS_NAMES, ModelCard, knows_fashion_mnist
+from fmnist_cli.contract import (
+    CLASS_NAMES,
+    Labels,
+    ModelCard,
+    Probabilities,
+    knows_fashion_mnist,
+)
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError
+from fmnist_cli.evaluate.folders import is_right, macro, recalls
 from fmnist_cli.evaluate.metrics import (
     accuracy,
     cross_entropy,
@@ -26,26 +34,35 @@ from fmnist_cli.evaluate.metrics import (
     of_first,
     reliability,
 )
-from fmnist_cli.export.graph import canonical, count_parameters, serialize
+from fmnist_cli.export.graph import canonical, count_parameters, kept_names, serialize
 from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file
 from fmnist_cli.manifest import Entry
 from fmnist_cli.models.registry import REGISTRY
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile
+from fmnist_cli.training.native import Held
 
+CROSS_VALIDATION = "cross-validation"  # in the place of a split, of models that are fitted on all
+KNOWN_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 _ATOL = 1e-5  # between curve in the graph, float32, and outside, float64
 _VERIFIED_IMAGES = 2000
 
 
 def measure(session: Session, images: LabelledImages) -> dict[str, float]:
     """A split's figures for the manifest."""
-    probabilities = of_first(session.probabilities(images.pixels), len(CLASS_NAMES))
-    error = expected_calibration_error(reliability(probabilities, images.labels))
+    return figures_of(
+        of_first(session.probabilities(images.pixels), len(CLASS_NAMES)), images.labels
+    )
+
+
+def figures_of(probabilities: Probabilities, labels: Labels) -> dict[str, float]:
+    """Figures of labelled opinions for the manifest."""
+    error = expected_calibration_error(reliability(probabilities, labels))
     return {
-        "images": len(images.labels),
-        "accuracy": round(accuracy(probabilities, images.labels), 6),
-        "loss": round(cross_entropy(probabilities, images.labels), 6),
+        "images": len(labels),
+        "accuracy": round(accuracy(probabilities, labels), 6),
+        "loss": round(cross_entropy(probabilities, labels), 6),
         "calibration_error": round(error, 6),
     }
 
@@ -66,30 +83,60 @@ class Calibrated(NamedTuple):
     provenance: dict[str, Any] | None
 
 
-def calibrate(graph: onnx.ModelProto, card: ModelCard, validation: LabelledImages) -> Calibrated:
+def calibrate(graph: onnx.ModelProto, card: ModelCard, held: LabelledImages | Held) -> Calibrated:
     """Fit a curve for a graph, in place of any that it has.
 
     Args:
         graph: under the contract.
         card: its card, but for the accuracy.
-        validation: images of Fashion-MNIST that it was not fitted on.
+        held: images that it was not fitted on; or what cross-validation says of pictures.
     """
     plain, _ = without_curve(graph)
-    before = draft_session(canonical(plain), card)
-    if not knows_fashion_mnist(card.class_names):
-        return Calibrated(canonical(plain), None, before, None)
-    floor = None if ends_in_softmax(plain) else VOTE_FLOOR
-    said = of_first(before.probabilities(validation.pixels), len(CLASS_NAMES))
-    curve = fit_curve(said, validation.labels, floor)
-    figures = measure(before, validation)
+    before = draft_session(canonical(plain, kept_names(plain)), card)
+    if isinstance(held, Held):
+        split, (said, labels) = CROSS_VALIDATION, held.of_one_class()
+    elif knows_fashion_mnist(card.class_names):
+        split, labels = "validation", held.labels
+        said = of_first(before.probabilities(held.pixels), len(CLASS_NAMES))
+    else:
+        return Calibrated(canonical(plain, kept_names(plain)), None, before, None)
+    curve = fit_curve(said, labels, None if ends_in_softmax(plain) else VOTE_FLOOR)
+    figures = figures_of(said, labels)
     provenance = {
         "rule": RULE,
-        "split": "validation",
-        "images": len(validation.labels),
+        "split": split,
+        "images": len(labels),
         **curve._asdict(),
         "before": {name: figures[name] for name in ("loss", "calibration_error")},
     }
-    return Calibrated(canonical(with_curve(plain, curve)), curve, before, provenance)
+    made = with_curve(plain, curve)
+    return Calibrated(canonical(made, kept_names(made)), curve, before, provenance)
+
+
+def measure_held(held: Held, curve: Curve | None) -> dict[str, float]:
+    """Figures of a cross-validation for the manifest.
+
+    Accuracy counts any of several right classes, and its mean is over folders; loss and calibration
+    error are of the pictures of which one class is right.
+    """
+    said, labels = held.of_one_class()
+    known = ~held.truth[:, -1]
+    right = is_right(held.logits[:, :-1].argmax(axis=1), held.truth[:, :-1])
+    folders = [str(folder) for folder in range(int(held.members.max()) + 1)]
+    shares = recalls(right[known], held.members[known].astype(np.intp), folders)
+    figures = figures_of(said if curve is None else curve(said), labels)
+    return figures | {
+        "images": int(known.sum()),
+        "accuracy": round(float(right[known].mean()), 6),
+        "macro_accuracy": round(macro(shares), 6),
+    }
+
+
+def novelty_limits(held: Held) -> dict[str, float]:
+    """For a share of known pictures, the novelty that so many stay below; see `ModelCard`."""
+    known = ~held.truth[:, -1]
+    novelty = held.novelty()[known]
+    return {str(share): round(float(np.quantile(novelty, share)), 5) for share in KNOWN_SHARES}
 
 
 def held_out(training: Mapping[str, Any]) -> dict[str, float]:
@@ -124,6 +171,10 @@ def recalibrate(file: ModelFile, out: Path, splits: Mapping[str, LabelledImages]
     if file.entry is None:
         raise ModelError(f"{file.path} has no entry in a manifest; give the name of a model")
     card = Session(file).card
+    if CROSS_VALIDATION in file.entry.metrics:
+        raise ModelError(
+            f"{file.path} was calibrated by cross-validation when it was trained; train it again"
+        )
     if not knows_fashion_mnist(card.class_names):
         raise ModelError(
             f"{file.path} knows other classes than Fashion-MNIST, whose validation images it would"

@@ -15,6 +15,7 @@ from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME, SIDE
 OPSET = 20
 ML_OPSET = 3
 IR_VERSION = 10
+_LARGE = 256  # numbers of a constant that is worth storing in 16 bits
 _STANDARD_DOMAINS = {"", "ai.onnx.ml"}
 
 
@@ -149,6 +150,34 @@ def canonical(
     for info in (*graph.input, *graph.output):
         info.doc_string = ""
         info.ClearField("metadata_props")
+    return result
+
+
+def kept_names(model: onnx.ModelProto) -> tuple[str, ...]:
+    """The names of a graph's inputs and outputs."""
+    return tuple(value.name for value in (*model.graph.input, *model.graph.output))
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same graph with its large constants stored as float16: half the file.
+
+    They are cast back to float32 when a session is made, so nothing is computed in float16.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph, casts = result.graph, []
+    for tensor in graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < _LARGE:
+            continue
+        name, stored = tensor.name, f"{tensor.name}_half"
+        casts.append(
+            helper.make_node("Cast", [stored], [name], f"Cast_{stored}", to=TensorProto.FLOAT)
+        )
+        tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), stored))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
     return result
 
 

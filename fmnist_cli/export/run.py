@@ -8,24 +8,42 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from fmnist_cli import __version__
 from fmnist_cli.calibration.curve import behind
-from fmnist_cli.contract import ModelCard, knows_fashion_mnist
+from fmnist_cli.contract import ModelCard, Pixels, knows_fashion_mnist
 from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.errors import ModelError
-from fmnist_cli.export.calibrate import calibrate, draft_session, held_out, measure
-from fmnist_cli.export.graph import count_parameters, serialize
+from fmnist_cli.errors import ModelError, VerificationError
+from fmnist_cli.export.calibrate import (
+    CROSS_VALIDATION,
+    calibrate,
+    draft_session,
+    held_out,
+    measure,
+    measure_held,
+    novelty_limits,
+)
+from fmnist_cli.export.graph import count_parameters, halved, serialize
 from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file, write_text
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
+from fmnist_cli.prepare import from_frames
+from fmnist_cli.runtime.session import Session
 from fmnist_cli.training.frameworks import load_native
-from fmnist_cli.training.native import NativeModel, SklearnModel, StackModel, TorchModel
+from fmnist_cli.training.native import (
+    NativeModel,
+    PicturesModel,
+    SklearnModel,
+    StackModel,
+    TorchModel,
+)
 from fmnist_cli.training.record import TrainingRecord
 
 VERIFIED_IMAGES = 2000
+HALVED_ATOL = 0.05  # of a probability, by weights that are stored in 16 bits
 
 
 def convert(native: NativeModel) -> onnx.ModelProto:
@@ -34,6 +52,10 @@ def convert(native: NativeModel) -> onnx.ModelProto:
         from fmnist_cli.export.torch_export import convert_torch
 
         return convert_torch(native.network)
+    if isinstance(native, PicturesModel):
+        from fmnist_cli.export.torch_export import convert_pictures
+
+        return convert_pictures(native.network)
     if isinstance(native, SklearnModel):
         from fmnist_cli.export.sklearn_export import convert_sklearn_pipeline
 
@@ -76,6 +98,8 @@ def export(
     native = load_native(spec, run_dir)
     path = out / f"{spec.name}.onnx"
 
+    pictures = isinstance(native, PicturesModel)
+
     def card(test_accuracy: float | None) -> ModelCard:
         return ModelCard(
             name=spec.name,
@@ -88,23 +112,36 @@ def export(
             test_accuracy=test_accuracy,
             temperature=record.temperature,
             tolerance=spec.atol,
+            input=spec.input,
+            novelty_limits=novelty_limits(native.held) if pictures else {},
         )
 
     # The card holds the accuracy of the graph it sits in, so the graph runs once without it.
-    made = calibrate(convert(native), card(None), splits["validation"])
+    held = native.held if isinstance(native, PicturesModel) else splits["validation"]
+    made = calibrate(convert(native), card(None), held)
     session = draft_session(made.graph, card(None))
+    pixels = from_frames(
+        splits["test"].pixels[: verified_images // 10 if pictures else verified_images], spec.input
+    )
     verification = verify(
         spec.name,
         behind(native.probabilities, made.curve),
         session.probabilities,
-        splits["test"].pixels[:verified_images],
+        pixels,
         spec.atol,
     )
-    measured = splits if knows_fashion_mnist(record.class_names) else {}
-    metrics = {name: measure(session, images) for name, images in measured.items()}
+    graph = made.graph
+    if isinstance(native, PicturesModel):
+        graph = halved(graph)
+        _check_halved(spec.name, session, draft_session(graph, card(None)), pixels)
+        metrics = {CROSS_VALIDATION: measure_held(native.held, made.curve)}
+    else:
+        measured = splits if knows_fashion_mnist(record.class_names) else {}
+        metrics = {name: measure(session, images) for name, images in measured.items()}
     if spec.framework == "stack" and metrics:
         metrics["validation"] |= held_out(asdict(record))
-    content = serialize(made.graph, card(metrics["test"]["accuracy"] if metrics else None))
+    accuracy = metrics["test"]["accuracy"] if "test" in metrics else None
+    content = serialize(graph, card(accuracy))
     replace_file(path, lambda partial: partial.write_bytes(content))
     write_text(out / f"{spec.name}.json", record.to_json())
     return Entry(
@@ -112,12 +149,26 @@ def export(
         title=spec.title,
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
-        parameters=count_parameters(made.graph),
+        parameters=count_parameters(graph),
         metrics=metrics,
         verification=asdict(verification),
         training=_training_summary(record),
         calibration=made.provenance,
     )
+
+
+def _check_halved(name: str, whole: Session, half: Session, pixels: Pixels) -> None:
+    """Whether weights stored in 16 bits say the same.
+
+    Raises:
+        VerificationError: they do not.
+    """
+    difference = float(np.abs(whole.probabilities(pixels) - half.probabilities(pixels)).max())
+    if not difference <= HALVED_ATOL:
+        raise VerificationError(
+            f"{name}: with weights in 16 bits probabilities differ by {difference:.1e}, at most"
+            f" {HALVED_ATOL} are allowed; it was not written"
+        )
 
 
 def update_manifest(out: Path, name: str, entry: Entry) -> Manifest:

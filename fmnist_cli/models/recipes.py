@@ -56,6 +56,51 @@ class TorchRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureRecipe:
+    """A pretrained network, trained on with labelled pictures in colour.
+
+    Attributes:
+        epochs: as many draws as there are pictures, so often.
+        batch_size: pictures per step.
+        learning_rate: peak of the cycle, of AdamW.
+        head: the head's learning rate, in multiples of that.
+        weight_decay: of matrices.
+        label_smoothing: probability mass moved from what is right to all classes, 0 to 1.
+        ema_decay: per-step decay of the averaged weights, which are the ones kept.
+        erase: share of images with a random rectangle overwritten, 0 to 1.
+        frozen: first parts of the backbone that stay as they are.
+        made_up: frames of Fashion-MNIST made up as product pictures, per picture.
+        nothing: pictures of nothing, per picture.
+        keep: weight of what the network said before of its own classes.
+        keep_types: weight of what it said of pictures for which several classes are right.
+        balance: folders are drawn by their size to this power: 1 as they are, 0 equally often.
+        folds: of the cross-validation by which novelty and confidence are calibrated.
+    """
+
+    epochs: int
+    batch_size: int = 32
+    learning_rate: float = 5e-4
+    head: float = 3.0
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    ema_decay: float = 0.995
+    erase: float = 0.25
+    frozen: int = 6
+    made_up: float = 0.125
+    nothing: float = 0.0625
+    keep: float = 0.1
+    keep_types: float = 0.5
+    balance: float = 0.5
+    folds: int = 3
+    samples: None = None
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Models whose runs must be finished first: none."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
 class SklearnRecipe:
     """Keyword arguments of the model's ``build``, and how many images it sees.
 
@@ -92,4 +137,4 @@ class StackRecipe:
         return self.members
 
 
-Recipe = TorchRecipe | SklearnRecipe | StackRecipe
+Recipe = TorchRecipe | PictureRecipe | SklearnRecipe | StackRecipe

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
 
+from fmnist_cli.contract import InputSpec
 from fmnist_cli.errors import UsageError
 
-Framework = Literal["torch", "sklearn", "stack"]
+Framework = Literal["torch", "pictures", "sklearn", "stack"]
 Preset = Literal["quick", "standard", "best"]
+
+FRAMES = InputSpec(28, 28, "grey", "auto")  # as Fashion-MNIST's images are
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class ModelSpec:
         framework: selects the fit adapter and the exporter.
         module: module with ``build`` and ``RECIPES``, imported lazily.
         atol: allowed ``|native - ONNX|`` on probabilities.
+        input: what the model wants.
     """
 
     name: str
@@ -34,6 +38,7 @@ class ModelSpec:
     framework: Framework
     module: str
     atol: float
+    input: InputSpec = FRAMES
 
     def load(self) -> ModuleType:
         """The model's own module; needs the training packages."""
@@ -53,6 +58,14 @@ _SPECS = (
     ModelSpec("mlp", "Multilayer perceptron", "torch", "fmnist_cli.models.mlp", 3e-5),
     ModelSpec("cnn", "Convolutional network", "torch", "fmnist_cli.models.cnn", 1e-5),
     ModelSpec("resnet", "Residual network", "torch", "fmnist_cli.models.resnet", 1e-5),
+    ModelSpec(
+        "photo",
+        "EfficientNet-Lite0, for colour photos",
+        "pictures",
+        "fmnist_cli.models.photo",
+        1e-4,
+        InputSpec(224, 224, "rgb", "letterbox", {"fill": 127}),
+    ),
     ModelSpec("hybrid", "Classical and deep", "stack", "fmnist_cli.models.hybrid", 2e-3),
 )
 

@@ -17,7 +17,7 @@ RECIPES = {
 
 # With --init: longer, in varied light, with what teachers say besides (--teacher).
 FINE_TUNING = TorchRecipe(
-    epochs=45,
+    epochs=26,
     learning_rate=5e-3,
     erase=0.5,
     relight=0.3,

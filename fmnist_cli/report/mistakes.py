@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import CLASS_NAMES, Labels
+from fmnist_cli.contract import Labels
 from fmnist_cli.evaluate.metrics import confusion_matrix
 
 FULL = 65535  # the confidence of 1
@@ -50,7 +50,7 @@ def mistakes(result: Mapping[str, Any], labels: Labels) -> Mistakes | None:
     if len(predicted) != len(labels) or len(sure) != len(labels):
         return None
     chosen = predicted.astype(np.int64)
-    if confusion_matrix(chosen, labels, len(CLASS_NAMES)).tolist() != result["confusion"]:
+    if confusion_matrix(chosen, labels, len(result["confusion"])).tolist() != result["confusion"]:
         return None
     wrong = np.flatnonzero(chosen != labels)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")]

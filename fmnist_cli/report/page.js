@@ -1,6 +1,5 @@
 "use strict";
 (() => {
-  const SIDE = 28;
   const NARROW = 600;
   const SMALL = 420; // buttons would cover the chart
   const CONFIG = {
@@ -170,11 +169,11 @@
   });
 
   // Pictures: cut from sheets.
-  async function paint(canvas, sheet, number, columns) {
+  async function paint(canvas, sheet, number, { side, columns }) {
     await sheet.decode();
-    const x = SIDE * (number % columns);
-    const y = SIDE * Math.floor(number / columns);
-    canvas.getContext("2d").drawImage(sheet, x, y, SIDE, SIDE, 0, 0, SIDE, SIDE);
+    const x = side * (number % columns);
+    const y = side * Math.floor(number / columns);
+    canvas.getContext("2d").drawImage(sheet, x, y, side, side, 0, 0, side, side);
   }
 
   // The map: pointing, tapping or the slider shows a picture.
@@ -188,10 +187,9 @@
     const slider = loupe.querySelector("input");
     const output = loupe.querySelector("output");
     const at = new Map(points.order.map((number, place) => [number, place + 1]));
-    const columns = sheet.naturalWidth / SIDE;
     function show(number) {
       const words = `${points.classes[points.class_id[number]]}, ${points.split} ${points.index[number]}`;
-      paint(canvas, sheet, number, columns);
+      paint(canvas, sheet, number, points);
       canvas.setAttribute("aria-label", words);
       canvas.dataset.number = number;
       output.value = words;
@@ -251,7 +249,7 @@
       const canvas = document.createElement("canvas");
       const words = document.createElement("span");
       const place = document.createElement("span");
-      canvas.width = canvas.height = SIDE;
+      canvas.width = canvas.height = known.side;
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", `${known.split} image ${known.places[tile]}, ${names}`);
       place.textContent = `${known.split} ${known.places[tile]}`;
@@ -259,15 +257,15 @@
       words.append(percent(confidence / known.full), document.createElement("br"), place);
       item.append(canvas, words);
       list.append(item);
-      paint(canvas, sheet, tile, known.columns);
+      paint(canvas, sheet, tile, known);
     }
   }
 
   const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
-  function beside(matrix, button, [down, right]) {
+  function beside(matrix, button, [down, right], count) {
     let row = Number(button.dataset.true) + down;
     let column = Number(button.dataset.predicted) + right;
-    for (; row >= 0 && row < 10 && column >= 0 && column < 10; row += down, column += right) {
+    for (; row >= 0 && row < count && column >= 0 && column < count; row += down, column += right) {
       const found = matrix.querySelector(`[data-true="${row}"][data-predicted="${column}"]`);
       if (found !== null) return found;
     }
@@ -292,7 +290,7 @@
       matrix.addEventListener("keydown", (event) => {
         if (!(event.key in STEPS) || !(event.target instanceof HTMLButtonElement)) return;
         event.preventDefault();
-        beside(matrix, event.target, STEPS[event.key])?.focus();
+        beside(matrix, event.target, STEPS[event.key], known.classes.length)?.focus();
       });
     }
   }

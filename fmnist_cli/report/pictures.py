@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, Pixels
+from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import LabelledImages, Split, load_split
 from fmnist_cli.errors import DataError
 from fmnist_cli.report.markup import text
@@ -70,12 +70,13 @@ def png(image: npt.NDArray[np.uint8]) -> str:
 
 
 def sheet(pixels: Pixels, columns: int = COLUMNS) -> npt.NDArray[np.uint8]:
-    """Images uint8 [N, 28, 28] row by row in one picture, `columns` in a row."""
-    rows = -(-len(pixels) // columns)
-    tiles = np.zeros((rows * columns, SIDE, SIDE), np.uint8)
-    tiles[: len(pixels)] = pixels
-    grid = tiles.reshape(rows, columns, SIDE, SIDE).transpose(0, 2, 1, 3)
-    return grid.reshape(rows * SIDE, columns * SIDE)
+    """Images uint8 [N, H, W] row by row in one picture, `columns` in a row."""
+    count, height, width = pixels.shape
+    rows = -(-count // columns)
+    tiles = np.zeros((rows * columns, height, width), np.uint8)
+    tiles[:count] = pixels
+    grid = tiles.reshape(rows, columns, height, width).transpose(0, 2, 1, 3)
+    return grid.reshape(rows * height, columns * width)
 
 
 def sheet_html(name: str, pixels: Pixels) -> str:
@@ -101,6 +102,6 @@ def heat_colours(heat: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def overlay(pixels: npt.NDArray[np.uint8], heat: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """The picture under its heat, half and half, BGR [28, 28, 3]."""
+    """The picture under its heat, half and half, BGR [H, W, 3]."""
     mixed = (pixels[..., None].astype(np.uint16) + heat_colours(heat)) // 2
     return mixed.astype(np.uint8)

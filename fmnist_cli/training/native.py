@@ -5,13 +5,56 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from fmnist_cli.contract import Pixels, Probabilities
-from fmnist_cli.models.network import PixelClassifier
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from fmnist_cli.contract import Labels, Pixels, Probabilities
+from fmnist_cli.evaluate.folders import is_right
+from fmnist_cli.evaluate.metrics import cross_entropy
+from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.training import sklearn_fit, torch_fit
 from fmnist_cli.training.record import Epoch
 from fmnist_cli.training.stack_fit import Pool, opinions_of
+
+_BATCH = 32  # pictures in colour
+
+
+class Held(NamedTuple):
+    """Opinions of pictures that were held out, by cross-validation.
+
+    Attributes:
+        logits: float32 [N, classes + 1], the last for none of them.
+        truth: bool [N, classes + 1], what is right.
+        members: int64 [N], the folder of each.
+    """
+
+    logits: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.bool_]
+    members: npt.NDArray[np.int64]
+
+    def of_one_class(self) -> tuple[Probabilities, Labels]:
+        """Probabilities and labels of the pictures of which one class is right."""
+        known = self.truth[:, :-1]
+        one = known.sum(axis=1) == 1
+        logits = self.logits[one, :-1]
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        labels: Labels = known[one].argmax(axis=1).astype(np.int64)
+        return raised / raised.sum(axis=1, keepdims=True), labels
+
+    def figures(self) -> tuple[float, float]:
+        """Accuracy over all pictures of a class, any of several right ones; cross-entropy."""
+        known = ~self.truth[:, -1]
+        best = self.logits[known, :-1].argmax(axis=1)
+        right = is_right(best, self.truth[known, :-1])
+        return float(right.mean()), cross_entropy(*self.of_one_class())
+
+    def novelty(self) -> npt.NDArray[np.float32]:
+        """float32 [N], as the output of that name."""
+        novelty: npt.NDArray[np.float32] = self.logits[:, -1] - self.logits[:, :-1].max(axis=1)
+        return novelty
 
 
 class NativeModel(Protocol):
@@ -30,6 +73,26 @@ class TorchModel:
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """uint8 [N, 28, 28] → float32 [N, classes]."""
         return torch_fit.predict_probabilities(self.network, pixels)
+
+
+class PicturesModel:
+    """`NativeModel` of a network for pictures in colour.
+
+    Attributes:
+        network: in evaluation mode.
+        held: what networks that had not seen them said of the training pictures.
+    """
+
+    def __init__(self, network: PictureClassifier, held: Held) -> None:
+        self.network = network.eval()
+        self.held = held
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, H, W, 3] → float32 [N, classes]."""
+        starts = range(0, len(pixels), _BATCH)
+        with torch.inference_mode():
+            batches = (torch.tensor(pixels[start : start + _BATCH]) for start in starts)
+            return torch.cat([self.network(batch)[0] for batch in batches]).numpy()
 
 
 class SklearnModel:
@@ -63,8 +126,8 @@ class Fit:
         native: the model.
         save: writes what `load_native` reads into a run folder.
         packages: distributions whose versions decided the result.
-        validation: probabilities for the validation images, where the model must not be
-            asked for them since it was fitted on them; None to ask it.
+        validation: accuracy and loss on what was held out, where the model must not be asked since
+            it was fitted on that; None to ask it for the validation images.
     """
 
     native: NativeModel
@@ -75,4 +138,4 @@ class Fit:
     temperature: float = 1.0
     converged: bool = True
     precision: str = "float32"
-    validation: Probabilities | None = None
+    validation: tuple[float, float] | None = None

@@ -64,10 +64,12 @@ class SilentReporter:
 
 
 def _epoch_text(epoch: Epoch, epochs: int) -> str:
-    return (
+    text = (
         f"epoch {epoch.epoch}/{epochs}  train {epoch.train_loss:.3f} / {epoch.train_accuracy:.2%}"
-        f"  validation {epoch.validation_loss:.3f} / {epoch.validation_accuracy:.2%}"
     )
+    if epoch.validation_loss is None or epoch.validation_accuracy is None:
+        return text
+    return f"{text}  validation {epoch.validation_loss:.3f} / {epoch.validation_accuracy:.2%}"
 
 
 class PlainReporter:

@@ -22,14 +22,15 @@ class Epoch:
 
     Of a network, training figures are running means over augmented batches while the
     weights move; validation figures belong to the averaged weights after the epoch. Of a
-    classical model, training figures are those of the first 5,000 training images.
+    classical model, training figures are those of the first 5,000 training images. Of a model of
+    pictures there are no validation figures: it sees all, and is judged by cross-validation.
     """
 
     epoch: int
     train_loss: float
     train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
     seconds: float
 
 
@@ -47,7 +48,8 @@ class TrainingRecord:
         train_images: number of images fitted on.
         best_epoch: epoch whose weights were kept, 1-based; 0 for models without epochs.
         history: learning curves; one entry for models without epochs.
-        validation_accuracy: of the finished model, on the validation split.
+        validation_accuracy: of the finished model, on the validation split; by cross-validation
+            over the pictures of a model of pictures.
         validation_loss: cross-entropy of the same.
         temperature: fitted on the validation split; 1 where not used.
         converged: whether the optimiser stopped by itself; True where that has no meaning.
@@ -58,6 +60,7 @@ class TrainingRecord:
         versions: of the libraries that matter.
         parents: runs this one was made from: teachers distilled, members stacked.
         class_names: label of each column.
+        pictures: which it was trained with, see `LabelledPictures.provenance`; None without any.
         finished: UTC time, ISO 8601.
     """
 
@@ -80,6 +83,7 @@ class TrainingRecord:
     versions: Mapping[str, str]
     parents: tuple[Mapping[str, Any], ...] = ()
     class_names: tuple[str, ...] = CLASS_NAMES
+    pictures: Mapping[str, Any] | None = None
     finished: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     def to_json(self) -> str:

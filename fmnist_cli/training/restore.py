@@ -6,7 +6,7 @@ side of a comparison read a network's weights back from its graph.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from fmnist_cli.calibration.curve import Curve
 from fmnist_cli.calibration.graph import without_curve
-from fmnist_cli.contract import SIDE
+from fmnist_cli.contract import OUTPUT_NAME
 from fmnist_cli.errors import ModelError
 from fmnist_cli.manifest import MANIFEST_FILE, Manifest
 from fmnist_cli.models.network import PixelClassifier
@@ -53,7 +53,7 @@ def restore(file: ModelFile) -> PixelClassifier:
         network = spec.load().build(len(card.class_names), **recipe.get("params", {}))
         classifier = PixelClassifier(network)
         graph, curve = without_curve(onnx.load_from_string(file.content))
-        _fill(classifier.eval(), graph.graph)
+        _fill(classifier.eval(), graph.graph, session.spec.shape)
     except (ValueError, LookupError, TypeError) as error:
         raise ModelError(
             f"{file.path} does not hold the weights of {spec.name}'s network: {error};"
@@ -75,43 +75,54 @@ def _recipe(file: ModelFile, spec: ModelSpec, preset: str) -> Mapping[str, Any]:
     return asdict(recipes[preset]) if preset in recipes else {}
 
 
-def _calls(classifier: PixelClassifier) -> list[tuple[nn.Module, nn.Module | None]]:
-    """Convolutions and linear layers in the order of their calls, with the norm behind each."""
+def _calls(
+    classifier: PixelClassifier, shape: Sequence[int]
+) -> list[tuple[nn.Module, nn.Module | None]]:
+    """Convolutions and linear layers in the order of their calls, with the norm behind each.
+
+    Only those that the logits come from: a network may say more than these.
+    """
     called: list[nn.Module] = []
     hooks = [
         layer.register_forward_hook(lambda layer, _inputs, _output: called.append(layer))
         for layer in classifier.network.modules()
         if not list(layer.children())
     ]
-    with torch.inference_mode():
-        classifier.logits(torch.zeros(2, SIDE, SIDE, dtype=torch.uint8))
+    logits = classifier.logits(torch.zeros(2, *shape, dtype=torch.uint8))
     for hook in hooks:
         hook.remove()
-    following = [*called[1:], None]
-    return [
+    products = [
         (layer, behind if isinstance(behind, _NORMALIZATIONS) else None)
-        for layer, behind in zip(called, following, strict=True)
+        for layer, behind in zip(called, [*called[1:], None], strict=True)
         if type(layer) in _PRODUCTS
     ]
+    weights = [layer.get_parameter("weight") for layer, _ in products]
+    slopes = torch.autograd.grad(logits.sum(), weights, allow_unused=True)
+    return [one for one, slope in zip(products, slopes, strict=True) if slope is not None]
 
 
-@torch.no_grad()
-def _fill(classifier: PixelClassifier, graph: onnx.GraphProto) -> None:
+def _fill(classifier: PixelClassifier, graph: onnx.GraphProto, shape: Sequence[int]) -> None:
     constants = {
         tensor.name: torch.from_numpy(np.array(numpy_helper.to_array(tensor)))
         for tensor in graph.initializer
     }
+    for node in graph.node:  # weights may be stored in half precision
+        if node.op_type == "Cast" and node.input[0] in constants:
+            constants[node.output[0]] = constants[node.input[0]].float()
+    used = _needed(graph)
 
     def operands(operation: str) -> list[list[Tensor]]:
-        nodes = [node for node in graph.node if node.op_type == operation]
+        nodes = [node for node in used if node.op_type == operation]
         read = [[constants[i] for i in node.input[1:] if i in constants] for node in nodes]
         return [found for found in read if found]
 
     _set(classifier.mean, operands("Sub")[0][0])
-    divisions = operands("Div")  # by 255, by the deviation, …, by the temperature
-    _set(classifier.std, divisions[1][0])
-    _set(classifier.temperature, divisions[-1][0])
-    calls = _calls(classifier)
+    _set(classifier.std, operands("Div")[1][0])  # the first is by 255
+    softmax = next(node for node in reversed(used) if node.op_type == "Softmax")
+    (before,) = (node for node in used if softmax.input[0] in node.output)
+    if before.op_type == "Div":  # which exporters leave out where the temperature is 1
+        _set(classifier.temperature, constants[before.input[1]])
+    calls = _calls(classifier, shape)
     for kind, operation in _PRODUCTS.items():
         layers = [(layer, behind) for layer, behind in calls if isinstance(layer, kind)]
         found = operands(operation)
@@ -122,6 +133,18 @@ def _fill(classifier: PixelClassifier, graph: onnx.GraphProto) -> None:
             _set_layer(layer, behind, *values)
 
 
+def _needed(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes that probabilities come from, in their order; a graph may have other outputs."""
+    wanted = {OUTPUT_NAME}
+    found = []
+    for node in reversed(graph.node):
+        if wanted & set(node.output):
+            wanted |= set(node.input)
+            found.append(node)
+    return found[::-1]
+
+
+@torch.no_grad()
 def _set_layer(
     layer: nn.Module, behind: nn.Module | None, weight: Tensor, bias: Tensor | None = None
 ) -> None:
@@ -142,6 +165,7 @@ def _set_layer(
     _set(behind.bias, bias)
 
 
+@torch.no_grad()
 def _set(target: Tensor, value: Tensor) -> None:
     if target.shape != value.shape:
         raise ValueError(f"the graph has shape {[*value.shape]}, the network {[*target.shape]}")
@@ -152,7 +176,7 @@ def _check(
     classifier: PixelClassifier, curve: Curve | None, session: Session, file: ModelFile
 ) -> None:
     """Both must say the same of noise, whose probabilities every weight has a part in."""
-    noise = np.random.default_rng(0).integers(0, 256, (16, SIDE, SIDE), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (16, *session.spec.shape), np.uint8)
     with torch.inference_mode():
         ours = classifier(torch.from_numpy(noise)).numpy()
     if curve is not None:

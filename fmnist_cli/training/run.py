@@ -20,12 +20,14 @@ from fmnist_cli.errors import TrainingError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
-from fmnist_cli.training.checkpoint import LAST_FILE, PENDING_FILE
+from fmnist_cli.training.checkpoint import FOLD_FILES, LAST_FILE, PENDING_FILE
 from fmnist_cli.training.frameworks import ADAPTERS, Order, load_native
 from fmnist_cli.training.job import Job, TrainingData, check_same_run
 from fmnist_cli.training.native import NativeModel
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
+
+NETWORKS = ("torch", "pictures")  # frameworks that run on a device
 
 __all__ = ["NativeModel", "announce", "choose_device", "load_native", "subset", "train"]
 
@@ -72,7 +74,8 @@ def announce(job: Job, data: TrainingData, run_dir: Path) -> None:
     """
     # Its parents may not be finished yet; checkpoints know them.
     write_text(run_dir / PENDING_FILE, json.dumps(job.identity(data)))
-    (run_dir / LAST_FILE).unlink(missing_ok=True)
+    for half_done in (run_dir / LAST_FILE, *run_dir.glob(FOLD_FILES)):
+        half_done.unlink(missing_ok=True)
 
 
 def _pending(run_dir: Path) -> dict[str, Any] | None:
@@ -108,6 +111,8 @@ def train(
             made from may have seen the validation images.
     """
     spec = job.spec
+    if spec.framework != "pictures":
+        data = replace(data, pictures=None)
     parents = job.parents_of(run_dir)
     for parent in parents:
         parent.check_split(data.checksum, data.split_seed)
@@ -131,26 +136,27 @@ def train(
     # The old result stands until here; from here on the folder must not mix two runs.
     finished.unlink(missing_ok=True)
     fit.save(run_dir)
-    validation = data.validation
-    probabilities = fit.validation
-    if probabilities is None:
-        probabilities = fit.native.probabilities(validation.pixels)
+    figures = fit.validation
+    if figures is None:
+        said = fit.native.probabilities(data.validation.pixels)
+        labels = data.validation.labels
+        figures = accuracy(said, labels), cross_entropy(said, labels)
     record = TrainingRecord(
         **identity,
-        train_images=len(data.train),
+        train_images=len(data.train if data.pictures is None else data.pictures),
         best_epoch=fit.best_epoch,
         history=fit.history,
-        validation_accuracy=accuracy(probabilities, validation.labels),
-        validation_loss=cross_entropy(probabilities, validation.labels),
+        validation_accuracy=figures[0],
+        validation_loss=figures[1],
         temperature=fit.temperature,
         converged=fit.converged,
         precision=fit.precision,
         seconds=sum(epoch.seconds for epoch in fit.history),
-        machine=Machine.current(device.type if spec.framework == "torch" else "cpu"),
+        machine=Machine.current(device.type if spec.framework in NETWORKS else "cpu"),
         versions=_versions(*fit.packages),
     )
     write_text(finished, record.to_json())
-    for leftover in (LAST_FILE, PENDING_FILE):
-        (run_dir / leftover).unlink(missing_ok=True)
+    for leftover in (run_dir / LAST_FILE, run_dir / PENDING_FILE, *run_dir.glob(FOLD_FILES)):
+        leftover.unlink(missing_ok=True)
     reporter.finish(f"validation accuracy {record.validation_accuracy:.2%}")
     return record

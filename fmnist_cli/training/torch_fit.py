@@ -143,7 +143,7 @@ def fit_torch(
         losses = torch.zeros((), device=device)
         right = torch.zeros((), device=device)
         order = torch.randperm(len(train), generator=generator)
-        for step, chosen in enumerate(order.split(recipe.batch_size)):
+        for step, chosen in enumerate(torch.split(order, recipe.batch_size)):
             rate = recipe.learning_rate * one_cycle((epoch + step / steps) / recipe.epochs)
             for optimizer in run.optimizers:
                 for group in optimizer.param_groups:

@@ -42,9 +42,9 @@ class FitState:
 
     def close_epoch(self, epoch: Epoch) -> None:
         """Keep the averaged weights if they are the best so far on validation."""
-        best = max((e.validation_accuracy for e in self.history), default=-1.0)
+        best = max((e.validation_accuracy or 0.0 for e in self.history), default=0.0)
         self.history.append(epoch)
-        if epoch.validation_accuracy >= best:
+        if (epoch.validation_accuracy or 0.0) >= best:
             self.best, self.best_epoch = self._weights(), epoch.epoch
 
     def save(self, path: Path, identity: dict[str, Any]) -> None:

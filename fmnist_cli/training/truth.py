@@ -10,20 +10,6 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def truth_of(labels: Tensor, allowed: Tensor) -> Tensor:
-    """Labelled images, then others of which any of several classes may be right.
-
-    Args:
-        labels: int64 [N].
-        allowed: bool [M, classes].
-
-    Returns:
-        bool [N + M, classes].
-    """
-    one_hot = functional.one_hot(labels, allowed.shape[1]).bool()
-    return torch.cat([one_hot, allowed])
-
-
 def loss(logits: Tensor, truth: Tensor, smoothing: float = 0.0, reduction: str = "mean") -> Tensor:
     """Cross-entropy; against sets, of the summed probability of the classes that are right.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tinymodel import box_onnx
 
 from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, SIDE, ModelCard
 from fmnist_cli.data.files import TEST_IMAGES, TEST_LABELS
@@ -29,7 +30,8 @@ def _linear(name: str, seed: int, class_names: tuple[str, ...] = CLASS_NAMES) ->
 
 @pytest.fixture
 def tiny_models(tmp_path: Path) -> Path:
-    """Models `one` and `two` with a manifest, and `other.onnx`, of two classes, outside it."""
+    """Models `one` and `two` with a manifest; outside it `other.onnx`, of two classes, and
+    `colour.onnx`, of colour pictures."""
     folder = tmp_path / "models"
     folder.mkdir()
     entries = {}
@@ -48,6 +50,7 @@ def tiny_models(tmp_path: Path) -> Path:
         )
     (folder / MANIFEST_FILE).write_text(Manifest(entries).to_json(), encoding="utf-8")
     (folder / "other.onnx").write_bytes(_linear("other", 2, ("left", "right"))[0])
+    (folder / "colour.onnx").write_bytes(box_onnx("colour"))
     return folder
 
 

@@ -125,6 +125,33 @@ def test_without_data_there_is_no_accuracy_and_a_note(tmp_path: Path, tiny_model
     assert document["models"]["two"]["quality"] is None
 
 
+def test_a_model_of_colour_pictures_is_measured_but_for_accuracy(
+    tmp_path: Path, tiny_models: Path, tiny_data: Path
+) -> None:
+    pictures, page = tmp_path / "pictures", tmp_path / "bench.html"
+    pictures.mkdir()
+    (pictures / "a.png").write_bytes(picture())
+    words = ("-m", "one", "-m", tiny_models / "colour.onnx", "--models-dir", tiny_models)
+    words = (*words, "--data-dir", tiny_data, "--images", pictures, *QUICK)
+    done = run_bench(
+        tmp_path,
+        *(*words, "--csv", tmp_path / "bench.csv", "--html", page, "--fail-if", "accuracy < 0.1%"),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("colour ")]
+    assert rows[0][1:5] == ["–"] * 4
+    assert rows[2][:3] == ["colour", "1", "0"]  # of the whole command
+    note = "Without accuracy: colour, which is not for the test images"
+    assert note in done.stdout
+    assert note in page.read_text(encoding="utf-8")
+    assert "fmnist evaluate --data DIR" in done.stdout
+    first, second = (tmp_path / "bench.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert (first.split(",")[0], second.split(",")[0]) == ("one", "colour")
+    refused = run_bench(tmp_path, *words, "--prepare", "product")
+    assert refused.returncode == 2
+    assert "--prepare product is for models that take frames" in refused.stderr
+
+
 def test_a_file_by_path_has_no_parameters_and_other_classes_no_accuracy(
     tmp_path: Path, tiny_models: Path, tiny_data: Path
 ) -> None:
@@ -134,7 +161,6 @@ def test_a_file_by_path_has_no_parameters_and_other_classes_no_accuracy(
         *("--data-dir", tiny_data, "--json", "-", *QUICK),
     )
     assert done.returncode == 0, done.stderr
-    assert "no accuracy for models of other classes: other" in done.stderr
     document = json.loads(done.stdout)
     assert document["command"].startswith("fmnist bench --model other.onnx --model one.onnx ")
     assert document["models"]["other"]["quality"] is None

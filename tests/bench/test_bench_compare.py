@@ -140,3 +140,14 @@ def test_a_wrong_rule_is_answered_with_the_metrics(text: str) -> None:
 def test_a_time_has_no_per_cent() -> None:
     with pytest.raises(UsageError, match="latency_p50 is no share; give a number in ms"):
         parse_rule("latency_p50 > 5%")
+
+
+def test_a_rule_on_accuracy_passes_over_models_that_have_none() -> None:
+    rules = [parse_rule("accuracy < 94%"), parse_rule("latency_p50 > 1")]
+    photo = result(2.0, quality=None, of_data_set=False)
+    lines = list(violations(rules, {"a": result(), "photo": photo}, {}))
+    assert lines == ["photo: latency_p50 > 1: is 2 ms"]
+    (alone, *_) = violations(rules, {"photo": photo}, {})
+    assert alone == "photo: accuracy < 94%: was not measured"
+    unknown = result(quality=None)
+    assert "was not measured" in next(violations(rules, {"a": unknown, "photo": photo}, {}))

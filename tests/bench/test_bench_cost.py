@@ -132,7 +132,7 @@ def test_the_ratio_is_taken_within_each_round() -> None:
     found = speed_up(
         sides.native,
         sides.graph,
-        random_pixels(8),
+        random_pixels((28, 28), 8),
         4,
         rounds=5,
         turn_s=1,

@@ -29,18 +29,19 @@ def test_every_cell_is_the_accuracy_on_the_corrupted_images(
         tmp_path,
         *("--robustness", "--robustness-images", 30, "--threads", 1),
         *("-m", "one", "-m", tiny_models / "other.onnx", "-m", "two"),
+        *("-m", tiny_models / "colour.onnx"),
         *("--models-dir", tiny_models, "--data-dir", tiny_data),
         *("--json", out / "robustness.json", "--csv", out / "robustness.csv"),
     )
     assert done.returncode == 0, done.stderr
     assert "heavy imports" not in done.stderr
-    assert "note: left out, as models of other classes: other" in done.stderr
+    assert "note: left out, as models of other images or classes: other, colour" in done.stderr
     text = (out / "robustness.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in text
     document = json.loads(text)
     assert document["command"] == (
         "fmnist bench --robustness --robustness-images 30"
-        " --model one --model other.onnx --model two"
+        " --model one --model other.onnx --model two --model colour.onnx"
     )
     assert {"fmnist-cli", "python", "numpy", "onnxruntime", "opencv-python-headless"} == set(
         document["versions"]
@@ -154,4 +155,4 @@ def test_models_of_other_classes_alone_are_refused(
     words = ("--robustness", "-m", tiny_models / "other.onnx", "--data-dir", tiny_data)
     done = run_bench(tmp_path, *words)
     assert done.returncode == 1
-    assert "no model knows the ten classes" in done.stderr
+    assert "no model takes the images of Fashion-MNIST and knows its ten classes" in done.stderr

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,17 @@ from fmnist_cli.bench.turns import Turn, summarise
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError
+from fmnist_cli.prepare import from_frames
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile, open_model
 
 PLAN = Plan(threads=1, seconds_per_model=0.02, rounds=1, batch_sizes=(1, 4))
-IMAGES = LabelledImages(random_pixels(40), np.arange(40) % 10)
+IMAGES = LabelledImages(random_pixels((28, 28), 40), np.arange(40) % 10)
 
 
 def result(*p50_ms: float) -> Result:
     turns = [Turn(0.1, Latency(100, ms, 2 * ms, 3 * ms), {1: {1: 1.0}}) for ms in p50_ms]
-    return Result("", "", 0, None, 0, None, None, None, summarise(turns, 1))
+    return Result("", "", 0, None, 0, None, None, True, None, summarise(turns, 1))
 
 
 def test_models_that_vary_too_much_are_named() -> None:
@@ -36,10 +38,10 @@ def test_repeated_names_get_numbers() -> None:
 
 
 def test_random_pixels_are_the_same_every_time() -> None:
-    pixels = random_pixels(5)
-    assert pixels.shape == (5, 28, 28)
+    pixels = random_pixels((48, 64, 3), 5)
+    assert pixels.shape == (5, 48, 64, 3)
     assert pixels.dtype == np.uint8
-    assert np.array_equal(pixels, random_pixels(5))
+    assert np.array_equal(pixels, random_pixels((48, 64, 3), 5))
 
 
 def shifted(file: ModelFile, by: float) -> NativeModel:
@@ -70,7 +72,7 @@ def test_a_native_model_is_compared_only_if_it_is_the_same_model(tiny_models: Pa
     assert native.images == 40
     assert native.parity == pytest.approx(5e-6, rel=0.1)
     assert native.tolerance == 1e-5
-    assert list(native.speed_up) == [1, 256]
+    assert list(native.speed_up) == [1, 4]
     assert results["two"].native is None
     assert "differs from the graph by 2.0e-04" in missing["two"]
     assert list(missing) == ["two"]
@@ -79,6 +81,37 @@ def test_a_native_model_is_compared_only_if_it_is_the_same_model(tiny_models: Pa
     assert quality is not None
     assert quality.shirt_f1 == quality.f1["Shirt"]
     assert quality.macro_f1 == pytest.approx(np.mean(list(quality.f1.values())))
+
+
+def test_a_model_of_other_pictures_has_costs_and_no_accuracy(tiny_models: Path) -> None:
+    files = [open_model(name, tiny_models) for name in ("one", str(tiny_models / "colour.onnx"))]
+    plan = replace(PLAN, batch_sizes=(1, 4, 512))
+    seen: list[Pixels] = []
+
+    def native(file: ModelFile) -> NativeModel:
+        session = Session(file)
+
+        def infer(pixels: Pixels) -> Probabilities:
+            seen.append(pixels)
+            return session(pixels)
+
+        return NativeModel("Fake", infer)
+
+    found = run([Candidate(file.name, file) for file in files], plan, IMAGES, find_native=native)
+    one, colour = found["one"], found["colour"]
+    assert one.of_data_set
+    assert one.quality is not None
+    assert not colour.of_data_set
+    assert colour.quality is None
+    assert colour.macs == 360
+    assert colour.native is not None
+    assert list(colour.native.speed_up) == [1, 4]  # 512 colour pictures are too many at once
+    assert list(one.timing.images_per_s_by_batch_size) == [1, 4, 512]
+    assert list(colour.timing.images_per_s_by_batch_size) == [1, 4]
+    frames = next(pixels for pixels in seen if pixels.shape[1:] == (64, 48, 3))
+    # Images of the data set, in the middle of a ground.
+    expected = from_frames(IMAGES.pixels[: len(frames)], Session(files[1]).spec)
+    np.testing.assert_array_equal(frames, expected)
 
 
 def test_why_there_is_no_native_model_is_told(tiny_models: Path) -> None:

@@ -60,7 +60,7 @@ def test_rounds_visit_every_model_before_any_comes_again() -> None:
 def test_a_turn_loads_once_and_measures_single_images_then_each_batch_size() -> None:
     machine = FakeMachine(load_s=0.5, call_s=0.001, image_s=0.001)
     plan = Plan(threads=1, seconds_per_model=4, rounds=2, batch_sizes=(1, 9))
-    result = take_turn(machine.load, random_pixels(20), plan, machine.clock)
+    result = take_turn(machine.load, random_pixels((28, 28), 20), plan, machine.clock)
     assert machine.loads == [1]
     assert result.load_s == pytest.approx(0.5)
     assert result.latency.p50_ms == pytest.approx(2)
@@ -74,7 +74,7 @@ def test_a_turn_loads_once_and_measures_single_images_then_each_batch_size() -> 
 def test_throughput_is_measured_with_one_thread_too_and_latency_with_all() -> None:
     machine = FakeMachine(load_s=0.5, call_s=0, image_s=0.002)
     plan = Plan(threads=2, seconds_per_model=4, rounds=2, batch_sizes=(1, 9))
-    result = take_turn(machine.load, random_pixels(20), plan, machine.clock)
+    result = take_turn(machine.load, random_pixels((28, 28), 20), plan, machine.clock)
     assert machine.loads == [2, 1]
     assert result.load_s == pytest.approx(0.5)
     assert result.latency.p50_ms == pytest.approx(1)
@@ -87,7 +87,7 @@ def test_throughput_is_measured_with_one_thread_too_and_latency_with_all() -> No
 def test_a_slow_model_still_makes_enough_calls_for_its_percentiles() -> None:
     machine = FakeMachine(load_s=0, call_s=1, image_s=0)
     plan = Plan(threads=1, seconds_per_model=0.1, batch_sizes=(4,))
-    result = take_turn(machine.load, random_pixels(8), plan, machine.clock)
+    result = take_turn(machine.load, random_pixels((28, 28), 8), plan, machine.clock)
     assert result.latency.calls == 100
     assert machine.batch_sizes.count(1) == 103
     assert machine.batch_sizes.count(4) == 3

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import toyphoto
 from PIL import Image
 from process import Finished, RunFmnist
 from synthetic import write_files
@@ -180,7 +181,8 @@ def test_the_gallery_has_maps_and_no_pixels(data_dir: Path, tmp_path: Path) -> N
     assert set(document["models"]) == {"cnn"}
     keys = ["model", "method", "layer", "split", "index", "true", "predicted", "confidence"]
     for item in document["items"]:
-        assert list(item) == [*keys, "target", "heat"]
+        assert list(item) == [*keys, "target", "shape", "heat"]
+        assert item["shape"] == [28, 28]
         assert len(b64decode(item["heat"])) == 784
         assert item["target"] == item["predicted"]
         assert CLASS_NAMES[item["index"] % 10] == item["true"]
@@ -220,6 +222,7 @@ def test_errors_name_cause_and_fix(data_dir: Path, tmp_path: Path) -> None:
         ((coat, "--faithfulness"), 2, "--faithfulness does not go with IMAGE"),
         (("--gallery", "x.json", "--faithfulness"), 2, "does not go with --faithfulness"),
         ((coat, "--model", "cnn", "-m", "resnet", *out), 2, "one --model at a time"),
+        ((coat, "--model", "auto", *out), 2, "which explain does not; name one"),
         ((coat, "--prepare", "magic", *out), 2, "choose from auto, frame, product"),
         ((coat, "--target", "Hat", *out), 2, "--target 'Hat' is no class"),
         ((coat, "--target", "true", "-m", "cnn", *out), 2, "coat.png has not"),
@@ -247,3 +250,37 @@ def test_every_option_is_documented() -> None:
     options = [name for parameter in command.params for name in parameter.opts if name[:2] == "--"]
     assert len(options) > 15
     assert not [name for name in options if name not in text and name not in {"--help", "--output"}]
+
+
+def test_a_photo_is_explained_in_its_own_colours(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    toyphoto.register(monkeypatch)
+    model = toyphoto.file_of(toyphoto.classifier(), tmp_path).path
+    rows, columns = np.mgrid[0:120, 0:80]
+    picture = np.stack([2 * rows, 3 * columns, rows + columns], axis=2).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    done = explain(tmp_path / "photo.png", "--model", model, "-o", tmp_path / "out")
+    assert done.code == 0, done.stderr
+    (item,) = read(tmp_path / "out")["items"]
+    assert item["predicted"] in toyphoto.NAMES
+    assert item["shape"] == [48, 64]
+    assert len(b64decode(item["heat"])) == 48 * 64
+    content = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert content.count('class="photo" src="data:image/jpeg;base64,') == 3
+    image = np.asarray(Image.open(tmp_path / "out" / item["file"]).convert("RGB")).astype(int)
+    first = image[22 : 22 + 224, 8 : 8 + 224]
+    # 80×120 becomes 32×48 in the middle of 64×48, and that 3.5 times as large.
+    left, right = first[60, 60], first[160, 160]
+    assert right[1] > left[1] + 100  # green grows from left to right
+    assert right[0] > left[0] + 60  # and red from top to bottom
+    assert np.ptp(first[100, 30]) < 8  # an even ground beside it
+    refused = explain("--split", "test", "--model", model, "-o", tmp_path / "other")
+    assert refused.code == 1
+    assert "is for other images or classes than Fashion-MNIST's" in refused.stderr
+    refused = explain(
+        *(tmp_path / "photo.png", "--prepare", "product"),
+        *("--model", model, "-o", tmp_path / "other"),
+    )
+    assert refused.code == 2
+    assert "--prepare product is for models that take frames" in refused.stderr

@@ -54,7 +54,8 @@ def test_images_left_out_make_another_run(
     [
         (("--exclude-top", "3"), "--exclude-top goes with --exclude FILE"),
         (("--exclude", "nothing.csv"), "nothing.csv: no such file"),
-        (("--teacher", "nothing"), "knn is no network"),
+        (("--teacher", "nothing"), "has no model called 'nothing'"),
+        (("--teacher", "mlp"), "knn is no network"),
     ],
 )
 def test_mistakes(

@@ -44,25 +44,26 @@ def test_a_folder_without_a_class_is_named_with_the_toml_to_write() -> None:
     assert "Ankle boot" in message
 
 
-def test_names_are_kept_as_new_classes_in_the_order_of_folders() -> None:
-    found = resolve(["bag", "hat", "skirt"], CLASS_NAMES, keep_new=True)
-    assert found.class_names == (*CLASS_NAMES, "hat", "skirt")
-    assert found.columns == {"bag": (8,), "hat": (10,), "skirt": (11,)}
-
-
-def test_two_folders_may_be_one_class_and_a_new_one_may_have_another_name() -> None:
-    meanings = {"hat": ("Hat",), "caps": ("hat",), "shoes": ("Sneaker", "Clog")}
-    found = resolve(["caps", "hat", "shoes"], CLASS_NAMES, meanings, keep_new=True)
-    assert found.class_names == (*CLASS_NAMES, "hat", "Clog")
-    assert found.columns == {"caps": (10,), "hat": (10,), "shoes": (7, 11)}
+def test_what_garments_are_often_called_needs_no_file() -> None:
+    found = resolve(["Pants", "shoes", "hat", "unknown", "t-shirt"], CLASS_NAMES)
+    assert found.columns == {
+        "Pants": (1,),
+        "shoes": (5, 7, 9),
+        "hat": (),
+        "unknown": (),
+        "t-shirt": (0,),
+    }
+    own = resolve(["Pants", "hat"], ["pants", "hat"])
+    assert own.columns == {"Pants": (0,), "hat": (1,)}  # a class of the model comes first
+    with pytest.raises(DataError, match="shoes"):
+        resolve(["shoes"], ["pants", "Sandal"])
 
 
 def test_a_folder_that_the_file_leaves_out_is_an_error_unless_it_is_a_class() -> None:
     meanings = {"hat": ()}
     assert resolve(["Bag", "hat"], CLASS_NAMES, meanings).columns == {"Bag": (8,), "hat": ()}
-    for keep_new in (False, True):
-        with pytest.raises(DataError, match="the folder cap of the folder is not in the file"):
-            resolve(["cap", "hat"], CLASS_NAMES, meanings, keep_new=keep_new)
+    with pytest.raises(DataError, match="the folder cap of the folder is not in the file"):
+        resolve(["cap", "hat"], CLASS_NAMES, meanings)
 
 
 def test_a_name_that_is_no_class_of_the_model_is_an_error() -> None:

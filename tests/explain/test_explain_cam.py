@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import toyphoto
 from synthetic import images
 from torch import nn
 
@@ -16,6 +17,7 @@ from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY
 
 PIXELS = images(12).pixels
+SHAPE = PIXELS.shape[1:]
 TARGETS = np.arange(12, dtype=np.int64) % 10
 
 
@@ -54,7 +56,7 @@ def test_small_gradients_weigh_as_large_ones() -> None:
 def test_with_a_linear_head_maps_are_the_evidence_itself() -> None:
     # Then Grad-CAM, HiResCAM and CAM (Zhou et al. 2016) are one and the same.
     classifier = linear_head()
-    layers = choose_layers(layers_of(classifier))
+    layers = choose_layers(layers_of(classifier, SHAPE))
     with torch.inference_mode():
         first, nonlinearity, *_, head = classifier.network.children()
         planes = nonlinearity(first(classifier.normalize(torch.from_numpy(PIXELS.copy()))))
@@ -71,7 +73,7 @@ def test_with_a_linear_head_maps_are_the_evidence_itself() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_maps_are_of_each_image_whatever_the_batch(cnn: PixelClassifier, method: str) -> None:
-    layers = choose_layers(layers_of(cnn))
+    layers = choose_layers(layers_of(cnn, SHAPE))
     together = heatmaps(cnn, PIXELS, TARGETS, method, layers)
     assert together.shape == PIXELS.shape
     assert together.dtype == np.float32
@@ -86,7 +88,7 @@ def test_maps_are_of_each_image_whatever_the_batch(cnn: PixelClassifier, method:
 
 
 def test_maps_are_of_the_class_that_is_asked_for(cnn: PixelClassifier) -> None:
-    layers = choose_layers(layers_of(cnn))
+    layers = choose_layers(layers_of(cnn, SHAPE))
     first = heatmaps(cnn, PIXELS, TARGETS, "hirescam", layers)
     other = heatmaps(cnn, PIXELS, (TARGETS + 1) % 10, "hirescam", layers)
     assert np.abs(first - other).max() > 0.5
@@ -94,7 +96,7 @@ def test_maps_are_of_the_class_that_is_asked_for(cnn: PixelClassifier) -> None:
 
 def test_nothing_is_left_in_the_network(cnn: PixelClassifier) -> None:
     before = {name: value.clone() for name, value in cnn.state_dict().items()}
-    layers = choose_layers(layers_of(cnn))
+    layers = choose_layers(layers_of(cnn, SHAPE))
     for _ in range(3):
         heatmaps(cnn, PIXELS, TARGETS, "gradcam", layers)
     for module in cnn.modules():
@@ -106,20 +108,20 @@ def test_nothing_is_left_in_the_network(cnn: PixelClassifier) -> None:
 
 
 def test_no_images_give_no_maps(cnn: PixelClassifier) -> None:
-    layers = choose_layers(layers_of(cnn))
+    layers = choose_layers(layers_of(cnn, SHAPE))
     assert heatmaps(cnn, PIXELS[:0], TARGETS[:0], "gradcam", layers).shape == (0, 28, 28)
 
 
 @pytest.mark.parametrize("model", ["cnn", "resnet"])
 def test_the_default_spans_every_convolutional_network(model: str) -> None:
-    layers = layers_of(PixelClassifier(REGISTRY[model].load().build()).eval())
+    layers = layers_of(PixelClassifier(REGISTRY[model].load().build()).eval(), SHAPE)
     stages = choose_layers(layers)
     assert len(stages) >= 3
-    sides = [layer.side for layer in stages]
+    sides = [layer.height for layer in stages]
     assert sides == sorted(sides, reverse=True)
     assert sides[0] >= 14
     for side in set(sides):
-        last = [layer for layer in layers if layer.side == side][-1]
+        last = [layer for layer in layers if layer.height == side][-1]
         assert stages[len(sides) - 1 - sides[::-1].index(side)] is last
         assert choose_layers(layers, f"{side}x{side}") == (last,)
     names = "+".join(layer.name for layer in stages)
@@ -139,13 +141,13 @@ def test_stages_are_blocks_and_runs_with_weights() -> None:
         nn.Flatten(),
         nn.Linear(72, 10),
     )
-    layers = layers_of(PixelClassifier(network).eval())
+    layers = layers_of(PixelClassifier(network).eval(), SHAPE)
     assert [layer.name for layer in choose_layers(layers)] == ["2", "3", "6"]
-    assert [layer.side for layer in choose_layers(layers, "stages+3x3")] == [14, 14, 7, 3]
+    assert [layer.height for layer in choose_layers(layers, "stages+3x3")] == [14, 14, 7, 3]
 
 
 def test_modules_that_are_called_twice_are_no_choice() -> None:
-    layers = layers_of(PixelClassifier(REGISTRY["resnet"].load().build()).eval())
+    layers = layers_of(PixelClassifier(REGISTRY["resnet"].load().build()).eval(), SHAPE)
     names = [layer.name for layer in layers]
     assert "4.0.conv1" in names
     assert "4.0.relu" not in names  # one module behind both convolutions
@@ -153,10 +155,24 @@ def test_modules_that_are_called_twice_are_no_choice() -> None:
 
 def test_a_wrong_layer_lists_the_right_ones(cnn: PixelClassifier) -> None:
     with pytest.raises(UsageError, match=r"called 'layer4'; choose from stages, 14x14, 7x7"):
-        choose_layers(layers_of(cnn), "7x7+layer4")
+        choose_layers(layers_of(cnn, SHAPE), "7x7+layer4")
 
 
 def test_a_network_without_planes_is_refused() -> None:
     mlp = PixelClassifier(build_mlp()).eval()
     with pytest.raises(ModelError, match="no class activation map"):
-        choose_layers(layers_of(mlp))
+        choose_layers(layers_of(mlp, SHAPE))
+
+
+def test_maps_of_a_colour_network_are_as_large_as_its_pictures() -> None:
+    network = toyphoto.classifier()
+    layers = choose_layers(layers_of(network, toyphoto.SPEC.shape))
+    # The backbone pools its planes away, so its blocks are the top.
+    assert [layer.name for layer in layers] == ["backbone.0", "backbone.1", "backbone.2"]
+    assert [layer.size for layer in layers] == ["48x64", "24x32", "12x16"]
+    pixels, targets = toyphoto.pictures(3), np.array([0, 1, 2])
+    maps = heatmaps(network, pixels, targets, "layercam", layers)
+    assert maps.shape == (3, 48, 64)
+    assert maps.max() == 1
+    alone = heatmaps(network, pixels[1:2], targets[1:2], "layercam", layers)
+    np.testing.assert_allclose(alone[0], maps[1], atol=1e-4)

@@ -44,3 +44,11 @@ def test_captions_are_drawn_and_long_ones_keep_their_end() -> None:
     longer = triptych(PIXELS, HEAT, "true: Coat", "b/" + "a/" * 300 + "x")
     assert long.size == short.size
     assert long.tobytes() == longer.tobytes()  # what differs is left out
+
+
+def test_a_colour_picture_keeps_its_colours_and_its_shape() -> None:
+    picture = np.random.default_rng(1).integers(0, 256, (112, 224, 3), np.uint8)
+    nothing = np.zeros((112, 224), np.uint8)
+    np.testing.assert_array_equal(overlaid(picture, nothing), picture)
+    image = np.asarray(triptych(picture, nothing, "", ""))
+    np.testing.assert_array_equal(image[22 + 56 : 22 + 168, 8 : 8 + 224], picture)

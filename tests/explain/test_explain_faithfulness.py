@@ -160,7 +160,7 @@ def test_similarity_within_a_tolerance_needs_both() -> None:
 
 
 def _hirescam(network: PixelClassifier, pixels: Pixels) -> Maps:
-    layers = choose_layers(layers_of(network))
+    layers = choose_layers(layers_of(network, (28, 28)))
     return heatmaps(network, pixels, DATA.labels, "hirescam", layers)
 
 

@@ -88,11 +88,11 @@ def test_names_are_those_of_the_model() -> None:
 
 
 def test_targets() -> None:
-    assert parse_target("predicted") == "predicted"
-    assert parse_target("true") == "true"
-    assert parse_target("t-shirt/TOP") == 0
-    assert class_id("Ankle boot", "--class") == 9
+    assert parse_target("predicted", CLASS_NAMES) == "predicted"
+    assert parse_target("true", CLASS_NAMES) == "true"
+    assert parse_target("t-shirt/TOP", CLASS_NAMES) == 0
+    assert class_id("Ankle boot", "--class", CLASS_NAMES) == 9
     with pytest.raises(UsageError, match=r"'Hat' is no class; choose from predicted, true"):
-        parse_target("Hat")
+        parse_target("Hat", CLASS_NAMES)
     with pytest.raises(UsageError, match=f"--class 'true' is no class.*{CLASS_NAMES[-1]}"):
-        class_id("true", "--class")
+        class_id("true", "--class", CLASS_NAMES)

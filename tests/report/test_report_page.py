@@ -24,6 +24,7 @@ from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.files import ENV_VAR, find_data_dir
 from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.corruptions import KINDS, corrupt
+from fmnist_cli.manifest import Manifest
 from fmnist_cli.report.inputs import gather
 from fmnist_cli.report.mistakes import mistakes
 from fmnist_cli.report.page import make
@@ -380,7 +381,31 @@ def test_a_benchmark_without_accuracy_is_said_and_not_drawn(own: Folders) -> Non
         result["quality"] = None
     own.write("bench", document)
     made = make(gather(own.results, own.models), Pictures.load(own.data))
-    assert any("without accuracy, so not shown: " in notice for notice in made.notices)
+    assert any("without accuracy, so only in the table: " in notice for notice in made.notices)
+
+
+def test_a_model_of_other_pictures_is_listed_with_its_cost(own: Folders) -> None:
+    manifest = Manifest.read(own.models)
+    photo = manifest.models["cnn"]._replace(title="Photos", sha256="1" * 64, metrics={})
+    (own.models / "manifest.json").write_text(
+        Manifest({**manifest.models, "photo": photo}).to_json(), encoding="utf-8"
+    )
+    history = (own.models / "cnn.json").read_text(encoding="utf-8")
+    (own.models / "photo.json").write_text(history, encoding="utf-8")
+    document = own.read("bench")
+    cost = {**document["models"]["cnn"], "sha256": "1" * 64, "title": "Photos"}
+    document["models"]["photo"] = {**cost, "quality": None, "of_data_set": False}
+    own.write("bench", document)
+    made = make(gather(own.results, own.models), Pictures.load(own.data))
+    assert not any("photo" in notice.lower() for notice in made.notices)
+    page = Page(made.html)
+    results, costs = page.tables["Final results"][-1], page.tables["Accuracy and cost"][-1]
+    assert results[:6] == ["Photos", *["–"] * 5]
+    assert results[8] == "cpu, Test CPU"
+    assert (costs[0], costs[1], costs[-1]) == ("Photos", "–", "–")
+    assert costs[2:8] == page.tables["Accuracy and cost"][1 + list(TITLES).index("cnn")][2:8]
+    assert "Photos" not in {trace["name"] for trace in page.data("spec-pareto")["data"]}
+    assert "–: Photos, which is not for these images" in made.html
 
 
 def test_training_images_left_out_are_no_other_data(own: Folders) -> None:

@@ -50,7 +50,7 @@ def test_classes_are_matched_by_name() -> None:
 
 def test_other_layers_are_refused() -> None:
     with pytest.raises(TrainingError, match="a model of the same kind"):
-        begin(get_spec("cnn").load().build(10), Start.of("resnet"), CLASS_NAMES, PIXELS)
+        begin(get_spec("cnn").load().build(10), Start.of("mlp"), CLASS_NAMES, PIXELS)
 
 
 def test_train_init(run_fmnist: RunFmnist, tmp_path: Path) -> None:

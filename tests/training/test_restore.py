@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+import toyphoto
 from tinymodel import card_of, tiny_onnx
 
 from fmnist_cli.calibration.graph import with_curve, without_curve
@@ -112,3 +113,16 @@ def test_a_network_that_computes_something_else_is_refused() -> None:
     changed = ModelFile.of("cnn", Path("somewhere/cnn.onnx"), graph.SerializeToString())
     with pytest.raises(ModelError, match="differ by"):
         restore(changed)
+
+
+def test_a_colour_network_that_says_more_than_probabilities_comes_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    toyphoto.register(monkeypatch)
+    file = toyphoto.file_of(toyphoto.classifier(), tmp_path)
+    pixels = toyphoto.pictures(4)
+    found = restore(file)
+    with torch.inference_mode():
+        ours = found(torch.from_numpy(pixels)).numpy()
+    np.testing.assert_allclose(ours, Session(file)(pixels), atol=1e-5)
+    assert np.ptp(ours, axis=0).max() > 1e-3  # the answer depends on the picture

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fmnist_cli.training.truth import hits, loss, truth_of
+from fmnist_cli.training.truth import hits, loss
 
 
 def test_the_loss_of_sets_of_one_is_that_of_labels() -> None:
@@ -29,8 +29,3 @@ def test_the_loss_of_a_set_is_that_of_its_summed_probability() -> None:
     value.backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
-
-
-def test_truth_has_labels_first() -> None:
-    truth = truth_of(torch.tensor([1, 0]), torch.tensor([[True, True, False]]))
-    assert truth.tolist() == [[False, True, False], [True, False, False], [True, True, False]]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fmnist_cli.contract import CLASS_NAMES, SIDE
+from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.report.inputs import Inputs
 from fmnist_cli.report.markup import Section, paragraph, percent, text
 from fmnist_cli.report.pictures import Pictures, heat_colours, image_html, overlay
@@ -51,15 +52,11 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     return Section(name, title, "".join(body), notices)
 
 
-def _named(value: Any) -> str:
-    """A class by its name, whether it is given by name or by number."""
-    return CLASS_NAMES[value] if isinstance(value, int) else str(value)
-
-
 def _card(item: Mapping[str, Any], pictures: Pictures) -> str:
-    heat = np.frombuffer(b64decode(item["heat"]), np.uint8).reshape(SIDE, SIDE)
-    predicted, target = _named(item["predicted"]), _named(item["target"])
-    true = None if item["true"] is None else _named(item["true"])
+    values = np.frombuffer(b64decode(item["heat"]), np.uint8)
+    # Files of older versions say no shape; their maps are square.
+    heat = values.reshape(item.get("shape", [math.isqrt(values.size), -1]))
+    predicted, target, true = item["predicted"], item["target"], item["true"]
     known = item["split"] is not None and item["index"] is not None
     # Of other splits the index is a place in the split and not in the official file.
     found = pictures.at("test", [item["index"]]) if known and item["split"] == "test" else None
@@ -69,7 +66,7 @@ def _card(item: Mapping[str, Any], pictures: Pictures) -> str:
     if found is not None and true in (None, CLASS_NAMES[found.labels[0]]):
         pixels = found.pixels[0]
         panes = [np.repeat(pixels[..., None], 3, axis=2), panes[0], overlay(pixels, heat)]
-    gap = np.zeros((SIDE, 1, 3), np.uint8)
+    gap = np.zeros((len(heat), 1, 3), np.uint8)
     strip = np.concatenate([part for pane in panes for part in (pane, gap)][:-1], axis=1)
     told = "" if true is None else f"<br>labelled {text(true)}"
     labelled = "" if true is None else f", labelled {true}"

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.report.inputs import Inputs
 from fmnist_cli.report.markup import Section, data, paragraph, percent, table, text
 from fmnist_cli.report.mistakes import FULL, Mistakes, mistakes
@@ -26,6 +25,11 @@ def every_mistake(inputs: Inputs, pictures: Pictures) -> dict[str, Mistakes]:
         return {}
     found = {model: mistakes(result, images.labels) for model, result in document["models"].items()}
     return {model: one for model, one in found.items() if one is not None}
+
+
+def class_names(result: Mapping[str, Any]) -> list[str]:
+    """The classes of a model in an evaluation, in the order of its matrix."""
+    return [one["label"] for one in result["per_class"]]
 
 
 def picker(inputs: Inputs, purpose: str) -> str:
@@ -70,14 +74,15 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     for model, result in models.items():
         body += _model(model, inputs.title(model), result, pictured=model in known)
     if known:
-        body += _behind(known, pictures, split)
+        names = class_names(next(iter(models.values())))
+        body += _behind(known, names, pictures, split)
     return Section(name, title, "".join(body), notices)
 
 
 def _model(model: str, title: str, result: Mapping[str, Any], *, pictured: bool) -> Iterator[str]:
     yield f'<article class="model" data-model="{text(model)}"><h3>{text(title)}</h3>\n'
     yield '<div class="pair">\n<figure><figcaption>Confusion matrix, images</figcaption>\n'
-    yield _matrix(result["confusion"], title, pictured=pictured)
+    yield _matrix(result["confusion"], class_names(result), title, pictured=pictured)
     if pictured:
         yield '<div class="wrong"><output aria-live="polite"></output>'
         yield '<ul class="tiles"></ul></div>\n'
@@ -93,10 +98,10 @@ def _model(model: str, title: str, result: Mapping[str, Any], *, pictured: bool)
     yield "</figure></div></article>\n"
 
 
-def _matrix(counts: list[list[int]], title: str, *, pictured: bool) -> str:
+def _matrix(counts: list[list[int]], names: list[str], title: str, *, pictured: bool) -> str:
     off = [n for true, row in enumerate(counts) for at, n in enumerate(row) if at != true]
     most = max(off) or 1
-    heads = "".join(f'<th scope="col"><span>{text(name)}</span></th>' for name in CLASS_NAMES)
+    heads = "".join(f'<th scope="col"><span>{text(name)}</span></th>' for name in names)
     rows = []
     for true, row in enumerate(counts):
         cells = []
@@ -107,13 +112,13 @@ def _matrix(counts: list[list[int]], title: str, *, pictured: bool) -> str:
             level = int(np.ceil(_LEVELS * (count / most) ** 0.5))
             content = f"{count}"
             if count and pictured:
-                what = f"{count} of {CLASS_NAMES[true]} predicted {CLASS_NAMES[predicted]}"
+                what = f"{count} of {names[true]} predicted {names[predicted]}"
                 content = (
                     f'<button type="button" data-true="{true}" data-predicted="{predicted}"'
                     f' aria-label="{text(what)}, show pictures">{count}</button>'
                 )
             cells.append(f'<td class="l{level}">{content}</td>')
-        head = f'<th scope="row">{text(CLASS_NAMES[true])}</th>'
+        head = f'<th scope="row">{text(names[true])}</th>'
         rows.append(f"<tr>{head}{''.join(cells)}</tr>\n")
     return (
         f'<table class="confusion"><caption class="unseen">{text(title)}: true classes down,'
@@ -122,7 +127,9 @@ def _matrix(counts: list[list[int]], title: str, *, pictured: bool) -> str:
     )
 
 
-def _behind(known: Mapping[str, Mistakes], pictures: Pictures, split: str) -> Iterator[str]:
+def _behind(
+    known: Mapping[str, Mistakes], names: list[str], pictures: Pictures, split: str
+) -> Iterator[str]:
     """The pictures of all mistakes, each once, and which mistake shows which."""
     images = pictures.splits[split]
     union = np.unique(np.concatenate([one.index for one in known.values()]))
@@ -144,9 +151,10 @@ def _behind(known: Mapping[str, Mistakes], pictures: Pictures, split: str) -> It
         "mistakes",
         {
             "split": split,
+            "side": images.pixels.shape[1],
             "columns": COLUMNS,
             "full": FULL,
-            "classes": list(CLASS_NAMES),
+            "classes": names,
             "places": places.tolist(),
             "models": listed,
         },
@@ -163,7 +171,8 @@ def surest(inputs: Inputs, pictures: Pictures) -> Section:
     if not known:
         why = NO_PICTURES if not pictures.splits else "Left out: no predictions known"
         return Section(name, title, "", (why,))
-    split = inputs.sources["evaluation"].document["split"]
+    document = inputs.sources["evaluation"].document
+    split = document["split"]
     body = [
         paragraph(
             "Look here first: a confident mistake may be a wrong label. Number: place in the"
@@ -172,7 +181,8 @@ def surest(inputs: Inputs, pictures: Pictures) -> Section:
         picker(inputs, "Choose whose mistakes are shown"),
     ]
     for model, one in known.items():
-        cards = "".join(_cards(one, pictures, split))
+        names = class_names(document["models"][model])
+        cards = "".join(_cards(one, names, pictures, split))
         body.append(
             f'<article class="model" data-model="{text(model)}">'
             f"<h3>{text(inputs.title(model))}</h3>"
@@ -181,12 +191,12 @@ def surest(inputs: Inputs, pictures: Pictures) -> Section:
     return Section(name, title, "".join(body), inputs.stale("evaluation"))
 
 
-def _cards(one: Mistakes, pictures: Pictures, split: str) -> Iterator[str]:
+def _cards(one: Mistakes, names: list[str], pictures: Pictures, split: str) -> Iterator[str]:
     images = pictures.splits[split]
     rows = zip(one.index, one.true, one.predicted, one.confidence, strict=True)
     for _, (at, true, predicted, confidence) in zip(range(_SUREST), rows, strict=False):
         place = int(at) if images.positions is None else int(images.positions[at])
-        said, label = CLASS_NAMES[predicted], CLASS_NAMES[true]
+        said, label = names[predicted], names[true]
         alt = f"{split} image {place}, labelled {label}, predicted {said}"
         yield (
             f"<li>{image_html(images.pixels[at], alt)}"

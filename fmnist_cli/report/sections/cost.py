@@ -43,17 +43,23 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     if "bench" not in inputs.sources:
         return absent(name, title, "bench")
     document = inputs.sources["bench"].document
-    models = {model: one for model, one in document["models"].items() if one.get("quality")}
-    without = [inputs.title(model) for model in document["models"] if model not in models]
-    notices = inputs.stale("bench")
-    if without:
-        notices.append(f"without accuracy, so not shown: {', '.join(without)}")
-    if not models:
-        return Section(name, title, "", notices)
+    models = document["models"]
     points = {
         model: (one["timing"]["latency"]["p50_ms"], one["quality"]["accuracy"])
         for model, one in models.items()
+        if one.get("quality")
     }
+    notices = inputs.stale("bench")
+    without = [model for model in models if model not in points]
+    missing = [model for model in without if models[model].get("of_data_set", True)]
+    if missing:
+        names = ", ".join(map(inputs.title, missing))
+        notices.append(f"without accuracy, so only in the table: {names}")
+    others = [inputs.title(model) for model in without if model not in missing]
+    best = front(points)
+    costs = _table(inputs, models, best)
+    if not points:
+        return Section(name, title, costs, notices)
     machine = document.get("machine", {})
     threads = document.get("threads")
     words = (
@@ -61,7 +67,9 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         + (f" with {threads} threads" if threads else "")
         + ". No model is both faster and more accurate than one on the line."
     )
-    chart = _chart(inputs, points, front(points), models)
+    if others:
+        words += f" Not for the test images, so only in the table: {', '.join(others)}."
+    chart = _chart(inputs, points, best, models, costs)
     return Section(name, title, paragraph(words) + chart.html(), notices)
 
 
@@ -70,6 +78,7 @@ def _chart(
     points: Mapping[str, tuple[float, float]],
     best: list[str],
     models: Mapping[str, Mapping[str, Any]],
+    costs: str,
 ) -> Chart:
     heights = [y for _, y in points.values()]
     span = max(heights) - min(heights) or 0.01
@@ -106,11 +115,6 @@ def _chart(
         f"{inputs.title(m)} ({percent(points[m][1])} at {figure(points[m][0])}{SPACE}ms)"
         for m in best
     )
-    rows = [_row(inputs, model, one, model in best) for model, one in models.items()]
-    header = [
-        "model", "accuracy", "p50 (ms)", "p95 (ms)", "p99 (ms)", "images/s", "file",
-        "parameters", "on the front",
-    ]  # fmt: skip
     return Chart(
         "pareto",
         "Test accuracy by median latency (ms, logarithmic); filled: on the Pareto front",
@@ -136,20 +140,30 @@ def _chart(
             # page.js writes a label beside each point, where there is room.
             "meta": {"labels": True},
         },
-        table(header, rows, words=(0, 8), name="Accuracy and cost"),
+        costs,
         height=460,
     )
 
 
+def _table(inputs: Inputs, models: Mapping[str, Mapping[str, Any]], best: list[str]) -> str:
+    """What every model costs, and how accurate it is where that is known."""
+    rows = [_row(inputs, model, one, model in best) for model, one in models.items()]
+    header = [
+        "model", "accuracy", "p50 (ms)", "p95 (ms)", "p99 (ms)", "images/s", "file",
+        "parameters", "on the front",
+    ]  # fmt: skip
+    return table(header, rows, words=(0, 8), name="Accuracy and cost")
+
+
 def _row(inputs: Inputs, model: str, one: Mapping[str, Any], on_front: bool) -> list[str]:
     latency = one["timing"]["latency"]
-    parameters = one.get("parameters")
+    quality, parameters = one.get("quality"), one.get("parameters")
     return [
         inputs.title(model),
-        percent(one["quality"]["accuracy"]),
+        percent(quality["accuracy"]) if quality else "–",
         *(figure(latency[key]) for key in ("p50_ms", "p95_ms", "p99_ms")),
         f"{one['timing']['images_per_s']:,.0f}",
         megabytes(one["file_bytes"]),
         "–" if parameters is None else f"{parameters:,}",
-        "yes" if on_front else "no",
+        ("yes" if on_front else "no") if quality else "–",
     ]

@@ -50,7 +50,7 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         _means(document["mean_images"]),
         "</div>\n",
         _samples(pictures),
-        image_map(points, pictured=shown is not None),
+        image_map(points, CLASS_NAMES, None if shown is None else shown.pixels.shape[1]),
     ]
     if shown is not None:
         body.append(sheet_html("map", shown.pixels))
@@ -61,8 +61,8 @@ def _facts(splits: Mapping[str, Any]) -> str:
     sizes = ", ".join(f"{split['images']:,} {name}" for name, split in splits.items())
     train = splits["train"]["pixels"]
     return (
-        f"Fashion-MNIST, grey pictures of 28×28 pixels in ten classes: {sizes} images. Over the"
-        f" training images a pixel is {percent(train['mean'], 1)} bright on average (standard"
+        f"Fashion-MNIST, grey pictures of {SIDE}×{SIDE} pixels in ten classes: {sizes} images. Over"
+        f" the training images a pixel is {percent(train['mean'], 1)} bright on average (standard"
         f" deviation {percent(train['standard_deviation'], 1)}), and"
         f" {percent(train['share_background'], 1)} of all pixels are black background."
     )
@@ -100,7 +100,7 @@ def _counts(splits: Mapping[str, Any]) -> Chart:
     }
     rows = [
         [name, *(f"{split['classes'][name]:,}" for split in splits.values())]
-        for name in CLASS_NAMES
+        for name in splits["train"]["classes"]
     ]
     rows.append(["total", *(f"{split['images']:,}" for split in splits.values())])
     each = {name: set(split["classes"].values()) for name, split in splits.items()}

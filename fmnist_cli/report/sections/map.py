@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.report.markup import COLOURS, SYMBOLS, Chart, data, paragraph, table
+from fmnist_cli.report.pictures import COLUMNS
 
 
-def image_map(points: Mapping[str, Any], *, pictured: bool) -> str:
+def image_map(points: Mapping[str, Any], class_names: Sequence[str], side: int | None) -> str:
     """The map, and where there are pictures the loupe that page.js fills.
 
     Args:
         points: ``embedding`` of a description of the data.
-        pictured: whether the page has the sheet of their pictures.
+        class_names: of the data.
+        side: height and width of the pictures in the page's sheet of them; None without a sheet.
     """
     members: dict[int, list[int]] = {}
     for number, class_id in enumerate(points["class_id"]):
@@ -24,7 +25,7 @@ def image_map(points: Mapping[str, Any], *, pictured: bool) -> str:
         {
             "type": "scatter",
             "mode": "markers",
-            "name": CLASS_NAMES[class_id],
+            "name": class_names[class_id],
             "x": [points["x"][number] for number in numbers],
             "y": [points["y"][number] for number in numbers],
             "customdata": numbers,
@@ -54,7 +55,7 @@ def image_map(points: Mapping[str, Any], *, pictured: bool) -> str:
         },
         table(
             ["class", "points"],
-            [[CLASS_NAMES[at], f"{len(members[at]):,}"] for at in sorted(members)],
+            [[class_names[at], f"{len(members[at]):,}"] for at in sorted(members)],
             name="Points per class",
         ),
         height=560,
@@ -62,22 +63,24 @@ def image_map(points: Mapping[str, Any], *, pictured: bool) -> str:
     )
     order = [number for _, numbers in sorted(members.items()) for number in numbers]
     labels = {
-        "classes": list(CLASS_NAMES),
+        "classes": list(class_names),
+        "side": side,
+        "columns": COLUMNS,
         "split": points["split"],
         **{key: points[key] for key in ("index", "class_id", "x", "y")},
         "order": order,
     }
-    look = "Point at the map, tap it, or move the slider to see a picture. " if pictured else ""
+    look = "Point at the map, tap it, or move the slider to see a picture. " if side else ""
     how = (
         f"{look}{points['method']}, perplexity {points['perplexity']:g}, seed {points['seed']}."
         " Distances between far groups mean little."
     )
-    if not pictured:
+    if side is None:
         return chart.html() + paragraph(how, "soft")
     return (
         '<div class="map">\n'
         + chart.html()
-        + '<div class="loupe" id="loupe"><canvas width="28" height="28" role="img"'
+        + f'<div class="loupe" id="loupe"><canvas width="{side}" height="{side}" role="img"'
         ' aria-label="no image chosen"></canvas><output aria-live="polite"></output>'
         f'<label>Image <input type="range" min="1" max="{len(order)}" value="1"></label></div>\n'
         + "</div>\n"

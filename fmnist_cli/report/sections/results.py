@@ -27,6 +27,12 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     document = inputs.sources["evaluation"].document
     models = document["models"]
     rows = [_row(inputs, model, result) for model, result in models.items()]
+    others = [
+        model
+        for model, entry in inputs.manifest.models.items()
+        if model not in models and "test" not in entry.metrics
+    ]
+    rows += [_row(inputs, model, None) for model in others]
     images = next(iter(models.values()))["images"]
     body = paragraph(
         f"Measured on the {images:,} {document['split']} images with the exported files. Loss is"
@@ -35,23 +41,32 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         " is told of what iterates."
     )
     body += table(_HEADER, rows, words=(0, 8, 9), name="Final results")
-    body += _parents(inputs, models)
+    if others:
+        names = ", ".join(inputs.title(model) for model in others)
+        words = f"–: {names}, which is not for these images. To measure it on labelled pictures:"
+        body += paragraph(f"{words} fmnist evaluate --data DIR.", "soft words")
+    body += _parents(inputs, [*models, *others])
     return Section(name, title, body, inputs.stale("evaluation"))
 
 
-def _row(inputs: Inputs, model: str, result: Mapping[str, Any]) -> list[str]:
+def _row(inputs: Inputs, model: str, result: Mapping[str, Any] | None) -> list[str]:
+    """The cells of a model; `result` is None where it was not evaluated."""
+    measured = ["–"] * 5 if result is None else _measured(result)
+    entry = inputs.manifest.models.get(model)
+    trained = ["–"] * 4 if entry is None else _trained(entry, len(inputs.histories.get(model, ())))
+    return [inputs.title(model), *measured, *trained]
+
+
+def _measured(result: Mapping[str, Any]) -> list[str]:
     shirt = next((c["f1"] for c in result["per_class"] if c["label"] == "Shirt"), None)
     error = result.get("calibration_error")
-    measured = [
+    return [
         percent(result["accuracy"]),
         f"{result['loss']:.4f}",
         f"{result['macro']['f1']:.4f}",
         "–" if shirt is None else f"{shirt:.4f}",
         "–" if error is None else f"{error:.4f}",
     ]
-    entry = inputs.manifest.models.get(model)
-    trained = ["–"] * 4 if entry is None else _trained(entry, len(inputs.histories.get(model, ())))
-    return [inputs.title(model), *measured, *trained]
 
 
 def _trained(entry: Entry, epochs: int) -> list[str]:
@@ -126,7 +141,8 @@ def _stale_runs(inputs: Inputs) -> list[str]:
     other = [
         name
         for name, entry in inputs.manifest.models.items()
-        if shipped.get(name) != entry.training.get("finished", shipped.get(name))
+        if "test" in entry.metrics
+        and shipped.get(name) != entry.training.get("finished", shipped.get(name))
     ]
     if not other:
         return []

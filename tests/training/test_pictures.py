@@ -1,0 +1,149 @@
+"""Models of pictures: how they see, what they keep, that they learn and resume."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toypictures
+from synthetic import images
+from torch import nn
+from toypictures import INPUT, RECIPE, write_pictures
+
+from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.errors import DataError
+from fmnist_cli.training.picture_fit import PicturesFit, Teacher, fit_pictures, kept
+from fmnist_cli.training.picture_views import Lesson, draw
+from fmnist_cli.training.pictures import LabelledPictures, enlarged, shrunk
+from fmnist_cli.training.progress import SilentReporter
+from fmnist_cli.training.record import Epoch
+
+COUNTS = {"t-shirt": 8, "pants": 8, "shoes": 8, "hat": 6}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> LabelledPictures:
+    root = write_pictures(tmp_path_factory.mktemp("pictures"), COUNTS)
+    return LabelledPictures.read(root, enlarged(INPUT), CLASS_NAMES)
+
+
+def lesson_of(pictures: LabelledPictures) -> Lesson:
+    frames = images(20)
+    return Lesson(
+        torch.from_numpy(pictures.pixels),
+        torch.from_numpy(pictures.truth),
+        torch.ones(len(pictures), dtype=torch.float64),
+        torch.from_numpy(frames.pixels),
+        torch.from_numpy(frames.labels),
+    )
+
+
+def test_folders_become_sets_of_right_classes(pictures: LabelledPictures) -> None:
+    assert pictures.pixels.shape == (30, 82, 62, 3)
+    right = {f: pictures.truth[pictures.members == i][0] for i, f in enumerate(pictures.folders)}
+    assert np.flatnonzero(right["shoes"]).tolist() == [5, 7, 9]
+    assert np.flatnonzero(right["hat"]).tolist() == [10]
+    assert pictures.provenance["folders"]["pants"] == ["Trouser"]
+    assert shrunk(pictures.pixels[0], INPUT).shape == INPUT.shape
+
+
+def test_every_folder_is_divided_evenly(pictures: LabelledPictures) -> None:
+    folds = pictures.folds(2, seed=1)
+    for folder in range(len(pictures.folders)):
+        counts = np.bincount(folds[pictures.members == folder])
+        assert abs(counts[0] - counts[1]) <= 1
+    assert (folds == pictures.folds(2, seed=1)).all()
+    assert (folds != pictures.folds(2, seed=2)).any()
+
+
+def test_too_few_pictures_are_refused_before_any_slow_work(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path / "few", {"t-shirt": 6, "hat": 3})
+    with pytest.raises(DataError, match="hat holds 3 pictures"):
+        LabelledPictures.read(root, enlarged(INPUT), CLASS_NAMES)
+
+
+def test_a_batch_holds_pictures_made_up_ones_and_nothing(pictures: LabelledPictures) -> None:
+    recipe = replace(RECIPE, made_up=0.5, nothing=0.25)
+    chosen = torch.arange(8)
+    seen, truth = draw(
+        lesson_of(pictures), chosen, (64, 48), recipe, torch.Generator().manual_seed(0)
+    )
+    assert seen.shape == (8 + 4 + 2, 3, 64, 48)
+    assert seen.dtype == torch.float32
+    assert seen.abs().max() <= 1
+    assert truth[:8].equal(lesson_of(pictures).truth[:8])
+    assert truth[8:12].sum(dim=1).eq(1).all()
+    assert truth[12:, -1].all()
+    again, _ = draw(lesson_of(pictures), chosen, (64, 48), recipe, torch.Generator().manual_seed(0))
+    assert again.equal(seen)
+
+
+def test_what_the_network_says_is_kept() -> None:
+    torch.manual_seed(0)
+    teacher = Teacher(nn.Identity(), nn.Linear(4, 6), {0: (1,), 1: (2, 3)})
+    features = torch.randn(5, 4)
+    before = teacher.head(features)
+    nothing_vague = torch.eye(3).bool()[[0, 1, 2, 0, 1]]
+    logits = torch.randn(5, 3)
+    same = kept(logits, features, nothing_vague, before, teacher, RECIPE)
+    assert same.item() == pytest.approx(0, abs=1e-6)
+    assert kept(logits, features + 1, nothing_vague, before, teacher, RECIPE) > 1e-4
+    # Of a vague picture the teacher says which class it is.
+    vague = torch.tensor([[True, True, False]])
+    opinion = torch.tensor([[0.0, 4.0, 0.0, 0.0, 0.0, 0.0]])
+    right = kept(torch.tensor([[5.0, 0, 0]]), features[:1], vague, opinion, teacher, RECIPE)
+    wrong = kept(torch.tensor([[0, 5.0, 0]]), features[:1], vague, opinion, teacher, RECIPE)
+    assert wrong - right > 1
+
+
+class StopsAfter(SilentReporter):
+    """Interrupts in the middle of the epoch after the given number of them."""
+
+    def __init__(self, epochs: int) -> None:
+        self._left = epochs
+
+    def epoch(self, epoch: Epoch, epochs: int) -> None:
+        self._left -= 1
+
+    def step(self, text: str) -> None:
+        if self._left <= 0:
+            raise KeyboardInterrupt
+
+
+def fit(
+    pictures: LabelledPictures, folder: Path, *, resume: bool = False, stop: int | None = None
+) -> PicturesFit:
+    folder.mkdir(exist_ok=True)
+    return fit_pictures(
+        toypictures,
+        RECIPE,
+        INPUT,
+        pictures,
+        images(40),
+        folder,
+        identity={"model": "toy", "seed": 0},
+        device=torch.device("cpu"),
+        resume=resume,
+        reporter=SilentReporter() if stop is None else StopsAfter(stop),
+    )
+
+
+def test_it_learns_and_an_interrupted_fit_ends_the_same(
+    pictures: LabelledPictures, tmp_path: Path
+) -> None:
+    whole = fit(pictures, tmp_path / "whole")
+    known = ~pictures.truth[:, -1]
+    best = whole.logits[:, :-1].argmax(dim=1).numpy()
+    right = pictures.truth[np.arange(len(pictures)), best]
+    assert right[known].mean() > 0.9
+    with pytest.raises(KeyboardInterrupt):
+        fit(pictures, tmp_path / "cut", stop=20)  # in the second fold
+    resumed = fit(pictures, tmp_path / "cut", resume=True)
+    assert resumed.logits.equal(whole.logits)
+    for a, b in zip(
+        whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True
+    ):
+        assert a.equal(b)
