@@ -12,7 +12,7 @@ Color = npt.NDArray[np.uint8]  # [H, W, 3], RGB
 
 SCALE = 8  # of the pixels of a frame
 PANEL = 28 * SCALE  # pixels of a side
-_SMALL = 64  # pixels of a side up to which a picture has its pixels drawn as squares
+SMALL = 64  # pixels of a side up to which a picture has its pixels drawn as squares
 _GAP = 8
 _TITLE = 22
 _LINE = 22
@@ -49,7 +49,7 @@ def panels(parts: Sequence[tuple[str, Color]], caption: str, below: str) -> Imag
 def _panel(part: Color) -> Image.Image:
     scale = PANEL / max(part.shape[:2])
     height, width = (max(1, round(side * scale)) for side in part.shape[:2])
-    small = max(part.shape[:2]) <= _SMALL
+    small = max(part.shape[:2]) <= SMALL
     how = Image.Resampling.NEAREST if small else Image.Resampling.LANCZOS
     return Image.fromarray(part).resize((width, height), how)
 

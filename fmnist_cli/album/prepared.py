@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import cv2
 
-from fmnist_cli.album.draw import PANEL, Color, in_color, panels
+from fmnist_cli.album.draw import PANEL, SMALL, Color, in_color, panels
 from fmnist_cli.album.folder import PAGE, file_names
 from fmnist_cli.album.page import data_uri, document, numbers, refused
 from fmnist_cli.contract import InputSpec, Pixels
@@ -100,10 +100,11 @@ def _body(
     yield '<ul class="cards album pairs" id="pictures" tabindex="-1">\n'
     for pair, name in zip(pairs, names, strict=True):
         source, (height, width) = text(pair.source), pair.pixels.shape[:2]
+        seen = data_uri(pair.pixels, "png" if max(height, width) <= SMALL else "jpeg")
         yield (
             '<li class="card"><figure><div class="pictures">'
             f'<img class="original" src="{data_uri(pair.original, "jpeg")}" alt="{source}">'
-            f'<img src="{data_uri(pair.pixels)}" width="{width}" height="{height}"'
+            f'<img src="{seen}" width="{width}" height="{height}"'
             f' alt="{source} as the model sees it"></div><figcaption>'
             f'<p class="verdict">{pair.prepared}</p><p class="soft">{_WORDS[pair.prepared]}</p>'
             f'<p class="path">{source} · {text(name)}</p></figcaption></figure></li>\n'
