@@ -49,7 +49,10 @@ Features = npt.NDArray[np.float32]  # [N, D]
 def said(session: Session, found: LabelledFolders) -> dict[str, npt.NDArray[np.float32]]:
     """All outputs for all pictures."""
     starts = range(0, len(found), BATCH)
-    parts = [session.outputs(found.pixels[start : start + BATCH]) for start in starts]
+    parts = [
+        session.outputs(found.pixels[start : start + BATCH], novelty=True, embedding=True)
+        for start in starts
+    ]
     names = ("probabilities", "novelty", "embedding")
     return {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
 
