@@ -1,4 +1,4 @@
-"""What every exported model promises: tensor names, shapes, class names and the model card.
+"""What every exported model promises: tensor names, shapes and the model card.
 
 Every graph, deep or classical, maps
 

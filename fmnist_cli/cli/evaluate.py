@@ -130,7 +130,7 @@ def evaluate(
     from fmnist_cli.bench.run import unique_names
     from fmnist_cli.cores import available_cores
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist
+    from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
     from fmnist_cli.evaluate.metrics import evaluate as measure
     from fmnist_cli.evaluate.metrics import of_first
     from fmnist_cli.files import write_text
@@ -165,7 +165,7 @@ def evaluate(
         knows = knows_fashion_mnist(session.card.class_names)
         if not knows and model:
             raise ModelError(f"{file.path} knows other classes than Fashion-MNIST; {_INSTEAD}")
-        if not knows or not (model or session.spec.shape == images.pixels.shape[1:]):
+        if not model and not of_data_set(session.card):
             what = "pictures" if knows else "classes"
             sys.stderr.write(f"left out: {name} is a model of other {what}; {_INSTEAD}\n")
             continue

@@ -34,11 +34,13 @@ from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file
 from fmnist_cli.manifest import Entry
 from fmnist_cli.models.registry import REGISTRY
+from fmnist_cli.runtime.guard import KNOWN_SHARE
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile
 from fmnist_cli.training.native import Held
 
 CROSS_VALIDATION = "cross-validation"  # in the place of a split, of models that are fitted on all
+
 KNOWN_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
 _ATOL = 1e-5  # between curve in the graph, float32, and outside, float64
 _VERIFIED_IMAGES = 2000
@@ -112,7 +114,9 @@ def measure_held(held: Held, curve: Curve | None) -> dict[str, float]:
     """Figures of a cross-validation for the manifest.
 
     Accuracy counts any of several right classes, and its mean is over folders; loss and calibration
-    error are of the pictures of which one class is right.
+    error are of the pictures of which one class is right. Of the known pictures, `wrongly_unknown`
+    is the share that a limit of other pictures calls unknown, where 1 - `KNOWN_SHARE` are meant
+    to be; of those that are no class, `recognised` is the share that is told so.
     """
     said, labels = held.of_one_class()
     known = ~held.truth[:, -1]
@@ -120,11 +124,21 @@ def measure_held(held: Held, curve: Curve | None) -> dict[str, float]:
     folders = [str(folder) for folder in range(int(held.members.max()) + 1)]
     shares = recalls(right[known], held.members[known].astype(np.intp), folders)
     figures = figures_of(said if curve is None else curve(said), labels)
-    return figures | {
+    figures |= {
         "images": int(known.sum()),
         "accuracy": round(float(right[known].mean()), 6),
         "macro_accuracy": round(macro(shares), 6),
     }
+    novelty = held.novelty()
+    # Of each half, with the limit of the other.
+    halves = [novelty[known][half::2] for half in (0, 1)]
+    limits = [float(np.quantile(half, KNOWN_SHARE)) for half in halves]
+    wrongly = [half > limit for half, limit in zip(halves, reversed(limits), strict=True)]
+    figures["wrongly_unknown"] = round(float(np.concatenate(wrongly).mean()), 6)
+    if not known.all():
+        limit = float(np.quantile(novelty[known], KNOWN_SHARE))
+        figures["recognised"] = round(float((novelty[~known] > limit).mean()), 6)
+    return figures
 
 
 def novelty_limits(held: Held) -> dict[str, float]:

@@ -134,12 +134,13 @@ def test_json_on_standard_output_is_all_that_is_there(photos: Path, exported_dir
 
 
 def test_a_folder_without_a_class_is_an_error_that_says_what_to_write(
-    photos: Path, exported_dir: Path
+    exported_dir: Path, tmp_path: Path
 ) -> None:
+    photos = write_photos(tmp_path / "mine", {"dress": 1, "gloves": 1, "scarf": 1})
     done = run("--data", photos, "--models-dir", exported_dir)
     assert isinstance(done.exception, DataError)
-    assert "the folders hat, shoes of" in str(done.exception)
-    assert '  hat = "unknown"' in str(done.exception)
+    assert "the folders gloves, scarf of" in str(done.exception)
+    assert '  gloves = "unknown"' in str(done.exception)
 
 
 def test_options_of_folders_need_a_folder(exported_dir: Path, tmp_path: Path) -> None:
