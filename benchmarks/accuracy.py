@@ -14,8 +14,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.evaluate.metrics import evaluate
 from fmnist_cli.files import write_text
 from fmnist_cli.models.registry import get_spec

@@ -25,8 +25,9 @@ import numpy as np
 from harness.renders import GROUNDS, render
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import FRAME_SPEC, Pixels
+from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import load_split
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
 from fmnist_cli.prepare import Picture, needs_color, preprocess, reduction

@@ -1,4 +1,4 @@
-"""What every exported model promises: tensor names, shapes, class names and the model card.
+"""What every exported model promises: tensor names, shapes and the model card.
 
 Every graph, deep or classical, maps
 
@@ -15,7 +15,7 @@ further outputs:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import NoneType
 from typing import Any, Literal, NamedTuple
 
@@ -26,20 +26,6 @@ INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
 NOVELTY_NAME = "novelty"
 EMBEDDING_NAME = "embedding"
-SIDE = 28
-
-CLASS_NAMES: tuple[str, ...] = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
 
 UNKNOWN = "unknown"  # the label of what is no class of the model
 
@@ -49,11 +35,6 @@ Probabilities = npt.NDArray[np.float32]  # [N, classes]
 Novelty = npt.NDArray[np.float32]  # [N]
 Embeddings = npt.NDArray[np.float32]  # [N, D]
 Color = Literal["grey", "rgb"]
-
-
-def knows_fashion_mnist(class_names: Sequence[str]) -> bool:
-    """Whether a model's first classes are Fashion-MNIST's, so that it can be measured on that."""
-    return tuple(class_names[: len(CLASS_NAMES)]) == CLASS_NAMES
 
 
 class InputSpec(NamedTuple):
@@ -92,9 +73,6 @@ class InputSpec(NamedTuple):
             raise ValueError(f"input is {values!r}")
         return spec
 
-
-# What models of Fashion-MNIST's own frames want.
-FRAME_SPEC = InputSpec(SIDE, SIDE, "grey", "auto")
 
 # Fields of a card that are no text, in a graph's metadata as JSON.
 _CARD_KINDS: dict[str, Any] = {

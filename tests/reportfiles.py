@@ -13,8 +13,9 @@ from synthetic import write_files
 
 from fmnist_cli.bench.robustness import described, summary
 from fmnist_cli.cli.evaluate import predictions_json
-from fmnist_cli.contract import CLASS_NAMES, Labels, Probabilities
+from fmnist_cli.contract import Labels, Probabilities
 from fmnist_cli.data.dataset import load_split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.evaluate.corruptions import KINDS
 from fmnist_cli.evaluate.metrics import evaluate
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest

@@ -15,7 +15,7 @@ from pictures import encoded, frame, smooth
 import fmnist_cli
 from fmnist_cli import Prediction, Rejected
 from fmnist_cli.api import Input
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import UsageError
 
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tinymodel import card_of
 
-from fmnist_cli.contract import CLASS_NAMES, FRAME_SPEC, InputSpec, ModelCard
+from fmnist_cli.contract import InputSpec, ModelCard
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 
 SINCE_0_2 = ("input", "novelty_limits")
 SPECS = st.builds(

@@ -9,7 +9,6 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from fmnist_cli.contract import (
-    CLASS_NAMES,
     EMBEDDING_NAME,
     INPUT_NAME,
     NOVELTY_NAME,
@@ -17,6 +16,7 @@ from fmnist_cli.contract import (
     InputSpec,
     ModelCard,
 )
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.export.graph import GraphBuilder, canonical, count_parameters, serialize
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
 from fmnist_cli.runtime.guard import SHARES, GuardCard

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from fmnist_cli.contract import SIDE, Pixels
+from fmnist_cli.contract import Pixels
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.guard.drawn import between, levels, per_frame, stretched
 
 Family = Callable[[np.random.Generator, int], Pixels]

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from PIL import Image, ImageOps
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 
 BATCH_SIZE = 64
 WARM_UP = 4  # pictures

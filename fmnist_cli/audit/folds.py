@@ -17,8 +17,8 @@ from sklearn.model_selection import StratifiedKFold
 
 from fmnist_cli.audit.probabilities import Judgements
 from fmnist_cli.audit.source import AuditData
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import LabelledImages, split_indices
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import UsageError
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training import run

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import CLASS_NAMES, Probabilities
+from fmnist_cli.contract import Probabilities
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
 from fmnist_cli.files import replace_file
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fmnist_cli.audit.findings import Findings, Group, Issue
 from fmnist_cli.audit.source import AuditData
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 
 
 def issues_csv(issues: list[Issue]) -> str:

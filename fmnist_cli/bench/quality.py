@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.data.fashion_mnist import of_data_set
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.evaluate.metrics import evaluate, of_first
 from fmnist_cli.runtime.session import Session
 

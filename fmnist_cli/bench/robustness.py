@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.bench.plan import Candidate
-from fmnist_cli.contract import CLASS_NAMES, Labels, Pixels
+from fmnist_cli.contract import Labels, Pixels
 from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.data.fashion_mnist import of_data_set
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.corruptions import GROUPS, KINDS, corrupt, counted
 from fmnist_cli.evaluate.metrics import of_first

@@ -114,8 +114,8 @@ def _describe(folder: Path) -> dict[str, Any]:
     """What ``info`` shows, as plain values."""
     import numpy as np
 
-    from fmnist_cli.contract import CLASS_NAMES
     from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.data.fashion_mnist import CLASS_NAMES
     from fmnist_cli.data.files import FILES, TORCHVISION_DIR, files_of
 
     in_torchvision_layout = folder.parts[-2:] == TORCHVISION_DIR.parts

@@ -128,10 +128,9 @@ def evaluate(
 
     from fmnist_cli import __version__
     from fmnist_cli.bench.run import unique_names
-    from fmnist_cli.contract import CLASS_NAMES, knows_fashion_mnist
     from fmnist_cli.cores import available_cores
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.data.fashion_mnist import of_data_set
+    from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist, of_data_set
     from fmnist_cli.evaluate.metrics import evaluate as measure
     from fmnist_cli.evaluate.metrics import of_first
     from fmnist_cli.files import write_text

@@ -163,8 +163,8 @@ def train(
 
 def _read_pictures(root: Path, spec: ModelSpec, classes: Path | None) -> LabelledPictures:
     """The pictures to learn from; says on standard error what was made of them."""
-    from fmnist_cli.contract import CLASS_NAMES
     from fmnist_cli.data.classes import read_meanings
+    from fmnist_cli.data.fashion_mnist import CLASS_NAMES
     from fmnist_cli.runtime.tally import progress
     from fmnist_cli.training.pictures import LabelledPictures, enlarged
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import CLASS_NAMES, SIDE, Labels, Pixels
+from fmnist_cli.contract import Labels, Pixels
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, SIDE
 from fmnist_cli.data.files import (
     FILES,
     DataFile,

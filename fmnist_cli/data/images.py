@@ -6,8 +6,8 @@ import csv
 import re
 from pathlib import Path
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError, UsageError
 
 LABELS_NAME = "labels.csv"

@@ -8,8 +8,9 @@ from itertools import islice
 
 import numpy as np
 
-from fmnist_cli.contract import FRAME_SPEC, InputSpec, Pixels, Probabilities
+from fmnist_cli.contract import InputSpec, Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.data.files import Split
 from fmnist_cli.errors import UsageError
 from fmnist_cli.runtime.classifier import Classifier, Route, Settings

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME, SIDE
+from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME
+from fmnist_cli.data.fashion_mnist import SIDE
 
 OPSET = 20
 ML_OPSET = 3

@@ -13,8 +13,9 @@ import onnx
 
 from fmnist_cli import __version__
 from fmnist_cli.calibration.curve import behind
-from fmnist_cli.contract import ModelCard, Pixels, knows_fashion_mnist
+from fmnist_cli.contract import ModelCard, Pixels
 from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.fashion_mnist import knows_fashion_mnist
 from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.calibrate import (
     CROSS_VALIDATION,

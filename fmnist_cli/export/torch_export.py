@@ -8,7 +8,8 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from fmnist_cli.contract import EMBEDDING_NAME, INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME, SIDE
+from fmnist_cli.contract import EMBEDDING_NAME, INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.export.graph import OPSET, canonical
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE, Pixels
+from fmnist_cli.contract import Pixels
+from fmnist_cli.data.fashion_mnist import SIDE
 
 Floats = npt.NDArray[np.float64]
 Family = Callable[[np.random.Generator, int], Pixels]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, SIDE, Pixels
+from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, Pixels
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.errors import VerificationError
 from fmnist_cli.export.graph import serialize
 from fmnist_cli.export.part import write_part

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fmnist_cli.contract import CLASS_NAMES, Novelty
+from fmnist_cli.contract import Novelty
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.guard.examples import Examples
 from fmnist_cli.guard.network import GuardNet
 from fmnist_cli.training.torch_fit import one_cycle

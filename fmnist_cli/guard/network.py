@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.models.hog import Hog
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fmnist_cli.contract import SIDE
+from fmnist_cli.data.fashion_mnist import SIDE
 
 
 class Hog(nn.Module):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
 
-from fmnist_cli.contract import FRAME_SPEC, InputSpec
+from fmnist_cli.contract import InputSpec
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import UsageError
 
 Framework = Literal["torch", "pictures", "sklearn", "stack"]

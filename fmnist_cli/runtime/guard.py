@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmnist_cli.contract import FRAME_SPEC, INPUT_NAME, NOVELTY_NAME, ModelCard, Novelty, Pixels
+from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, ModelCard, Novelty, Pixels
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.runtime.parts import part_session
 from fmnist_cli.runtime.store import ModelFile, open_part

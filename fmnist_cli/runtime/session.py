@@ -12,7 +12,6 @@ import onnxruntime as ort
 
 from fmnist_cli.contract import (
     EMBEDDING_NAME,
-    FRAME_SPEC,
     INPUT_NAME,
     NOVELTY_NAME,
     OUTPUT_NAME,
@@ -23,6 +22,7 @@ from fmnist_cli.contract import (
     Pixels,
     Probabilities,
 )
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.prepare import AUTO, check_spec
 from fmnist_cli.runtime.metadata import read_metadata

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fmnist_cli.contract import CLASS_NAMES, ModelCard, Pixels, Probabilities
+from fmnist_cli.contract import ModelCard, Pixels, Probabilities
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.runtime.session import Session

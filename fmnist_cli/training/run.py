@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.files import write_text

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from fmnist_cli.audit.probabilities import Judgements
 from fmnist_cli.cli.data import app
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.exclude import read_exclusions
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.data.files import FILES
 from fmnist_cli.data.idx import write_idx
 from fmnist_cli.errors import DataError

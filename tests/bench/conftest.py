@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from tinymodel import box_onnx
 
-from fmnist_cli.contract import CLASS_NAMES, INPUT_NAME, SIDE, ModelCard
+from fmnist_cli.contract import INPUT_NAME, ModelCard
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, SIDE
 from fmnist_cli.data.files import TEST_IMAGES, TEST_LABELS
 from fmnist_cli.data.idx import write_idx
 from fmnist_cli.export.graph import GraphBuilder, count_parameters, serialize

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from reportfiles import NEAR, TITLES, Folders, write_all
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import load_split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.report.inputs import gather
 from fmnist_cli.report.page import make
 from fmnist_cli.report.pictures import Pictures

@@ -18,7 +18,7 @@ import pytest
 from pictures import encoded, frame, smooth
 from process import RunFmnist, command, environment
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED
 
 Classify = Callable[..., Any]

@@ -15,7 +15,7 @@ from process import RunFmnist
 from tinymodel import BOX, add_guard, add_model, box_onnx, write_both, write_exported
 
 import fmnist_cli
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import UsageError
 from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.session import Session

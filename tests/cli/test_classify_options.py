@@ -17,7 +17,7 @@ from packing import as_zip
 from pictures import encoded, frame, smooth
 from process import RunFmnist, command, environment
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import EXIT_REJECTED
 
 Classify = Callable[..., Any]

@@ -17,7 +17,8 @@ from packing import as_folder, as_parquet, as_tar, as_zip
 from pictures import encoded, frame, smooth
 from process import RunFmnist
 
-from fmnist_cli.contract import CLASS_NAMES, FRAME_SPEC, Pixels
+from fmnist_cli.contract import Pixels
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 from fmnist_cli.prepare import preprocess
 from fmnist_cli.runtime.classifier import Classifier, Route
 from fmnist_cli.runtime.decode import decode

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from fmnist_cli.bench.quality import measure_quality
 from fmnist_cli.cli import build_app
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError, FmnistError, ModelError, UsageError
 from fmnist_cli.evaluate.metrics import evaluate, of_first
 from fmnist_cli.labelled.folders import read_folders

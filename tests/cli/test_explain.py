@@ -18,7 +18,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from fmnist_cli.cli import build_app
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import FmnistError
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.runtime.store import shipped_dir

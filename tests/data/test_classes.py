@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.classes import read_meanings, resolve
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "photos.toml"

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fmnist_cli.cli.data import app
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.data.images import write_images
 from fmnist_cli.errors import DataError, UsageError
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from fmnist_cli.contract import CLASS_NAMES, Labels, Probabilities
+from fmnist_cli.contract import Labels, Probabilities
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.evaluate.metrics import (
     accuracy,
     confusion_matrix,

@@ -7,7 +7,8 @@ import pytest
 from pictures import encoded, frame
 from synthetic import images
 
-from fmnist_cli.contract import CLASS_NAMES, Pixels, Probabilities
+from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.explanation import Explanation, class_id, parse_target
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class

@@ -14,7 +14,8 @@ from toypictures import write_pictures
 
 from fmnist_cli.calibration.curve import behind
 from fmnist_cli.calibration.graph import without_curve
-from fmnist_cli.contract import CLASS_NAMES, ModelCard
+from fmnist_cli.contract import ModelCard
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.run import export, update_manifest
 from fmnist_cli.export.verify import verify

@@ -12,7 +12,7 @@ from process import RunFmnist
 from synthetic import images, write_files
 from tinymodel import card_of, tiny_graph, write_exported
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.calibrate import recalibrate
 from fmnist_cli.export.graph import canonical, serialize

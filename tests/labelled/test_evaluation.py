@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist_cli.contract import FRAME_SPEC
 from fmnist_cli.data.classes import FolderClasses
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.labelled.evaluation import FolderEvaluation, Strangeness, evaluate_folders
 from fmnist_cli.labelled.folders import LabelledFolders
 from fmnist_cli.labelled.page import Shown, page

@@ -10,7 +10,7 @@ import pytest
 from photofolders import write_photos
 from tinymodel import BOX
 
-from fmnist_cli.contract import FRAME_SPEC
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.labelled.folders import class_folders, read_folders
 

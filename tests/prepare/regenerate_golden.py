@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fmnist_cli.contract import FRAME_SPEC, InputSpec, Pixels
+from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.runtime.framing import Framing
 from fmnist_cli.runtime.sources import open_source
 

@@ -11,7 +11,8 @@ from pictures import Grey, encoded, frame
 from PIL import Image
 from regenerate_golden import BOX, GOLDEN, SAMPLES
 
-from fmnist_cli.contract import FRAME_SPEC, InputSpec
+from fmnist_cli.contract import InputSpec
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import UsageError
 from fmnist_cli.prepare import (
     MODES,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pictures import Grey, encoded
 
-from fmnist_cli.contract import FRAME_SPEC
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.prepare import preprocess
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.prepare.product import background_level, sharpened

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import encoded, smooth
 
-from fmnist_cli.contract import FRAME_SPEC, InputSpec
+from fmnist_cli.contract import InputSpec
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.prepare import MODES, needs_color, preprocess, reduction
 from fmnist_cli.runtime.decode import decode
 

@@ -9,8 +9,8 @@ from reportfiles import Folders
 from typer.testing import CliRunner
 
 from fmnist_cli.cli import build_app
-from fmnist_cli.contract import CLASS_NAMES
 from fmnist_cli.data.dataset import load_split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.describe import stratified
 from fmnist_cli.report.kinds import KINDS
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from pictures import encoded, frame, smooth
 
-from fmnist_cli.contract import CLASS_NAMES, FRAME_SPEC, Pixels, Probabilities
+from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.prepare import preprocess
 from fmnist_cli.prepare.picture import Picture

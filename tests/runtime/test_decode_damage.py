@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from kindsamples import HEIGHT, WIDTH, in_tiles, tiff
 from pictures import chunk, encoded, exif, frame, png, png_stream, smooth
 
-from fmnist_cli.contract import FRAME_SPEC, InputSpec
+from fmnist_cli.contract import InputSpec
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import ImageError
 from fmnist_cli.prepare import MODES, needs_color, preprocess, reduction
 from fmnist_cli.runtime.decode import decode, looks_like_image

@@ -12,7 +12,8 @@ from process import RunFmnist
 from tinymodel import BOX, add_guard, card_of, tiny_guard, write_exported
 
 import fmnist_cli
-from fmnist_cli.contract import CLASS_NAMES, Pixels
+from fmnist_cli.contract import Pixels
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.export.graph import GraphBuilder, canonical, serialize
 from fmnist_cli.runtime.guard import SHARES, Guard, GuardCard, known_share, open_guard

@@ -21,14 +21,8 @@ from tinymodel import (
     write_exported,
 )
 
-from fmnist_cli.contract import (
-    CLASS_NAMES,
-    FRAME_SPEC,
-    INPUT_NAME,
-    InputSpec,
-    ModelCard,
-    Pixels,
-)
+from fmnist_cli.contract import INPUT_NAME, InputSpec, ModelCard, Pixels
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.export.graph import GraphBuilder, canonical, serialize
 from fmnist_cli.manifest import Manifest

@@ -10,7 +10,7 @@ import torch
 from process import RunFmnist
 from synthetic import images, write_files
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import get_spec

@@ -13,7 +13,7 @@ from synthetic import images
 from torch import nn
 from toypictures import INPUT, RECIPE, write_pictures
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
 from fmnist_cli.training.picture_fit import PicturesFit, Teacher, fit_pictures, kept
 from fmnist_cli.training.picture_views import Lesson, draw

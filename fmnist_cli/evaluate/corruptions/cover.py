@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmnist_cli.contract import SIDE
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.evaluate.corruptions.sampling import Images, gaussian_blur, grid, smooth_noise
 
 _MUD = np.float32(63 / 255)  # MNIST-C

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE
+from fmnist_cli.data.fashion_mnist import SIDE
 
 Floats = npt.NDArray[np.floating[Any]]
 Images = Floats  # [N, 28, 28], 0..1

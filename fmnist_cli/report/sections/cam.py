@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_cli.contract import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.report.inputs import Inputs
 from fmnist_cli.report.markup import Section, paragraph, percent, text
 from fmnist_cli.report.pictures import Pictures, heat_colours, image_html, overlay

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_cli.contract import CLASS_NAMES, SIDE
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, SIDE
 from fmnist_cli.report.inputs import Inputs
 from fmnist_cli.report.markup import (
     COLOURS,

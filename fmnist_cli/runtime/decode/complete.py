@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from fmnist_cli.contract import SIDE
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.errors import ImageError
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.decode.header import Reduction, check_size, factor_for

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from fmnist_cli.contract import SIDE
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.errors import ImageError
 
 Reduction = Callable[[int, int], int]

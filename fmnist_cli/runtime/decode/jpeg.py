@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 
-from fmnist_cli.contract import SIDE
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.errors import ImageError
 from fmnist_cli.runtime.decode.header import Header, check_size
 from fmnist_cli.runtime.decode.orientation import exif_orientation, xmp_orientation

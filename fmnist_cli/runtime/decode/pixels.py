@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import SIDE
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.errors import ImageError
 from fmnist_cli.prepare.picture import Picture
 

@@ -12,7 +12,8 @@ from heapq import heappush, heappushpop
 from pathlib import Path
 from types import TracebackType
 
-from fmnist_cli.contract import FRAME_SPEC, InputSpec, ModelCard
+from fmnist_cli.contract import InputSpec, ModelCard
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.runtime.decode import MAX_PIXELS
 from fmnist_cli.runtime.rows import UNKNOWN, Prediction, Row
 from fmnist_cli.runtime.sinks.gallery.page import page
