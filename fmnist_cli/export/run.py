@@ -99,7 +99,7 @@ def export(
     native = load_native(spec, run_dir)
     path = out / f"{spec.name}.onnx"
 
-    pictures = isinstance(native, PicturesModel)
+    held = native.held if isinstance(native, PicturesModel) else None
 
     def card(test_accuracy: float | None) -> ModelCard:
         return ModelCard(
@@ -114,16 +114,15 @@ def export(
             temperature=record.temperature,
             tolerance=spec.atol,
             input=spec.input,
-            novelty_limits=novelty_limits(native.held) if pictures else {},
+            novelty_limits={} if held is None else novelty_limits(held),
         )
 
     # The card holds the accuracy of the graph it sits in, so the graph runs once without it.
-    held = native.held if isinstance(native, PicturesModel) else splits["validation"]
-    made = calibrate(convert(native), card(None), held)
+    validation = splits["validation"] if held is None else held
+    made = calibrate(convert(native), card(None), validation)
     session = draft_session(made.graph, card(None))
-    pixels = from_frames(
-        splits["test"].pixels[: verified_images // 10 if pictures else verified_images], spec.input
-    )
+    count = verified_images if held is None else verified_images // 10  # these take longer
+    pixels = from_frames(splits["test"].pixels[:count], spec.input)
     verification = verify(
         spec.name,
         behind(native.probabilities, made.curve),
@@ -132,10 +131,10 @@ def export(
         spec.atol,
     )
     graph = made.graph
-    if isinstance(native, PicturesModel):
+    if held is not None:
         graph = halved(graph)
         _check_halved(spec.name, session, draft_session(graph, card(None)), pixels)
-        metrics = {CROSS_VALIDATION: measure_held(native.held, made.curve)}
+        metrics = {CROSS_VALIDATION: measure_held(held, made.curve)}
     else:
         measured = splits if knows_fashion_mnist(record.class_names) else {}
         metrics = {name: measure(session, images) for name, images in measured.items()}
