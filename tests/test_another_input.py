@@ -22,7 +22,8 @@ COUNTS = {"t-shirt": 8, "pants": 8, "shoes": 8, "hat": 6}
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with data and pictures, where the toy is trained and exported."""
     folder = tmp_path_factory.mktemp("place")
-    write_files(folder / "data", train=60_000 // 100, test=100)
+    (folder / "data").mkdir()
+    write_files(folder / "data", train=600, test=100)
     toypictures.write_pictures(folder / "photos", COUNTS)
     toypictures.write_pictures(folder / "others", COUNTS, seed=1)
     with pytest.MonkeyPatch.context() as patch:
