@@ -107,7 +107,7 @@ def load(
 
 def classify(
     inputs: Input | Iterable[Input],
-    model: str | Model = "resnet",
+    model: str | Model = "auto",
     *,
     prepare: str = "auto",
     top_k: int = 3,

@@ -77,6 +77,7 @@ class Job:
     Attributes:
         teachers: exported models to distil, instead of the recipe's teachers.
         start: an exported network whose weights come first, instead of random ones.
+        averaged: exported networks whose weights are averaged with the result.
     """
 
     spec: ModelSpec
@@ -85,6 +86,7 @@ class Job:
     seed: int
     teachers: tuple[Teacher, ...] = ()
     start: Start | None = None
+    averaged: tuple[Start, ...] = ()
 
     @classmethod
     def of(
@@ -96,12 +98,14 @@ class Job:
         features: str | None = None,
         teachers: tuple[Teacher, ...] = (),
         start: Start | None = None,
+        averaged: tuple[Start, ...] = (),
     ) -> Job:
         """The job of a model's preset; imports the model's module.
 
         Args:
             features: what a model that can use several kinds of features shall use; None
                 for the best.
+            averaged: networks to average the result with.
             start: weights to start from; a model that usually starts from none then has a
                 recipe of its own, ``FINE_TUNING``.
 
@@ -118,15 +122,16 @@ class Job:
                 )
             recipes = variants[features]
         recipe = recipes[preset]
-        if teachers and not isinstance(recipe, TorchRecipe):
-            raise UsageError(f"--teacher: {spec.name} is no network and learns from labels alone")
+        if (teachers or averaged) and not isinstance(recipe, TorchRecipe):
+            option = "--teacher" if teachers else "--average"
+            raise UsageError(f"{option}: {spec.name} is no network that learns from frames")
         if start is not None:
             recipe = getattr(module, "FINE_TUNING", None)
             if recipe is None:
                 raise UsageError(f"--init: {spec.name} is no network and cannot be trained on")
         if teachers:
             recipe = replace(recipe, teachers=())
-        return cls(spec, preset, recipe, seed, teachers, start)
+        return cls(spec, preset, recipe, seed, teachers, start, averaged)
 
     def parent_dirs(self, run_dir: Path) -> tuple[Path, ...]:
         """Folders of the runs that a run in `run_dir` is made from."""
@@ -168,6 +173,7 @@ class Job:
                 *(parent.identity() for parent in parents),
                 *(() if self.start is None else (dict(self.start.identity),)),
                 *(dict(teacher.identity) for teacher in self.teachers),
+                *(dict(other.identity) for other in self.averaged),
             ),
             "pictures": None if data.pictures is None else dict(data.pictures.provenance),
         }
