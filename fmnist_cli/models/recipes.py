@@ -74,7 +74,9 @@ class PictureRecipe:
         keep: weight of what the network said before of its own classes.
         keep_types: weight of what it said of pictures for which several classes are right.
         balance: folders are drawn by their size to this power: 1 as they are, 0 equally often.
-        folds: of the cross-validation by which novelty and confidence are calibrated.
+        folds: parts that the pictures are divided into.
+        judged: of these, how many are left out in turn and judged by a network that has not seen
+            them; this calibrates novelty and confidence.
     """
 
     epochs: int
@@ -92,6 +94,7 @@ class PictureRecipe:
     keep_types: float = 0.5
     balance: float = 0.5
     folds: int = 3
+    judged: int = 2
     samples: None = None
 
     @property

@@ -158,7 +158,8 @@ class _Pictures:
             resume=order.resume,
             reporter=order.reporter,
         )
-        held = Held(fit.logits.numpy(), pictures.truth, pictures.members.astype(np.int64))
+        truth, members = pictures.truth[fit.held], pictures.members[fit.held].astype(np.int64)
+        held = Held(fit.logits.numpy(), truth, members)
 
         def save(run_dir: Path) -> None:
             save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict())

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -59,11 +60,13 @@ class PicturesFit(NamedTuple):
     Attributes:
         model: the network that has seen all pictures.
         history: its learning curves; validation figures are those of the cross-validation.
-        logits: float32 [N, classes + 1], of each picture by a network that has not seen it.
+        held: intp [M], the pictures that were left out once.
+        logits: float32 [M, classes + 1], of each of these by a network that has not seen it.
     """
 
     model: PictureClassifier
     history: tuple[Epoch, ...]
+    held: npt.NDArray[np.intp]
     logits: Tensor
 
 
@@ -283,12 +286,12 @@ def fit_pictures(
     seed = identity["seed"]
     classes = pictures.class_names
     folds = pictures.folds(recipe.folds, seed)
-    small = np.stack([shrunk(picture, spec) for picture in pictures.pixels])
-    logits = torch.empty(len(pictures), len(classes) + 1)
+    left_out = [np.flatnonzero(folds == fold) for fold in range(recipe.judged)]
+    logits: list[Tensor] = []
     model: PictureClassifier | None = None
     history: tuple[Epoch, ...] = ()
     reporter.start(identity["model"], None)
-    for fold in range(recipe.folds + 1):  # the last one leaves nothing out
+    for fold in (*range(recipe.judged), recipe.folds):  # the last one leaves nothing out
         torch.manual_seed(seed)
         network = module.build(len(classes))
         before = module.start(network, classes)
@@ -305,12 +308,13 @@ def fit_pictures(
             state.restore(checkpoint, own, run_dir)
         lesson = _lesson(pictures, images, folds != fold, recipe.balance)
         if fold < recipe.folds:
-            reporter.stage(f"fold {fold + 1} of {recipe.folds}")
+            reporter.stage(f"without fold {fold + 1} of {recipe.folds}")
         side = (spec.height, spec.width)
         _fit(state, teacher, lesson, side, recipe, checkpoint, own, seed, reporter)
         model = PictureClassifier(state.averaged.cpu(), spec.shape).eval()
         history = tuple(state.history)
         if fold < recipe.folds:
-            logits[folds == fold] = predict_logits(model, small[folds == fold])
+            small = [shrunk(picture, spec) for picture in pictures.pixels[left_out[fold]]]
+            logits.append(predict_logits(model, np.stack(small)))
     assert model is not None  # noqa: S101
-    return PicturesFit(model, history, logits)
+    return PicturesFit(model, history, np.concatenate(left_out), torch.cat(logits))
