@@ -45,7 +45,7 @@ _Teacher = Annotated[
         "--teacher",
         metavar="MODEL",
         help="Exported model, or .onnx file, whose predictions are learnt beside the labels;"
-        " give several for their mean. By default what the preset says.",
+        " several for their mean. For hybrid, its members. By default what the preset says.",
         show_default=False,
     ),
 ]

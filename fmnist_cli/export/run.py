@@ -35,6 +35,7 @@ from fmnist_cli.prepare import from_frames
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.training.frameworks import load_native
 from fmnist_cli.training.native import (
+    ExportedModel,
     NativeModel,
     PicturesModel,
     SklearnModel,
@@ -61,6 +62,8 @@ def convert(native: NativeModel) -> onnx.ModelProto:
         from fmnist_cli.export.sklearn_export import convert_sklearn_pipeline
 
         return convert_sklearn_pipeline(native.pipeline)
+    if isinstance(native, ExportedModel):
+        return onnx.load_from_string(native.file.content)
     if isinstance(native, StackModel):
         from fmnist_cli.export.stack_export import convert_stack
 

@@ -15,6 +15,7 @@ from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import Framework, ModelSpec, get_spec
+from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training import distill, sklearn_fit, stack_fit, torch_fit
 from fmnist_cli.training.checkpoint import (
     HELD_FILE,
@@ -28,6 +29,7 @@ from fmnist_cli.training.checkpoint import (
 from fmnist_cli.training.initial import average, begin
 from fmnist_cli.training.job import Job, TrainingData
 from fmnist_cli.training.native import (
+    ExportedModel,
     Fit,
     Held,
     NativeModel,
@@ -218,11 +220,13 @@ class _Stack:
         recipe, validation = order.job.recipe, order.data.validation
         assert isinstance(recipe, StackRecipe)  # noqa: S101
         order.reporter.start(order.job.spec.name, None)
-        members: dict[str, NativeModel] = {}
+        members: dict[str, NativeModel] = {
+            teacher.identity["model"]: ExportedModel(teacher.file) for teacher in order.job.teachers
+        }
         for parent in order.parents:
             name = parent.record.model
-            order.reporter.stage(f"asking {name}")
             members[name] = load_native(get_spec(name), parent.run_dir)
+        order.reporter.stage(f"asking {', '.join(members)}")
         said = {name: m.probabilities(validation.pixels) for name, m in members.items()}
         pool, held, only = stack_fit.fit_stack(
             said, validation.labels, regularization=recipe.regularization, seed=order.job.seed
@@ -231,6 +235,8 @@ class _Stack:
         def save(run_dir: Path) -> None:
             tensors = {"weights": pool.weights, "offset": pool.offset}
             save_tensors(run_dir / WEIGHTS_FILE, {k: torch.tensor(v) for k, v in tensors.items()})
+            for teacher in order.job.teachers:
+                (run_dir / f"{teacher.identity['model']}.onnx").write_bytes(teacher.file.content)
 
         return Fit(
             StackModel(list(members.values()), pool),
@@ -242,9 +248,13 @@ class _Stack:
         )
 
     def load(self, spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> StackModel:
-        members = []
+        members: list[NativeModel] = []
         for parent in record.parents:
             name = parent["model"]
+            own = run_dir / f"{name}.onnx"
+            if own.exists():
+                members.append(ExportedModel(open_model(str(own))))
+                continue
             found = Parent.of(run_dir.parent / name)
             if found.sha256 != parent["sha256"]:
                 raise ModelError(

@@ -41,15 +41,17 @@ def exported_identity(file: ModelFile, card: ModelCard) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """An exported model whose predictions are learnt beside the labels.
+    """An exported model whose predictions are learnt from.
 
     Attributes:
         identity: what the record of the run says of it.
         probabilities: uint8 [N, 28, 28] → float32 [N, classes].
+        file: its graph.
     """
 
     identity: Mapping[str, Any]
     probabilities: Callable[[Pixels], Probabilities]
+    file: ModelFile
 
     @classmethod
     def of(cls, name: str, models_dir: Path | None = None) -> Teacher:
@@ -62,7 +64,7 @@ class Teacher:
         session = Session(file)
         if session.card.class_names != CLASS_NAMES:
             raise UsageError(f"--teacher {name} knows other classes than those to be learnt")
-        return cls(exported_identity(file, session.card), session.probabilities)
+        return cls(exported_identity(file, session.card), session.probabilities, file)
 
 
 @dataclass(frozen=True, slots=True)

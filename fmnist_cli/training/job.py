@@ -18,7 +18,7 @@ from fmnist_cli.data.dataset import (
 )
 from fmnist_cli.data.exclude import without
 from fmnist_cli.errors import TrainingError, UsageError
-from fmnist_cli.models.recipes import Recipe, TorchRecipe
+from fmnist_cli.models.recipes import Recipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import ModelSpec
 from fmnist_cli.training.initial import Start, Teacher
 from fmnist_cli.training.parents import Parent
@@ -75,7 +75,8 @@ class Job:
     """One model to train: which, how hard, and from which seed.
 
     Attributes:
-        teachers: exported models to distil, instead of the recipe's teachers.
+        teachers: exported models to distil, instead of the recipe's teachers; or to be the members
+            of a stack.
         start: an exported network whose weights come first, instead of random ones.
         averaged: exported networks whose weights are averaged with the result.
     """
@@ -122,15 +123,18 @@ class Job:
                 )
             recipes = variants[features]
         recipe = recipes[preset]
-        if (teachers or averaged) and not isinstance(recipe, TorchRecipe):
-            option = "--teacher" if teachers else "--average"
-            raise UsageError(f"{option}: {spec.name} is no network that learns from frames")
+        if averaged and not isinstance(recipe, TorchRecipe):
+            raise UsageError(f"--average: {spec.name} is no network that learns from frames")
         if start is not None:
             recipe = getattr(module, "FINE_TUNING", None)
             if recipe is None:
                 raise UsageError(f"--init: {spec.name} is no network and cannot be trained on")
-        if teachers:
+        if teachers and isinstance(recipe, TorchRecipe):
             recipe = replace(recipe, teachers=())
+        elif teachers and isinstance(recipe, StackRecipe):
+            recipe = replace(recipe, members=())
+        elif teachers:
+            raise UsageError(f"--teacher: {spec.name} learns from labels alone")
         return cls(spec, preset, recipe, seed, teachers, start, averaged)
 
     def parent_dirs(self, run_dir: Path) -> tuple[Path, ...]:

@@ -11,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
+from fmnist_cli.cores import available_cores
 from fmnist_cli.evaluate.folders import is_right
 from fmnist_cli.evaluate.metrics import cross_entropy
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
+from fmnist_cli.runtime.session import Session
+from fmnist_cli.runtime.store import ModelFile
 from fmnist_cli.training import sklearn_fit, torch_fit
 from fmnist_cli.training.record import Epoch
 from fmnist_cli.training.stack_fit import Pool, opinions_of
@@ -89,6 +92,22 @@ class PicturesModel:
     def probabilities(self, pixels: Pixels) -> Probabilities:
         """uint8 [N, H, W, 3] → float32 [N, classes]."""
         return torch_fit.predict_probabilities(self.network, pixels, _BATCH)
+
+
+class ExportedModel:
+    """`NativeModel` that is there as a graph alone: a member of a stack.
+
+    Attributes:
+        file: the graph, calibrated.
+    """
+
+    def __init__(self, file: ModelFile) -> None:
+        self.file = file
+        self._session = Session(file, threads=available_cores())
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        return self._session.probabilities(pixels)
 
 
 class SklearnModel:

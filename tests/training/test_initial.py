@@ -80,3 +80,16 @@ def test_train_init(run_fmnist: RunFmnist, tmp_path: Path) -> None:
     assert record.recipe["epochs"] == spec.load().FINE_TUNING.epochs
     refused = run_fmnist("train", "knn", "--init", "mlp", *options)
     assert (refused.code, "knn is no network" in refused.stderr) == (2, True)
+
+
+def test_a_hybrid_of_exported_models(run_fmnist: RunFmnist, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    data = write_files(tmp_path / "data", 240, 40)
+    options = ("--runs-dir", tmp_path / "runs", "--data-dir", data)
+    done = run_fmnist("train", "hybrid", "--teacher", "cnn", "--teacher", "logreg", *options)
+    assert done.code == 0, done.stderr
+    record = TrainingRecord.read(tmp_path / "runs" / "hybrid")
+    assert [parent["model"] for parent in record.parents] == ["cnn", "logreg"]
+    done = run_fmnist("export", "hybrid", "-o", tmp_path / "out", *options)
+    assert done.code == 0, done.stderr
+    assert "labels equal 100.00%" in done.stderr
