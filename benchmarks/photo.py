@@ -10,6 +10,7 @@ Needs the training packages; five minutes on two cores. What is measured:
     shoes       of the shoes whose type benchmarks/shoe-types.json tells, how many are labelled so;
                 those of train/ were trained on, but never with their types
     unknown     novelty: folders that are no class, against the others
+    beside      resnet on the same validation photos, as products
     features    `embedding` of photo.onnx against features of ImageNet's own weights: a logistic
                 regression on some photos of each of a few kinds, judged on the others
 """
@@ -38,6 +39,7 @@ from fmnist_cli.runtime.store import open_model
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "photo.json"
+BESIDE = "resnet"  # what photos were labelled with before
 SHARE = "0.95"  # of known garments that are to stay known
 SHOTS = (5, 10, 20)
 DRAWS = 20
@@ -152,6 +154,11 @@ def main() -> None:
         if split == "validation":
             document["validation"] = of_folders(session, found, told)
         document["shoes"][split] = of_shoes(session, found, told, types[split])
+    frames = Session(open_model(BESIDE), threads=available_cores())
+    found = read_folders(options.photos / "validation", frames.spec)
+    classes = resolve(found.folders, frames.card.class_names)
+    beside = evaluate_folders(found, classes, frames.probabilities(found.pixels))
+    document["beside"] = {BESIDE: beside.to_json()}
     if options.own is not None:
         found = read_folders(options.own, spec)
         kinds = {"photo": said(session, found)["embedding"], "imagenet": imagenet_features(found)}
