@@ -1,5 +1,5 @@
-# Two commands do all the set-up: `make demo` labels the sample pictures with a shipped
-# model, `make test` runs the tests. They need Python 3.11 or newer and make.
+# Two commands do all the set-up: `make demo` labels the sample pictures with shipped
+# models, `make test` runs the tests. They need Python 3.11 or newer and make.
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: demo test check lint format clean
 
 demo: $(VENV)/.serving
-	$(BIN)/fmnist classify data/samples --model resnet --format text
+	$(BIN)/fmnist classify data/samples --format text
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile

@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and docs/photo.md from committed JSON, so that no figure is typed by hand.
+"""Writes the tables of README.md and docs/photo.md from committed JSON: no figure is typed.
 
 Run: python benchmarks/readme_tables.py [--check]
 """
