@@ -31,6 +31,7 @@ RECIPE = PictureRecipe(
     ema_decay=0.8,
     made_up=0.0,
     folds=2,
+    judged=2,
     frozen=0,
     erase=0.0,
 )

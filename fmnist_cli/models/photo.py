@@ -16,8 +16,8 @@ from fmnist_cli.models.network import PictureNetwork
 from fmnist_cli.models.recipes import PictureRecipe
 
 RECIPES = {
-    "quick": PictureRecipe(epochs=1, judged=1),
-    "standard": PictureRecipe(epochs=4, judged=1),
+    "quick": PictureRecipe(epochs=1),
+    "standard": PictureRecipe(epochs=4),
     "best": PictureRecipe(epochs=8),
 }
 

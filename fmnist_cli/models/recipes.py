@@ -94,7 +94,7 @@ class PictureRecipe:
     keep_types: float = 0.5
     balance: float = 0.5
     folds: int = 3
-    judged: int = 2
+    judged: int = 1
     samples: None = None
 
     @property

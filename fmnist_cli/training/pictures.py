@@ -106,6 +106,10 @@ class LabelledPictures:
             lines += [f"left out: {more:,} more"] if more > 0 else []
         return lines
 
+    def seen(self, spec: InputSpec, chosen: npt.NDArray[Any]) -> Pixels:
+        """Some of them as the network gets them in use, by position or mask: uint8 [M, H, W, 3]."""
+        return np.stack([resize(one, spec.width, spec.height) for one in self.pixels[chosen]])
+
     def folds(self, count: int, seed: int) -> npt.NDArray[np.intp]:
         """Intp [N]: a fold for each picture; every folder is divided evenly."""
         generator = np.random.default_rng(seed)
@@ -119,8 +123,3 @@ class LabelledPictures:
 def enlarged(spec: InputSpec) -> InputSpec:
     """What pictures are kept as, to be seen through `spec`: larger by `MARGIN`."""
     return spec._replace(height=round(spec.height * MARGIN), width=round(spec.width * MARGIN))
-
-
-def shrunk(pixels: Pixels, spec: InputSpec) -> Pixels:
-    """One picture as kept, uint8 [H, W, 3], as the network gets it in use."""
-    return resize(pixels, spec.width, spec.height)

@@ -37,7 +37,7 @@ TINY = {
     "random-forest": SklearnRecipe({"trees": 5, "max_leaf_nodes": 20}),
     "knn": SklearnRecipe({"components": 10}),
     "resnet": TorchRecipe(epochs=1, batch_size=50, muon=True),
-    "photo": PictureRecipe(epochs=1, batch_size=4, folds=2, made_up=0.25, nothing=0.25),
+    "photo": PictureRecipe(epochs=1, batch_size=4, folds=2, judged=2, made_up=0.25, nothing=0.25),
     "hybrid": StackRecipe(("cnn", "mlp", "svm", "knn")),
 }
 SPLITS = {"test": images(100, seed=3), "validation": images(50, seed=2)}

@@ -15,9 +15,16 @@ from toypictures import INPUT, RECIPE, write_pictures
 
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
-from fmnist_cli.training.picture_fit import PicturesFit, Teacher, fit_pictures, kept
+from fmnist_cli.training.picture_fit import (
+    PicturesFit,
+    Teacher,
+    fit_pictures,
+    kept,
+    make_even,
+    predict_logits,
+)
 from fmnist_cli.training.picture_views import Lesson, draw
-from fmnist_cli.training.pictures import LabelledPictures, enlarged, shrunk
+from fmnist_cli.training.pictures import LabelledPictures, enlarged
 from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import Epoch
 
@@ -47,7 +54,7 @@ def test_folders_become_sets_of_right_classes(pictures: LabelledPictures) -> Non
     assert np.flatnonzero(right["shoes"]).tolist() == [5, 7, 9]
     assert np.flatnonzero(right["hat"]).tolist() == [10]
     assert pictures.provenance["folders"]["pants"] == ["Trouser"]
-    assert shrunk(pictures.pixels[0], INPUT).shape == INPUT.shape
+    assert pictures.seen(INPUT, np.array([0, 2])).shape == (2, *INPUT.shape)
 
 
 def test_every_folder_is_divided_evenly(pictures: LabelledPictures) -> None:
@@ -97,6 +104,19 @@ def test_what_the_network_says_is_kept() -> None:
     right = kept(torch.tensor([[5.0, 0, 0]]), features[:1], vague, opinion, teacher, RECIPE)
     wrong = kept(torch.tensor([[0, 5.0, 0]]), features[:1], vague, opinion, teacher, RECIPE)
     assert wrong - right > 1
+
+
+def test_classes_that_nobody_told_apart_become_equally_frequent() -> None:
+    model = toypictures.classifier()
+    pixels, truth = toypictures.pictures(12), np.zeros((12, 4), np.bool_)
+    truth[:8, [0, 2]] = True
+    truth[8:, 1] = True
+    before = predict_logits(model, pixels)
+    make_even(model, pixels, truth)
+    after = predict_logits(model, pixels)
+    shares = after[:8, [0, 2]].softmax(dim=1).mean(dim=0)
+    assert shares.tolist() == pytest.approx([0.5, 0.5], abs=1e-3)
+    assert after[:, [1, 3]].equal(before[:, [1, 3]])
 
 
 class StopsAfter(SilentReporter):
