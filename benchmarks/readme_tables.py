@@ -264,10 +264,11 @@ def photo_table() -> str:
         f"{_table(header, rows, words=2)}\n\n"
         f"A network that has not seen a third of the training photos has"
         f" {held['macro_accuracy']:.1%} there (mean over folders, {held['images']:,} photos),"
-        f" calibration error {held['calibration_error']:.3f}. With `--unknown`, where 5 % are meant to be lost:"
+        f" calibration error {held['calibration_error']:.3f}. With `--unknown`, where 5 % are meant"
+        " to be lost:"
         f" {known:.1%} of the known garments in this third were called unknown, by limits of one"
-        f" half of them for the other, and {unknown['wrongly_unknown']:.1%} of the validation photos; of"
-        f" {unknown['images']} hats, shorts and skirts {unknown['recognised']:.0%} were recognised."
+        f" half of them for the other, and {unknown['wrongly_unknown']:.1%} of the validation photos;"
+        f" of {unknown['images']} hats, shorts and skirts {unknown['recognised']:.0%} were recognised."
     )
 
 
