@@ -267,8 +267,9 @@ def photo_table() -> str:
         f" calibration error {held['calibration_error']:.3f}. With `--unknown`, where 5 % are meant"
         " to be lost:"
         f" {known:.1%} of the known garments in this third were called unknown, by limits of one"
-        f" half of them for the other, and {unknown['wrongly_unknown']:.1%} of the validation photos;"
-        f" of {unknown['images']} hats, shorts and skirts {unknown['recognised']:.0%} were recognised."
+        f" half of them for the other, and {unknown['wrongly_unknown']:.1%} of the validation"
+        f" photos; of {unknown['images']} hats, shorts and skirts {unknown['recognised']:.0%} were"
+        " recognised."
     )
 
 
