@@ -78,16 +78,6 @@ _Init = Annotated[
         show_default=False,
     ),
 ]
-_Average = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--average",
-        metavar="MODEL",
-        help="Exported model, or .onnx file, whose weights are averaged with the result; several"
-        " count alike. For networks that were trained on from one another (--init).",
-        show_default=False,
-    ),
-]
 _Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")]
 
 
@@ -101,7 +91,6 @@ def train(
     exclude: _Exclude = None,
     exclude_top: _ExcludeTop = None,
     init: _Init = None,
-    average: _Average = None,
     photos: _Photos = None,
     classes: Classes = None,
     resume: _Resume = False,
@@ -137,18 +126,9 @@ def train(
     chosen_device = run.choose_device(device)
     teachers = tuple(map(Teacher.of, teacher or ()))
     start = None if init is None else Start.of(init)
-    averaged = tuple(map(Start.of, average or ()))
     jobs = in_order(
         [
-            Job.of(
-                spec,
-                preset,
-                seed,
-                features=features,
-                teachers=teachers,
-                start=start,
-                averaged=averaged,
-            )
+            Job.of(spec, preset, seed, features=features, teachers=teachers, start=start)
             for spec in specs
         ],
         runs_dir,

@@ -32,7 +32,7 @@ RECIPES = {
 }
 
 # With --init: on, in varied light.
-FINE_TUNING = replace(RECIPES["best"], epochs=14, learning_rate=5e-3, relight=0.3, teachers=())
+FINE_TUNING = replace(RECIPES["best"], epochs=16, learning_rate=5e-3, relight=0.08, teachers=())
 
 
 def _convolution(

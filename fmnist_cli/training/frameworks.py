@@ -26,7 +26,7 @@ from fmnist_cli.training.checkpoint import (
     save_pipeline,
     save_tensors,
 )
-from fmnist_cli.training.initial import average, begin
+from fmnist_cli.training.initial import begin
 from fmnist_cli.training.job import Job, TrainingData
 from fmnist_cli.training.native import (
     ExportedModel,
@@ -114,19 +114,13 @@ class _Torch:
             reporter=order.reporter,
             soft=soft,
         )
-        temperature = fit.temperature
-        if order.job.averaged:
-            average(fit.model, order.job.averaged, order.data.train.pixels)
-            fit.model.temperature.fill_(1)
-            temperature = torch_fit.fit_temperature(fit.model, order.data.validation)
-            fit.model.temperature.fill_(temperature)
         return Fit(
             TorchModel(fit.model),
             lambda run_dir: save_tensors(run_dir / WEIGHTS_FILE, fit.model.state_dict()),
             fit.history,
             ("numpy", "torch"),
             best_epoch=fit.best_epoch,
-            temperature=temperature,
+            temperature=fit.temperature,
             precision=fit.precision,
         )
 

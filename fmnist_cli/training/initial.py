@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from fmnist_cli.runtime.store import ModelFile, open_model
 from fmnist_cli.training.restore import restore
 
 _ENOUGH = 5000  # images for the statistics of normalisations
-_STATISTICS, _BATCH = 10_000, 500  # images for those of averaged networks
 _NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
@@ -125,39 +124,6 @@ def begin(network: nn.Module, start: Start, class_names: tuple[str, ...], pixels
                 f"--init: {start.identity['model']} has other layers than the network that is to"
                 f" be trained ({name}); start from a model of the same kind"
             )
-
-
-@torch.no_grad()
-def average(model: PixelClassifier, others: Sequence[Start], pixels: Pixels) -> None:
-    """Average the weights of a network with those of others (model soups, Wortsman et al. 2022).
-
-    That helps where all were trained on from one another: there is no barrier between them.
-
-    Args:
-        model: in place; its temperature stays.
-        others: networks of the same layers.
-        pixels: uint8 [N, 28, 28], of which the statistics of normalisations are taken anew.
-
-    Raises:
-        TrainingError: they are networks of different layers.
-    """
-    own = model.network.state_dict()
-    for other in others:
-        unfold(other.model, pixels[:_ENOUGH])
-    states = [own, *(other.model.network.state_dict() for other in others)]
-    for name, value in own.items():
-        if any(name not in state or state[name].shape != value.shape for state in states):
-            raise TrainingError(f"--average: the networks have different layers ({name})")
-        if value.is_floating_point():
-            value.copy_(torch.stack([state[name] for state in states]).mean(dim=0))
-    for layer in model.network.modules():
-        if isinstance(layer, _NORMALIZATIONS):
-            layer.reset_running_stats()
-            layer.momentum = None  # a plain mean over the batches
-            layer.train()
-    for start in range(0, min(len(pixels), _STATISTICS), _BATCH):
-        model.logits(torch.tensor(pixels[start : start + _BATCH]))
-    model.eval()
 
 
 @torch.no_grad()

@@ -78,7 +78,6 @@ class Job:
         teachers: exported models to distil, instead of the recipe's teachers; or to be the members
             of a stack.
         start: an exported network whose weights come first, instead of random ones.
-        averaged: exported networks whose weights are averaged with the result.
     """
 
     spec: ModelSpec
@@ -87,7 +86,6 @@ class Job:
     seed: int
     teachers: tuple[Teacher, ...] = ()
     start: Start | None = None
-    averaged: tuple[Start, ...] = ()
 
     @classmethod
     def of(
@@ -99,14 +97,12 @@ class Job:
         features: str | None = None,
         teachers: tuple[Teacher, ...] = (),
         start: Start | None = None,
-        averaged: tuple[Start, ...] = (),
     ) -> Job:
         """The job of a model's preset; imports the model's module.
 
         Args:
             features: what a model that can use several kinds of features shall use; None
                 for the best.
-            averaged: networks to average the result with.
             start: weights to start from; a model that usually starts from none then has a
                 recipe of its own, ``FINE_TUNING``.
 
@@ -123,8 +119,6 @@ class Job:
                 )
             recipes = variants[features]
         recipe = recipes[preset]
-        if averaged and not isinstance(recipe, TorchRecipe):
-            raise UsageError(f"--average: {spec.name} is no network that learns from frames")
         if start is not None:
             recipe = getattr(module, "FINE_TUNING", None)
             if recipe is None:
@@ -135,7 +129,7 @@ class Job:
             recipe = replace(recipe, members=())
         elif teachers:
             raise UsageError(f"--teacher: {spec.name} learns from labels alone")
-        return cls(spec, preset, recipe, seed, teachers, start, averaged)
+        return cls(spec, preset, recipe, seed, teachers, start)
 
     def parent_dirs(self, run_dir: Path) -> tuple[Path, ...]:
         """Folders of the runs that a run in `run_dir` is made from."""
@@ -177,7 +171,6 @@ class Job:
                 *(parent.identity() for parent in parents),
                 *(() if self.start is None else (dict(self.start.identity),)),
                 *(dict(teacher.identity) for teacher in self.teachers),
-                *(dict(other.identity) for other in self.averaged),
             ),
             "pictures": None if data.pictures is None else dict(data.pictures.provenance),
         }

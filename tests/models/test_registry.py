@@ -81,10 +81,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 def test_the_registry_loads_no_training_library() -> None:
-    code = (
-        "import sys, fmnist_cli.models.registry;"
-        "print({'torch', 'sklearn'} & set(sys.modules))"
-    )
+    code = "import sys, fmnist_cli.models.registry;print({'torch', 'sklearn'} & set(sys.modules))"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

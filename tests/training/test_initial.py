@@ -14,7 +14,7 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import get_spec
-from fmnist_cli.training.initial import Start, average, begin
+from fmnist_cli.training.initial import Start, begin
 from fmnist_cli.training.record import TrainingRecord
 
 PIXELS = images(60).pixels
@@ -48,17 +48,6 @@ def test_classes_are_matched_by_name() -> None:
     np.testing.assert_allclose(logits(ours)[:, 1:], logits(start.model)[:, [9, 0]], atol=1e-3)
 
 
-def test_averaged_with_itself_a_network_stays_what_it_is() -> None:
-    start = Start.of("cnn")
-    expected = logits(start.model)
-    ours = PixelClassifier(get_spec("cnn").load().build(10), 0.2861, 0.3530)
-    begin(ours.network, start, CLASS_NAMES, PIXELS)
-    average(ours, [Start.of("cnn"), Start.of("cnn")], PIXELS)
-    np.testing.assert_allclose(logits(ours), expected, atol=0.1)
-    with pytest.raises(TrainingError, match="different layers"):
-        average(ours, [Start.of("mlp")], PIXELS)
-
-
 def test_other_layers_are_refused() -> None:
     with pytest.raises(TrainingError, match="a model of the same kind"):
         begin(get_spec("cnn").load().build(10), Start.of("mlp"), CLASS_NAMES, PIXELS)
@@ -69,12 +58,10 @@ def test_train_init(run_fmnist: RunFmnist, tmp_path: Path) -> None:
     data = write_files(tmp_path / "data", 240, 40)
     options = ("--preset", "quick", "--runs-dir", tmp_path, "--data-dir", data)
     spec = get_spec("mlp")
-    made = ("--init", "mlp", "--teacher", "cnn", "--average", "mlp")
-    done = run_fmnist("train", "mlp", *made, *options)
+    done = run_fmnist("train", "mlp", "--init", "mlp", "--teacher", "cnn", *options)
     assert done.code == 0, done.stderr
     record = TrainingRecord.read(tmp_path / "mlp")
-    start, teacher, averaged = record.parents
-    assert averaged == start
+    start, teacher = record.parents
     assert (start["model"], start["sha256"]) == ("mlp", Start.of("mlp").identity["sha256"])
     assert teacher["model"] == "cnn"
     assert record.recipe["epochs"] == spec.load().FINE_TUNING.epochs
