@@ -23,11 +23,12 @@ from fmnist_cli.calibration.fit import KNOTS, ONE_PIECE, RULE, VOTE_FLOOR, fit_c
 from fmnist_cli.calibration.graph import ends_in_softmax, without_curve
 from fmnist_cli.contract import Labels, Probabilities
 from fmnist_cli.data.dataset import load_split
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.evaluate.metrics import cross_entropy, expected_calibration_error, reliability
 from fmnist_cli.export.calibrate import draft_session
 from fmnist_cli.export.graph import canonical
 from fmnist_cli.files import write_text
-from fmnist_cli.manifest import Manifest
+from fmnist_cli.models.registry import REGISTRY
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 
@@ -131,7 +132,9 @@ def main() -> None:
     )
     options = parser.parse_args()
     models: dict[str, Any] = {}
-    for name in Manifest.read(ROOT / "exported").models:
+    for name, spec in REGISTRY.items():
+        if spec.input != FRAME_SPEC:
+            continue
         models[name] = measure(name, options.data_dir)
         print(name, json.dumps(models[name]), flush=True)
     print(table(models))

@@ -26,7 +26,7 @@ _BATCH = 256
 
 def convert(network: GuardNet, card: GuardCard) -> bytes:
     """The graph: ``pixels`` uint8 [N, 28, 28] → ``novelty`` float32 [N]; same in, same bytes."""
-    return serialize(graph_of(network, (SIDE, SIDE), INPUT_NAME, NOVELTY_NAME), card)
+    return serialize(graph_of(network, (SIDE, SIDE), INPUT_NAME, [NOVELTY_NAME]), card)
 
 
 def verify(network: GuardNet, guard: Guard, pixels: Pixels) -> float:

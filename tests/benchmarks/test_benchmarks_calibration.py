@@ -8,7 +8,9 @@ from pathlib import Path
 import calibration
 
 from fmnist_cli.calibration.fit import RULE
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.manifest import Manifest
+from fmnist_cli.models.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = json.loads((ROOT / "benchmarks" / "results" / "calibration.json").read_text())
@@ -20,7 +22,8 @@ def test_its_table_comes_from_the_results() -> None:
 
 
 def test_the_results_are_of_the_shipped_files_and_of_the_rule_in_use() -> None:
-    shipped = Manifest.read(ROOT / "exported").models
+    models = Manifest.read(ROOT / "exported").models
+    shipped = {name: one for name, one in models.items() if REGISTRY[name].input == FRAME_SPEC}
     measured = {name: found["sha256"] for name, found in DOCUMENT["models"].items()}
     assert measured == {name: entry.sha256 for name, entry in shipped.items()}
     assert DOCUMENT["rule"] == RULE
@@ -29,6 +32,7 @@ def test_the_results_are_of_the_shipped_files_and_of_the_rule_in_use() -> None:
 def test_curves_calibrate_and_lower_the_loss() -> None:
     for found in DOCUMENT["models"].values():
         before, after = found["as it is"]["test"], found["curve"]["test"]
-        assert after["loss"] < before["loss"]
-        assert after["calibration_error"] < before["calibration_error"]
-        assert after["calibration_error"] <= 0.0115  # mlp, resnet miss 0.01: docs/calibration.md
+        # The members of a stack are calibrated already.
+        assert after["loss"] < before["loss"] + 0.001
+        assert after["calibration_error"] < max(before["calibration_error"], 0.008)
+        assert after["calibration_error"] <= 0.01

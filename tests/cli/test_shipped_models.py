@@ -11,9 +11,11 @@ import pytest
 from process import RunFmnist
 
 from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.data.files import FILES
 from fmnist_cli.data.images import write_images
 from fmnist_cli.manifest import Manifest
+from fmnist_cli.prepare import from_frames
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model, shipped_dir
 
@@ -39,8 +41,11 @@ def test_classify_says_what_the_model_says(
     done = run_fmnist("classify", tmp_path / "pictures", "--model", model)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["path"] for row in rows] == [f"{index:05d}.png" for index in range(500)]
-    assert {row["prepared"] for row in rows} == {"frame"}
-    expected = Session(open_model(model)).probabilities(test_images.pixels).argmax(axis=1)
+    session = Session(open_model(model))
+    prepared = "frame" if session.spec == FRAME_SPEC else session.spec.preprocessing
+    assert {row["prepared"] for row in rows} == {prepared}
+    pixels = from_frames(test_images.pixels, session.spec)
+    expected = session.probabilities(pixels).argmax(axis=1)
     predicted = np.array([row["class_id"] for row in rows])
     assert np.array_equal(predicted, expected)
     assert np.mean(predicted == test_images.labels) > 0.8
@@ -65,7 +70,7 @@ DRAWN = {
 
 
 def test_the_sample_pictures_get_their_labels(run_fmnist: RunFmnist) -> None:
-    done = run_fmnist("classify", ROOT / "data" / "samples", "--model", "resnet")
+    done = run_fmnist("classify", ROOT / "data" / "samples")
     assert done.code == 0
     labels = {row["path"]: row["label"] for row in map(json.loads, done.stdout.splitlines())}
     assert labels.keys() == DRAWN.keys()

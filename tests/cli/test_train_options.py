@@ -54,7 +54,7 @@ def test_images_left_out_make_another_run(
     [
         (("--exclude-top", "3"), "--exclude-top goes with --exclude FILE"),
         (("--exclude", "nothing.csv"), "nothing.csv: no such file"),
-        (("--teacher", "nothing"), "has no model called 'nothing'"),
+        (("--teacher", "nothing"), "there is no model called 'nothing'"),
         (("--teacher", "mlp"), "knn learns from labels alone"),
     ],
 )

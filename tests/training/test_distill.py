@@ -16,6 +16,7 @@ from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.models.registry import get_spec
+from fmnist_cli.runtime.store import ModelFile
 from fmnist_cli.training.augment import draw_view, see
 from fmnist_cli.training.distill import judge_views
 from fmnist_cli.training.initial import Teacher
@@ -58,6 +59,7 @@ def named(name: str) -> Teacher:
     return Teacher(
         {"model": name, "sha256": name * 8},
         lambda pixels: np.eye(10, dtype=np.float32)[pixels[:, 14, 14] % 10],
+        ModelFile.of(name, Path(f"{name}.onnx"), b""),
     )
 
 

@@ -72,6 +72,8 @@ def _chart(name: str, title: str, history: History, quantity: str, best: int) ->
     unit, form, write = _QUANTITIES[quantity]
     epochs = [entry["epoch"] for entry in history]
     parts = {part: [e[f"{part}_{quantity}"] for e in history] for part in ("train", "validation")}
+    if None in parts["validation"]:  # a model of pictures has seen all it could be judged by
+        del parts["validation"]
     names = {"train": "training", "validation": "validation"}
     traces = [
         {
@@ -85,10 +87,10 @@ def _chart(name: str, title: str, history: History, quantity: str, best: int) ->
             "hovertemplate": "epoch %{x}: %{y:" + form + "}<extra>" + names[part] + "</extra>",
         }
         for (part, values), colour, dash, symbol in zip(
-            parts.items(), (6, 5), ("dash", "solid"), ("diamond", "circle"), strict=True
+            parts.items(), (6, 5), ("dash", "solid"), ("diamond", "circle"), strict=False
         )
     ]
-    limits = _limits([*parts["train"], *parts["validation"]], highest=quantity == "loss")
+    limits = _limits([v for values in parts.values() for v in values], highest=quantity == "loss")
     layout: dict[str, Any] = {
         "xaxis": {"title": {"text": "epoch"}, "rangemode": "tozero"},
         "yaxis": {
@@ -99,7 +101,7 @@ def _chart(name: str, title: str, history: History, quantity: str, best: int) ->
         "hovermode": "x unified",
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
-    if 0 < best <= len(history):
+    if "validation" in parts and 0 < best <= len(history):
         kept = parts["validation"][best - 1]
         layout["shapes"] = [
             {"type": "line", "x0": best, "x1": best, "yref": "paper", "y0": 0, "y1": 1,
@@ -119,7 +121,9 @@ def _chart(name: str, title: str, history: History, quantity: str, best: int) ->
         f"Lines over {len(history)} epochs, ending at: {ends}. {finding}",
         traces,
         layout,
-        table(["epoch", "training", "validation"], rows, name=f"{title}: {quantity} by epoch"),
+        table(
+            ["epoch", *(names[part] for part in parts)], rows, name=f"{title}: {quantity} by epoch"
+        ),
         height=300,
     )
 
