@@ -190,7 +190,8 @@ def test_a_row_does_not_depend_on_its_batch(name: str) -> None:
     whole = session(pixels)  # the rows below are rounded, these are not
     for part in (slice(1, None), slice(2, 9), slice(count, count + 3), slice(-2, None)):
         np.testing.assert_array_equal(session(pixels[part]), whole[part])
-    classifier = Classifier(route(session), settings=Settings(top_k=10))
+    own = route(session)._replace(spec=session.spec)
+    classifier = Classifier(own, settings=Settings(top_k=10))
     alone = [classifier([item])[0] for item in of]
     for size in (2, 3, 7, 8, 16, 33, 64, 121):
         batched = [row for at in range(0, len(of), size) for row in classifier(of[at : at + size])]

@@ -142,7 +142,7 @@ def test_teachers_come_first(tmp_path: Path) -> None:
 
 
 def test_only_networks_can_be_taught() -> None:
-    with pytest.raises(UsageError, match="knn is no network"):
+    with pytest.raises(UsageError, match="knn learns from labels alone"):
         Job.of(get_spec("knn"), "quick", 0, teachers=(named("a"),))
 
 
