@@ -26,7 +26,7 @@ from fmnist_cli import __version__
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.idx import read_idx
-from fmnist_cli.evaluate.novelty import auroc, missed
+from fmnist_cli.evaluate.novelty import Scores, auroc
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest
@@ -40,6 +40,15 @@ BATCH = 250
 SHARES = (0.9, 0.95, 0.99)
 
 Score = Callable[[Pixels], np.ndarray[Any, np.dtype[np.float32]]]  # [N, 28, 28] → [N]
+
+
+def missed(known: Scores, strange: Scores, caught: float = 0.95) -> float:
+    """Share of what is known that is taken for strange when this share of the strange is caught.
+
+    The false positive rate at a true positive rate of `caught`, what is strange being positive.
+    """
+    limit = np.quantile(strange, 1 - caught)
+    return float(np.mean(np.asarray(known) >= limit))
 
 
 def guard_score() -> Score:

@@ -3,7 +3,10 @@
 Both sides run in this process on the same images with the same number of threads, in turns,
 and a ratio is taken within each round. Networks are read back from their graphs.
 
-Run: python benchmarks/native.py [--rounds 7]
+Run: GOMP_SPINCOUNT=2000 python benchmarks/native.py [--rounds 7]
+
+OpenMP's threads wait by spinning. Without the variable PyTorch's hold up those of ONNX Runtime, and
+are held up by them, a hundredfold.
 """
 
 from __future__ import annotations
@@ -114,7 +117,7 @@ def main() -> None:
             ]
             print("  ".join(line), file=sys.stderr, flush=True)
     document = {
-        "command": "python benchmarks/native.py",
+        "command": "GOMP_SPINCOUNT=2000 python benchmarks/native.py",
         "version": __version__,
         "models": models,
     }

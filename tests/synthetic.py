@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from idxfiles import write_idx
 
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
 from fmnist_cli.training.job import TrainingData
 
 

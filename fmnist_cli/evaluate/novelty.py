@@ -25,15 +25,6 @@ def auroc(known: Scores, strange: Scores) -> float:
     return float((below + not_above).mean() / (2 * len(known)))
 
 
-def missed(known: Scores, strange: Scores, caught: float = 0.95) -> float:
-    """Share of what is known that is taken for strange when this share of the strange is caught.
-
-    The false positive rate at a true positive rate of `caught`, what is strange being positive.
-    """
-    limit = np.quantile(strange, 1 - caught)
-    return float(np.mean(np.asarray(known) >= limit))
-
-
 def quantiles(scores: Scores, shares: Sequence[float]) -> tuple[float, ...]:
     """The scores that these shares do not exceed, each one of `scores`."""
     values = np.quantile(np.asarray(scores, np.float64), shares, method="higher")

@@ -44,25 +44,6 @@ class Reporter(Protocol):
         """The fit is over; `text` sums it up."""
 
 
-class SilentReporter:
-    """Says nothing; for tests and libraries."""
-
-    def start(self, model: str, steps: int | None, done: int = 0) -> None:
-        """Nothing."""
-
-    def step(self, text: str) -> None:
-        """Nothing."""
-
-    def stage(self, text: str) -> None:
-        """Nothing."""
-
-    def epoch(self, epoch: Epoch, epochs: int) -> None:
-        """Nothing."""
-
-    def finish(self, text: str) -> None:
-        """Nothing."""
-
-
 def _epoch_text(epoch: Epoch, epochs: int) -> str:
     text = (
         f"epoch {epoch.epoch}/{epochs}  train {epoch.train_loss:.3f} / {epoch.train_accuracy:.2%}"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from idxfiles import write_idx
 from process import RunFmnist
 from synthetic import images
 from typer.testing import CliRunner
@@ -19,7 +20,6 @@ from fmnist_cli.cli.data import app
 from fmnist_cli.data.exclude import read_exclusions
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
 from fmnist_cli.errors import DataError
 
 FLIPPED = {17: 2, 123: 0, 240: 8}  # position in the training file → wrong label

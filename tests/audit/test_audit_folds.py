@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from idxfiles import write_idx
+from silent import SilentReporter
 from synthetic import images
 
 from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
 from fmnist_cli.audit.source import AuditData
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import Epoch
 
 CPU = torch.device("cpu")

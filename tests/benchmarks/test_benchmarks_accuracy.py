@@ -8,12 +8,12 @@ import accuracy as script
 import pytest
 import readme_tables
 import torch
+from silent import SilentReporter
 from synthetic import data, images
 
 from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.run import load_native, train
 
 

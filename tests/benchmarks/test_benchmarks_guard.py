@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from guard import missed
 from harness.strangers import FAMILIES, strangers
 from synthetic import images
 
@@ -49,3 +51,9 @@ def test_the_shipped_guard_takes_strangers_for_strange() -> None:
     for name, frames in strangers(5, 40, images(20).pixels).items():
         caught = np.mean(guard.novelty(frames) > guard.limit("frame"))
         assert caught >= 0.95, name
+
+
+def test_missed_is_what_lies_above_the_limit_that_catches() -> None:
+    known = np.arange(100, dtype=float)
+    assert missed(known, np.full(20, 90.0)) == pytest.approx(0.1)
+    assert missed(known, np.full(20, 1000.0)) == 0

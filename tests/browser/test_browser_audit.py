@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from idxfiles import write_idx
 from pagechecks import faint, wrong_looks
 from process import RunFmnist
 from synthetic import images
@@ -14,7 +15,6 @@ from synthetic import images
 from fmnist_cli.audit.probabilities import Judgements
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
 
 if TYPE_CHECKING:
     from conftest import OpenPage

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from idxfiles import write_idx
 from process import RunFmnist
 from tinymodel import BOX, write_both, write_exported
 from typer.testing import CliRunner
@@ -15,7 +16,6 @@ from fmnist_cli.cli import build_app
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
 from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.metrics import accuracy
 from fmnist_cli.prepare import from_frames

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from idxfiles import write_idx
 
 from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
 
 MakeData = Callable[..., Path]
 

@@ -11,6 +11,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from idxfiles import write_idx
 from typer.testing import CliRunner
 
 from fmnist_cli.cli.data import app
@@ -24,7 +25,7 @@ from fmnist_cli.data.dataset import (
     split_indices,
 )
 from fmnist_cli.data.files import TRAIN_IMAGES, cache_dir, default_download_dir
-from fmnist_cli.data.idx import read_idx, write_idx
+from fmnist_cli.data.idx import read_idx
 from fmnist_cli.errors import DataError
 
 MakeData = Callable[..., Path]

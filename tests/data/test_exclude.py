@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from idxfiles import write_idx
 from synthetic import images
 
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.exclude import read_exclusions, without
 from fmnist_cli.data.files import FILES
-from fmnist_cli.data.idx import write_idx
 from fmnist_cli.errors import DataError
 
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from idxfiles import write_idx
 
-from fmnist_cli.data.idx import read_idx, write_idx
+from fmnist_cli.data.idx import read_idx
 from fmnist_cli.errors import DataError
 
 IDX_DTYPES = ("uint8", "int8", "int16", "int32", "float32", "float64")

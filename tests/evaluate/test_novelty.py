@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fmnist_cli.evaluate.novelty import auroc, missed, quantiles
+from fmnist_cli.evaluate.novelty import auroc, quantiles
 
 
 def test_auroc_is_that_of_scikit_learn_with_ties() -> None:
@@ -17,12 +17,6 @@ def test_auroc_is_that_of_scikit_learn_with_ties() -> None:
         roc_auc_score(truth, np.concatenate([known, strange]))
     )
     assert auroc(known, known) == pytest.approx(0.5)
-
-
-def test_missed_is_what_lies_above_the_limit_that_catches() -> None:
-    known = np.arange(100, dtype=float)
-    assert missed(known, np.full(20, 90.0)) == pytest.approx(0.1)
-    assert missed(known, np.full(20, 1000.0)) == 0
 
 
 def test_quantiles_are_scores_that_the_shares_do_not_exceed() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from silent import SilentReporter
 from synthetic import data, images
 from toypictures import write_pictures
 
@@ -27,7 +28,6 @@ from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import open_model
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.pictures import LabelledPictures, enlarged
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.run import load_native, train
 
 # What keeps a model's fit tiny; a model not named here is fitted for one epoch.

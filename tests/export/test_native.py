@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from silent import SilentReporter
 from synthetic import data, images
 
 from fmnist_cli.errors import ModelError
@@ -18,7 +19,6 @@ from fmnist_cli.models.registry import get_spec
 from fmnist_cli.runtime.session import Session
 from fmnist_cli.runtime.store import ModelFile, open_model, shipped_dir
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import RECORD_FILE
 from fmnist_cli.training.run import train
 

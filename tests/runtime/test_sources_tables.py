@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from idxfiles import write_idx
 from pictures import encoded, frame
 
-from fmnist_cli.data.idx import write_idx
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.prepare.picture import Picture
 from fmnist_cli.runtime.sources import open_source

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from silent import SilentReporter
 from synthetic import data, images
 from tinymodel import write_exported
 
@@ -21,7 +22,6 @@ from fmnist_cli.training.augment import draw_view, see
 from fmnist_cli.training.distill import judge_views
 from fmnist_cli.training.initial import Teacher
 from fmnist_cli.training.job import Job, TrainingData, in_order
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import TrainingRecord
 from fmnist_cli.training.run import load_native, train
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import toypictures
+from silent import SilentReporter
 from synthetic import images
 from torch import nn
 from toypictures import INPUT, RECIPE, write_pictures
@@ -25,7 +26,6 @@ from fmnist_cli.training.picture_fit import (
 )
 from fmnist_cli.training.picture_views import Lesson, draw
 from fmnist_cli.training.pictures import LabelledPictures, enlarged
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import Epoch
 
 COUNTS = {"t-shirt": 8, "pants": 8, "shoes": 8, "hat": 6}

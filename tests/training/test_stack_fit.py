@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from silent import SilentReporter
 from synthetic import data
 
 from fmnist_cli.contract import Probabilities
@@ -15,7 +16,6 @@ from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.recipes import Recipe, SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import TrainingRecord
 from fmnist_cli.training.run import load_native, train
 from fmnist_cli.training.stack_fit import cross_validated, fit_pool, fit_stack, opinions_of

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from silent import SilentReporter
 from synthetic import data
 from torch import nn
 
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import Epoch
 from fmnist_cli.training.torch_fit import TorchFit, fit_torch, one_cycle, predict_probabilities
 

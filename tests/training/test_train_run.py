@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from silent import SilentReporter
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from skops.io import dump
@@ -20,7 +21,6 @@ from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training.checkpoint import load_pipeline, load_state, load_tensors, save_pipeline
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.progress import SilentReporter
 from fmnist_cli.training.record import Epoch, TrainingRecord
 from fmnist_cli.training.run import announce, choose_device, load_native, subset, train
 
