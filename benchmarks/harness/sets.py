@@ -79,7 +79,8 @@ def photos(source: Path, work: Path, limit: int | None = None) -> Pictures:
             shutil.copy(path, folder)
 
     folder = source if limit is None else _made(work / f"photos-{limit}", make)
-    return Pictures("photos", "photos", folder, len(pictures_in(folder)), "product")
+    images = len(pictures_in(folder))
+    return Pictures("photos", "photos", folder, images, "product", tune_on=200)
 
 
 def large_photos(source: Path, work: Path, count: int = LARGE_COUNT) -> Pictures:
