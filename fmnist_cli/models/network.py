@@ -74,6 +74,8 @@ class PictureClassifier(PixelClassifier):
         shape: (height, width, 3), of its pixels; their grey 127, around letterboxes, becomes zero.
     """
 
+    network: PictureNetwork
+
     def __init__(self, network: PictureNetwork, shape: tuple[int, ...]) -> None:
         super().__init__(network, 127 / 255, 128 / 255)
         self.shape = shape
