@@ -54,7 +54,7 @@ def options_of(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--photos", type=_full, help="folder of JPEG photos; else only PNGs")
     parser.add_argument("--pairs", type=int, default=5, help="rounds (default: 5)")
-    parser.add_argument("--cases", nargs="+", help="only these, like cnn-png")
+    parser.add_argument("--cases", nargs="+", help="only these, like cnn-png; others are kept")
     parser.add_argument("--python", default=sys.executable, help="interpreter of our command")
     parser.add_argument("--quick", action="store_true", help="few pictures, one round: a try")
     parser.add_argument("--out", type=Path, help="JSON file (default: benchmarks/results)")
@@ -96,8 +96,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "machine": asdict(machine),
         "versions": {name: version(name) for name in (*PACKAGES, *PEER_PACKAGES)}
         | {"python": platform.python_version()},
-        "pairs": options.pairs,
-        "cases": {},
+        "cases": _kept(options),
         "first_row": first_row.measure(options.python, next(made[0].folder.iterdir())),
     }
     pixels = load_split("test").pixels[:100]
@@ -112,10 +111,23 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             figures = case.measure(model, file.path.resolve(), pictures, setting)
             document["cases"][name] = {
                 "sha256": file.sha256,
+                "pairs": options.pairs,
                 "torch_against_onnx": float(f"{difference:.2g}"),
                 **figures,
             }
+            options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return document
+
+
+def _kept(options: argparse.Namespace) -> dict[str, Any]:
+    """Cases of an earlier call with `--cases`, of the same machine: an hour can be cut up."""
+    if not options.cases or not options.out.exists():
+        return {}
+    earlier = json.loads(options.out.read_text(encoding="utf-8"))
+    if earlier["machine"] != asdict(Machine.current()):
+        return {}
+    cases: dict[str, Any] = earlier["cases"]
+    return cases
 
 
 def main() -> None:
@@ -123,7 +135,6 @@ def main() -> None:
     options = options_of()
     options.work.mkdir(parents=True, exist_ok=True)
     document = measure(options)
-    options.out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     print("\n".join(musts.verdicts(document)))
     print(f"results in {options.out.name}")
 

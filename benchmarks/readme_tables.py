@@ -1,4 +1,4 @@
-"""Writes the tables of README.md and docs/photo.md from committed JSON: no figure is typed.
+"""Writes the tables of README.md, docs/results.md and docs/photo.md from committed JSON.
 
 Run: python benchmarks/readme_tables.py [--check]
 """
@@ -239,6 +239,24 @@ def memory_table() -> str:
     return _table(["Pictures", *(f"`{m}`, {layouts[layout]}" for m, layout in columns)], rows)
 
 
+def summary_table() -> str:
+    """One line for each shipped model."""
+    photos = _read(RESULTS / "photo.json")["validation"]["macro_accuracy"]
+    rows = []
+    for name, result in _read(RESULTS / "bench.json")["models"].items():
+        accuracy, timing = result["quality"], result["timing"]
+        rows.append(
+            [
+                f"`{name}`",
+                f"{accuracy['accuracy'] if accuracy else photos:.2%}",
+                f"{result['file_bytes'] / 1e6:.2f} MB",
+                f"{timing['latency']['p50_ms']:.2f} ms",
+                f"{timing['images_per_s']:,.0f}",
+            ]
+        )
+    return _table(["Model", "Accuracy", "File", "One image", "Images per second"], rows)
+
+
 def photo_table() -> str:
     """How good `photo` is on photos."""
     document = _read(RESULTS / "photo.json")
@@ -311,7 +329,11 @@ TABLES = {
     "memory": memory_table,
 }
 OF_PHOTO = {"photo": photo_table, "shoes": shoes_table, "features": features_table}
-FILES = {"README.md": TABLES, "docs/photo.md": OF_PHOTO}
+FILES = {
+    "README.md": {"summary": summary_table},
+    "docs/results.md": TABLES,
+    "docs/photo.md": OF_PHOTO,
+}
 
 
 def _instead(block: str, _match: re.Match[str]) -> str:

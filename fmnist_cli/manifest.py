@@ -29,6 +29,7 @@ class Entry(NamedTuple):
         training: the training record, without its learning curves.
         calibration: the curve at the end of the graph, by which rule and on how many images it
             was fitted, and loss and calibration error without it; None if it has none.
+        card: the card in the file, known before the file is read; None in manifests made by 0.1.
     """
 
     file: str
@@ -40,6 +41,7 @@ class Entry(NamedTuple):
     verification: Mapping[str, Any]
     training: Mapping[str, Any]
     calibration: Mapping[str, Any] | None = None
+    card: Mapping[str, str] | None = None
 
 
 class Part(NamedTuple):

@@ -46,7 +46,9 @@ def test_the_card_says_what_the_graph_wants(place: Path) -> None:
     session = Session(open_model("toy", place / "exported"))
     assert session.card.input == toypictures.INPUT
     assert session.card.test_accuracy is None
-    assert list(session.card.novelty_limits) == sorted(session.card.novelty_limits)
+    limits = session.card.novelty_limits
+    assert list(limits) == ["0.5", "0.8", "0.9", "0.95", "0.98", "0.99", "0.999"]
+    assert list(limits.values()) == sorted(limits.values())
 
 
 def test_pictures_are_classified_by_name_and_by_path_alike(place: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from fmnist_cli.contract import (
@@ -114,6 +115,7 @@ def write_exported(
 
 def add_model(folder: Path, name: str, content: bytes, parameters: int = 360) -> Path:
     """Put one more model into a folder."""
+    card = {prop.key: prop.value for prop in onnx.load_from_string(content).metadata_props}
     entry = Entry(
         file=f"{name}.onnx",
         title="Tiny network",
@@ -123,6 +125,7 @@ def add_model(folder: Path, name: str, content: bytes, parameters: int = 360) ->
         metrics={"test": {"images": 8, "accuracy": 0.125, "loss": 2.5}},
         verification={"max_difference": 0.0},
         training={"preset": "quick", "seed": 3, "seconds": 1.0},
+        card=card if "input" in card else None,  # as 0.1 left it
     )
     (folder / entry.file).write_bytes(content)
     known = Manifest.read(folder)

@@ -204,7 +204,8 @@ def recalibrate(file: ModelFile, out: Path, splits: Mapping[str, LabelledImages]
     metrics = {name: measure(session, images) for name, images in splits.items()}
     if spec is not None and spec.framework == "stack":
         metrics["validation"] |= held_out(file.entry.training)
-    content = serialize(made.graph, card._replace(test_accuracy=metrics["test"]["accuracy"]))
+    card = card._replace(test_accuracy=metrics["test"]["accuracy"])
+    content = serialize(made.graph, card)
     out.mkdir(parents=True, exist_ok=True)
     path = out / file.entry.file
     replace_file(path, lambda partial: partial.write_bytes(content))
@@ -214,4 +215,5 @@ def recalibrate(file: ModelFile, out: Path, splits: Mapping[str, LabelledImages]
         parameters=count_parameters(made.graph),
         metrics=metrics,
         calibration=made.provenance,
+        card=card.to_metadata(),
     )

@@ -51,13 +51,11 @@ HALVED_ATOL = 0.05  # of a probability, by weights that are stored in 16 bits
 def convert(native: NativeModel) -> onnx.ModelProto:
     """The graph of a native model; the one place that chooses an exporter."""
     if isinstance(native, TorchModel):
-        from fmnist_cli.export.torch_export import convert_torch
+        from fmnist_cli.export.torch_export import convert_pictures, convert_torch
 
+        if isinstance(native, PicturesModel):
+            return convert_pictures(native.network)
         return convert_torch(native.network)
-    if isinstance(native, PicturesModel):
-        from fmnist_cli.export.torch_export import convert_pictures
-
-        return convert_pictures(native.network)
     if isinstance(native, SklearnModel):
         from fmnist_cli.export.sklearn_export import convert_sklearn_pipeline
 
@@ -143,8 +141,8 @@ def export(
         metrics = {name: measure(session, images) for name, images in measured.items()}
     if spec.framework == "stack" and metrics:
         metrics["validation"] |= held_out(asdict(record))
-    accuracy = metrics["test"]["accuracy"] if "test" in metrics else None
-    content = serialize(graph, card(accuracy))
+    final = card(metrics["test"]["accuracy"] if "test" in metrics else None)
+    content = serialize(graph, final)
     replace_file(path, lambda partial: partial.write_bytes(content))
     write_text(out / f"{spec.name}.json", record.to_json())
     return Entry(
@@ -157,6 +155,7 @@ def export(
         verification=asdict(verification),
         training=_training_summary(record),
         calibration=made.provenance,
+        card=final.to_metadata(),
     )
 
 

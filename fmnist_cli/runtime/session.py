@@ -22,10 +22,9 @@ from fmnist_cli.contract import (
     Pixels,
     Probabilities,
 )
-from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import ModelError, UsageError
+from fmnist_cli.manifest import MANIFEST_FILE
 from fmnist_cli.prepare import AUTO, check_spec
-from fmnist_cli.runtime.metadata import read_metadata
 from fmnist_cli.runtime.store import Found, ModelFile
 
 PROVIDERS = {
@@ -145,8 +144,8 @@ class LazySession:
     """As `Session`, but its file is read when the first pictures are there.
 
     It is made at the start of runs that may never need it, and worker processes load it each
-    for themselves. Until then only its card is known. One thread runs it, as there are as many
-    workers as cores. It may be called from several threads.
+    for themselves. Until then only its card is known, from the manifest. One thread runs it, as
+    there are as many workers as cores. It may be called from several threads.
 
     Args:
         model: where it is.
@@ -157,7 +156,7 @@ class LazySession:
         card, spec: as of `Session`.
 
     Raises:
-        ModelError: the file has no readable card.
+        ModelError: the manifest has no readable card of it.
         UsageError: the provider is unknown.
     """
 
@@ -167,20 +166,36 @@ class LazySession:
         self._session: Session | None = None
         self._loading = threading.Lock()
         provider_of(provider)
-        card = _card(read_metadata(model.path), model.path)
-        self.spec = card.input or FRAME_SPEC
-        self.card = card._replace(input=self.spec)
+        known = model.entry.card
+        card = None if known is None else _card(known, model.folder / MANIFEST_FILE)
+        if card is None or card.input is None:  # made by 0.1
+            self._session = self._open()
+            self.card, self.spec = self._session.card, self._session.spec
+        else:
+            self.card, self.spec = card, card.input
 
     def outputs(self, pixels: Pixels, *, novelty: bool = False, embedding: bool = False) -> Outputs:
         """As `Session.outputs`.
 
         Raises:
-            ModelError: also when the file is not what the manifest says.
+            ModelError: also when the file, or its card, is not what the manifest says.
         """
         if self._session is None:
             with self._loading:
-                self._session = self._session or Session(self.model.open(), 1, self._provider)
+                self._session = self._session or self._checked()
         return self._session.outputs(pixels, novelty=novelty, embedding=embedding)
+
+    def _open(self) -> Session:
+        return Session(self.model.open(), 1, self._provider)
+
+    def _checked(self) -> Session:
+        session = self._open()
+        if session.card != self.card:
+            raise ModelError(
+                f"the card in {self.model.path} is not the one in"
+                f" {self.model.folder / MANIFEST_FILE}; export the model again"
+            )
+        return session
 
 
 def provider_of(provider: str) -> str:

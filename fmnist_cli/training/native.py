@@ -67,31 +67,29 @@ class NativeModel(Protocol):
 
 
 class TorchModel:
-    """`NativeModel` of a PyTorch network."""
+    """`NativeModel` of a PyTorch network, in evaluation mode."""
 
-    def __init__(self, network: PixelClassifier) -> None:
+    def __init__(self, network: PixelClassifier, batch_size: int = 1000) -> None:
         self.network = network.eval()
+        self._batch_size = batch_size
 
     def probabilities(self, pixels: Pixels) -> Probabilities:
-        """uint8 [N, 28, 28] → float32 [N, classes]."""
-        return torch_fit.predict_probabilities(self.network, pixels)
+        """uint8 [N, H, W] or [N, H, W, 3] → float32 [N, classes]."""
+        return torch_fit.predict_probabilities(self.network, pixels, self._batch_size)
 
 
-class PicturesModel:
+class PicturesModel(TorchModel):
     """`NativeModel` of a network for pictures in colour.
 
     Attributes:
-        network: in evaluation mode.
         held: what networks that had not seen them said of the training pictures.
     """
 
-    def __init__(self, network: PictureClassifier, held: Held) -> None:
-        self.network = network.eval()
-        self.held = held
+    network: PictureClassifier
 
-    def probabilities(self, pixels: Pixels) -> Probabilities:
-        """uint8 [N, H, W, 3] → float32 [N, classes]."""
-        return torch_fit.predict_probabilities(self.network, pixels, _BATCH)
+    def __init__(self, network: PictureClassifier, held: Held) -> None:
+        super().__init__(network, _BATCH)
+        self.held = held
 
 
 class ExportedModel:

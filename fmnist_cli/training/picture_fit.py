@@ -11,10 +11,10 @@ calibrates confidence and novelty, and says how good the last network is, which 
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,10 +35,13 @@ from fmnist_cli.training.picture_views import Lesson, draw
 from fmnist_cli.training.pictures import LabelledPictures, Truth
 from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
+from fmnist_cli.training.torch_fit import one_cycle
+from fmnist_cli.training.torch_state import gathered, part, restore_optimizers
 from fmnist_cli.training.truth import hits, loss
 
 _ROUNDS = 200  # far beyond convergence
-WARM_UP = 0.1  # share of the steps in which the learning rate rises
+# Share of the peak learning rate at a progress of 0 to 1.
+_share = partial(one_cycle, warm_up=0.1, least=0.02)
 
 
 class Teacher(NamedTuple):
@@ -60,7 +63,7 @@ class PicturesFit(NamedTuple):
 
     Attributes:
         model: the network that has seen all pictures.
-        history: its learning curves; validation figures are those of the cross-validation.
+        history: its learning curves.
         held: intp [M], the pictures that were left out once.
         logits: float32 [M, classes + 1], of each of these by a network that has not seen it.
     """
@@ -93,7 +96,7 @@ def kept(
     now = (teacher.head(features) / 2).log_softmax(dim=1)
     total = recipe.keep * 4 * functional.kl_div(now, soft, reduction="batchmean")
     # Which of several right classes it is, nobody said; the untouched network has an opinion.
-    several = [c for c in teacher.like if c < truth.shape[1] - 1]
+    several = list(teacher.like)
     vague = truth[:, several].sum(dim=1) > 1
     if vague.any():
         old = before[vague].log_softmax(dim=1)
@@ -103,8 +106,8 @@ def kept(
         right = truth[vague][:, several]
         says = groups.masked_fill(~right, -torch.inf).softmax(dim=1)
         ours = logits[vague][:, several].masked_fill(~right, -1e9).log_softmax(dim=1)
-        part = -(says * ours.masked_fill(~right, 0)).sum(dim=1)
-        total = total + recipe.keep_types * part.sum() / len(truth)
+        each = -(says * ours.masked_fill(~right, 0)).sum(dim=1)
+        total = total + recipe.keep_types * each.sum() / len(truth)
     return total
 
 
@@ -146,49 +149,34 @@ class _State:
 
     def save(self, path: Path, identity: Mapping[str, Any]) -> None:
         """Write everything needed to go on after this epoch."""
-        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
-        tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{k}": v for k, v in slots.items()}
-        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+        weights = {"network": self.network.state_dict(), "averaged": self.averaged.state_dict()}
         history = [asdict(epoch) for epoch in self.history]
+        tensors = gathered(weights, [self.optimizer])
         save_tensors(path, tensors, {"identity": identity, "history": history})
 
     def restore(self, path: Path, identity: Mapping[str, Any], run_dir: Path) -> None:
         """Take up what `save` wrote."""
         tensors, state = load_state(path)
         check_same_run(state["identity"], identity, run_dir)
-        self.network.load_state_dict(_part(tensors, "network"))
-        self.averaged.load_state_dict(_part(tensors, "averaged"))
-        values = self.optimizer.state_dict()
-        for key, value in _part(tensors, "optimizer").items():
-            index, _, name = key.partition(".")
-            values["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(values)
+        self.network.load_state_dict(part(tensors, "network"))
+        self.averaged.load_state_dict(part(tensors, "averaged"))
+        restore_optimizers([self.optimizer], tensors)
         self.history = [Epoch(**epoch) for epoch in state["history"]]
 
 
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-
-
-def _schedule(progress: float) -> float:
-    """Share of the peak learning rate: a linear warm-up, then a cosine to zero."""
-    if progress < WARM_UP:
-        return 0.02 + 0.98 * progress / WARM_UP
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
-
-
 def _lesson(
-    pictures: LabelledPictures, images: LabelledImages, chosen: Any, power: float
+    pictures: LabelledPictures,
+    images: LabelledImages,
+    chosen: npt.NDArray[np.intp],
+    power: float,
 ) -> Lesson:
-    """Some of the pictures, and all images of the data set."""
+    """Some of the pictures, none of which is copied, and all images of the data set."""
     members = pictures.members[chosen]
     sizes = np.bincount(members, minlength=len(pictures.folders))[members]
     return Lesson(
-        torch.from_numpy(pictures.pixels[chosen]),
-        torch.from_numpy(pictures.truth[chosen]),
+        torch.from_numpy(pictures.pixels),
+        torch.from_numpy(pictures.truth),
+        torch.from_numpy(chosen),
         torch.from_numpy(sizes ** (power - 1.0)),
         torch.tensor(images.pixels),
         torch.tensor(images.labels),
@@ -210,7 +198,7 @@ def _fit(
     network, cut = state.network, recipe.frozen
     device = network.head.weight.device
     frozen, trained = network.backbone[:cut], network.backbone[cut:]
-    steps = max(1, len(lesson.pictures) // recipe.batch_size)
+    steps = max(1, len(lesson.chosen) // recipe.batch_size)
     for epoch in range(len(state.history), recipe.epochs):
         started = time.monotonic()
         generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
@@ -219,8 +207,8 @@ def _fit(
         )
         losses = right = 0.0
         seen = 0
-        for step, chosen in enumerate(order.reshape(steps, -1)):
-            rate = recipe.learning_rate * _schedule((epoch + step / steps) / recipe.epochs)
+        for step, chosen in enumerate(lesson.chosen[order].reshape(steps, -1)):
+            rate = recipe.learning_rate * _share((epoch + step / steps) / recipe.epochs)
             images, truth = draw(lesson, chosen, side, recipe, generator)
             images = images.to(device, memory_format=torch.channels_last)
             truth = truth.to(device)
@@ -297,7 +285,7 @@ def fit_pictures(
             of what it was trained for before, or None.
         recipe: how hard.
         spec: what the network wants.
-        pictures: `fmnist_cli.training.picture_views.MARGIN` larger than that.
+        pictures: `fmnist_cli.training.pictures.MARGIN` larger than that.
         images: of Fashion-MNIST, to make product pictures of.
         run_dir: folder of the run.
         identity: of the run, kept in its checkpoints.
@@ -331,7 +319,7 @@ def fit_pictures(
         own = identity | {"fold": fold}
         if resume and checkpoint.exists():
             state.restore(checkpoint, own, run_dir)
-        lesson = _lesson(pictures, images, folds != fold, recipe.balance)
+        lesson = _lesson(pictures, images, np.flatnonzero(folds != fold), recipe.balance)
         if fold < recipe.folds:
             reporter.stage(f"without fold {fold + 1} of {recipe.folds}")
         side = (spec.height, spec.width)

@@ -22,13 +22,15 @@ class Lesson(NamedTuple):
     Attributes:
         pictures: uint8 [N, H, W, 3], larger than the network's input.
         truth: bool [N, classes + 1], what is right of each; the last column is none of them.
-        weight: float64 [N], how often each is drawn, relative to the others.
+        chosen: int64 [K], those that are drawn.
+        weight: float64 [K], how often each of these is, relative to the others.
         frames: uint8 [M, 28, 28], light on black; made up as product pictures in colour.
         labels: int64 [M], their classes.
     """
 
     pictures: Tensor
     truth: Tensor
+    chosen: Tensor
     weight: Tensor
     frames: Tensor
     labels: Tensor
@@ -127,11 +129,10 @@ def _shuffled(images: Tensor, generator: torch.Generator) -> Tensor:
 def draw(
     lesson: Lesson, chosen: Tensor, side: Side, recipe: PictureRecipe, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """A batch as it is seen: float32 [N, 3, height, width], -1 to 1, and its truth.
+    """A batch as it is seen, and what is right of it.
 
-    The truth is bool [N, classes + 1].
-
-    Pictures come first, then made-up ones, then pictures of nothing.
+    They are float32 [N, 3, height, width], -1 to 1, and bool [N, classes + 1]. Pictures come first,
+    then made-up ones, then pictures of nothing.
     """
     pictures = lesson.pictures[chosen].permute(0, 3, 1, 2).float().sub_(127).div_(128)
     # Beside the picture is nothing: zero, the grey of letterboxes.
@@ -140,7 +141,7 @@ def draw(
     )
     parts, truth = [views], [lesson.truth[chosen]]
     columns = lesson.truth.shape[1]
-    if count := round(recipe.made_up * len(chosen)) if len(lesson.frames) else 0:
+    if count := round(recipe.made_up * len(chosen)):
         picked = torch.randint(0, len(lesson.frames), (count,), generator=generator)
         grid = _grid(count, side, generator)
         parts.append(_made_up(lesson.frames[picked], grid, generator))

@@ -17,7 +17,7 @@ from fmnist_cli.errors import DataError
 from fmnist_cli.labelled.folders import read_folders
 from fmnist_cli.prepare.picture import resize
 
-FEWEST = 5  # pictures of a folder: fewer can not be cross-validated
+FEWEST = 5  # pictures of a folder: fewer cannot be divided
 MARGIN = 9 / 7  # pictures are kept so much larger than a network's input, to be turned and cut
 _LEFT_OUT_SHOWN = 20
 
@@ -102,8 +102,8 @@ class LabelledPictures:
         """What was read, in lines for a person."""
         lines = [f"{len(self):,} pictures in {len(self.folders)} folders"]
         lines += [f"left out: {words}" for words in self.left_out[:_LEFT_OUT_SHOWN]]
-        if more := len(self.left_out) - _LEFT_OUT_SHOWN:
-            lines += [f"left out: {more:,} more"] if more > 0 else []
+        if (more := len(self.left_out) - _LEFT_OUT_SHOWN) > 0:
+            lines.append(f"left out: {more:,} more")
         return lines
 
     def seen(self, spec: InputSpec, chosen: npt.NDArray[Any]) -> Pixels:
@@ -111,7 +111,7 @@ class LabelledPictures:
         return np.stack([resize(one, spec.width, spec.height) for one in self.pixels[chosen]])
 
     def folds(self, count: int, seed: int) -> npt.NDArray[np.intp]:
-        """Intp [N]: a fold for each picture; every folder is divided evenly."""
+        """A fold for each picture, intp [N]; every folder is divided evenly."""
         generator = np.random.default_rng(seed)
         result = np.empty(len(self), np.intp)
         for folder in range(len(self.folders)):

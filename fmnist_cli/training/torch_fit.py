@@ -39,14 +39,14 @@ class TorchFit:
     precision: str
 
 
-def one_cycle(progress: float, warm_up: float = 0.2) -> float:
+def one_cycle(progress: float, warm_up: float = 0.2, least: float = 0.04) -> float:
     """Share of the peak learning rate at `progress` (0 to 1) through training.
 
-    Linear warm-up, then cosine to zero (Smith & Topin 2018). A function of progress
+    Linear warm-up from `least`, then cosine to zero (Smith & Topin 2018). A function of progress
     alone, so that a resumed run needs no scheduler state.
     """
     if progress < warm_up:
-        return 0.04 + 0.96 * progress / warm_up
+        return least + (1 - least) * progress / warm_up
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,36 @@ from fmnist_cli.models.recipes import TorchRecipe
 from fmnist_cli.training.checkpoint import save_tensors
 from fmnist_cli.training.optimizer import moving_average, optimizers
 from fmnist_cli.training.record import Epoch
+
+
+def gathered(
+    weights: Mapping[str, Mapping[str, Tensor]], optimizers: Sequence[torch.optim.Optimizer]
+) -> dict[str, Tensor]:
+    """Weights under their names, and what optimizers remember, as tensors of one file."""
+    parts = dict(weights)
+    for number, optimizer in enumerate(optimizers):
+        slots = optimizer.state_dict()["state"].items()
+        parts[f"optimizer{number}"] = {f"{i}.{k}": v for i, of in slots for k, v in of.items()}
+    # Clones, since safetensors refuses tensors that share memory.
+    return {f"{name}.{k}": v.clone() for name, of in parts.items() for k, v in of.items()}
+
+
+def part(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Some weights that `gathered` put there."""
+    start = f"{name}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def restore_optimizers(
+    optimizers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, Tensor]
+) -> None:
+    """Let optimizers remember what `gathered` put there."""
+    for number, optimizer in enumerate(optimizers):
+        values = optimizer.state_dict()
+        for key, value in part(tensors, f"optimizer{number}").items():
+            index, _, name = key.partition(".")
+            values["state"].setdefault(int(index), {})[name] = value
+        optimizer.load_state_dict(values)
 
 
 class FitState:
@@ -49,36 +80,23 @@ class FitState:
 
     def save(self, path: Path, identity: dict[str, Any]) -> None:
         """Write everything needed to go on after this epoch."""
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        tensors |= {f"averaged.{k}": v for k, v in self.averaged.state_dict().items()}
-        tensors |= {f"best.{k}": v for k, v in self.best.items()}
-        for number, optimizer in enumerate(self.optimizers):
-            for index, slots in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer{number}.{index}.{k}": v for k, v in slots.items()}
-        # Clones, since safetensors refuses tensors that share memory.
-        tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+        weights = {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "best": self.best,
+        }
         state = {
             "identity": identity,
             "history": [asdict(epoch) for epoch in self.history],
             "best_epoch": self.best_epoch,
         }
-        save_tensors(path, tensors, state)
+        save_tensors(path, gathered(weights, self.optimizers), state)
 
     def restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Take up what `save` wrote."""
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            start = f"{prefix}."
-            return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-
-        self.model.load_state_dict(part("model"))
-        self.averaged.load_state_dict(part("averaged"))
-        self.best = part("best")
-        for number, optimizer in enumerate(self.optimizers):
-            values = optimizer.state_dict()
-            for key, value in part(f"optimizer{number}").items():
-                index, _, name = key.partition(".")
-                values["state"].setdefault(int(index), {})[name] = value
-            optimizer.load_state_dict(values)
+        self.model.load_state_dict(part(tensors, "model"))
+        self.averaged.load_state_dict(part(tensors, "averaged"))
+        self.best = part(tensors, "best")
+        restore_optimizers(self.optimizers, tensors)
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best_epoch = state["best_epoch"]

@@ -26,7 +26,6 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.export.graph import GraphBuilder, canonical, serialize
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.runtime.metadata import read_metadata
 from fmnist_cli.runtime.session import LazySession, Session, batch_of
 from fmnist_cli.runtime.store import (
     ENV_VAR,
@@ -320,19 +319,32 @@ def test_batches_of_large_pictures_are_small() -> None:
     assert batch_of(BOX._replace(height=2240, width=2240)) == 2
 
 
-def test_metadata_is_found_without_the_graph(tmp_path: Path) -> None:
-    for name in Manifest.read(shipped_dir()).models:
-        found = find_model(name)
-        assert ModelCard.from_metadata(read_metadata(found.path)) == ModelCard.from_metadata(
-            {p.key: p.value for p in onnx.load(found.path).metadata_props}
-        )
-    bad = tmp_path / "bad.onnx"
-    for content in (b"no model at all", box_onnx()[:-10], box_onnx()[:40]):
-        bad.write_bytes(content)
-        with pytest.raises((ModelError, KeyError)):
-            ModelCard.from_metadata(read_metadata(bad))
-    with pytest.raises(ModelError, match="cannot read the model"):
-        read_metadata(tmp_path / "nowhere.onnx")
+def test_the_shipped_manifest_has_the_cards_of_its_files() -> None:
+    known = Manifest.read(shipped_dir()).models
+    assert known["resnet"].card
+    assert known["photo"].card
+    for name, entry in known.items():
+        if entry.card is not None:
+            assert entry.card == {
+                p.key: p.value for p in onnx.load(find_model(name).path).metadata_props
+            }
+
+
+def test_a_damaged_card_in_a_manifest_is_an_error(tmp_path: Path) -> None:
+    found = find_model("photo", write_both(tmp_path))
+    for card in ({}, {**(found.entry.card or {}), "input": "[]"}, {"name": "photo"}):
+        with pytest.raises(ModelError, match="has no readable model card"):
+            LazySession(found._replace(entry=found.entry._replace(card=card)))
+
+
+def test_a_card_of_the_manifest_that_is_not_the_files_gives_no_rows(tmp_path: Path) -> None:
+    found = find_model("photo", write_both(tmp_path))
+    card = ModelCard.from_metadata(found.entry.card or {})
+    other = card._replace(class_names=card.class_names[::-1]).to_metadata()
+    lazy = LazySession(found._replace(entry=found.entry._replace(card=other)))
+    for _ in range(2):
+        with pytest.raises(ModelError, match="is not the one in"):
+            lazy.outputs(boxes(2))
 
 
 def test_a_lazy_session_reads_its_file_when_it_is_asked(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def lesson_of(pictures: LabelledPictures) -> Lesson:
     return Lesson(
         torch.from_numpy(pictures.pixels),
         torch.from_numpy(pictures.truth),
+        torch.arange(len(pictures)),
         torch.ones(len(pictures), dtype=torch.float64),
         torch.from_numpy(frames.pixels),
         torch.from_numpy(frames.labels),
