@@ -16,10 +16,10 @@ from pathlib import Path
 from harness.rounds import Spread, ratio
 
 from fmnist_cli.data.dataset import load_split
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import open_model
 from fmnist_cli.machine import Machine
-from fmnist_cli.prepare import from_frames
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import open_model
+from fmnist_cli.preprocess import from_frames
 
 ROUNDS = 60
 WARM_UP = 5

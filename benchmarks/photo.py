@@ -31,11 +31,11 @@ import numpy.typing as npt
 
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.classes import resolve
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import open_model
 from fmnist_cli.labelled.evaluation import Strangeness, evaluate_folders
 from fmnist_cli.labelled.folders import LabelledFolders, read_folders
 from fmnist_cli.machine import Machine
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import open_model
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "photo.json"

@@ -22,18 +22,18 @@ import numpy.typing as npt
 
 from fmnist_cli.contract import InputSpec, ModelCard, Pixels, Probabilities
 from fmnist_cli.cores import available_cores
+from fmnist_cli.decode.pixels import from_channels
+from fmnist_cli.engines.pool import ordered_map
 from fmnist_cli.errors import UsageError
-from fmnist_cli.prepare import MODES, Picture, check_mode
-from fmnist_cli.runtime.classifier import Classifier, Route, Settings
-from fmnist_cli.runtime.decode.pixels import from_channels
-from fmnist_cli.runtime.guard import known_share, open_guard
-from fmnist_cli.runtime.pool import ordered_map
-from fmnist_cli.runtime.routes import AUTO, open_models, route_of
-from fmnist_cli.runtime.rows import Prediction, Rejected, Row
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.sources import open_source
-from fmnist_cli.runtime.sources.base import FileItem, HeldItem, Item
-from fmnist_cli.runtime.store import open_model
+from fmnist_cli.inference.classifier import Classifier, Route, Settings
+from fmnist_cli.inference.guard import known_share, open_guard
+from fmnist_cli.inference.routes import AUTO, open_models, route_of
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import open_model
+from fmnist_cli.preprocess import MODES, Picture, check_mode
+from fmnist_cli.rows import Prediction, Rejected, Row
+from fmnist_cli.sources import open_source
+from fmnist_cli.sources.base import FileItem, HeldItem, Item
 
 Input = str | os.PathLike[str] | npt.NDArray[np.uint8]
 

@@ -44,7 +44,7 @@ class InputSpec(NamedTuple):
         height: pixels.
         width: pixels.
         color: ``"grey"`` or ``"rgb"``.
-        preprocessing: how a picture becomes these pixels, a name in `fmnist_cli.prepare`.
+        preprocessing: how a picture becomes these pixels, a name in `fmnist_cli.preprocess`.
         params: arguments of the preprocessing, as numbers and texts.
     """
 

@@ -43,7 +43,17 @@ def test_the_command_line_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "modules",
     [
-        ("fmnist_cli.runtime.*", "fmnist_cli.prepare.*", "fmnist_cli.api", "fmnist_cli.cli.*"),
+        (
+            "fmnist_cli.run",
+            "fmnist_cli.sources.*",
+            "fmnist_cli.decode.*",
+            "fmnist_cli.preprocess.*",
+            "fmnist_cli.inference.*",
+            "fmnist_cli.engines.*",
+            "fmnist_cli.sinks.*",
+            "fmnist_cli.api",
+            "fmnist_cli.cli.*",
+        ),
         (
             "fmnist_cli.evaluate.*",
             "fmnist_cli.contract",

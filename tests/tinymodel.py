@@ -19,8 +19,8 @@ from fmnist_cli.contract import (
 )
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.export.graph import GraphBuilder, canonical, count_parameters, serialize
+from fmnist_cli.inference.guard import SHARES, GuardCard
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
-from fmnist_cli.runtime.guard import SHARES, GuardCard
 
 
 def card_of(name: str, class_names: tuple[str, ...] = CLASS_NAMES) -> ModelCard:

@@ -14,9 +14,9 @@ import torch
 
 from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.contract import Pixels
-from fmnist_cli.prepare import from_frames
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import open_model
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import open_model
+from fmnist_cli.preprocess import from_frames
 from fmnist_cli.training.restore import restore
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from fmnist_cli.inference.store import shipped_dir
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.models.registry import get_spec
-from fmnist_cli.runtime.store import shipped_dir
 
 
 def build(model: str) -> PixelClassifier:

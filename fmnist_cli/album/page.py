@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.runtime.rows import Rejected
-from fmnist_cli.runtime.sinks.gallery.page import allowed, asset, text
+from fmnist_cli.rows import Rejected
+from fmnist_cli.sinks.gallery.page import allowed, asset, text
 
 
 def document(
@@ -26,7 +26,7 @@ def document(
         style: more rules than those of all albums.
     """
     # Its looks are those of the contact sheet of `fmnist classify`.
-    sheet = asset("page.css", "fmnist_cli.runtime.sinks.gallery")
+    sheet = asset("page.css", "fmnist_cli.sinks.gallery")
     style = sheet + asset("page.css", __package__) + style
     yield f"""<!DOCTYPE html>
 <html lang="en">

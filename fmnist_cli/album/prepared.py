@@ -13,16 +13,16 @@ from fmnist_cli.album.draw import PANEL, SMALL, Color, in_color, panels
 from fmnist_cli.album.folder import PAGE, file_names
 from fmnist_cli.album.page import data_uri, document, numbers, refused
 from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.decode import decode
+from fmnist_cli.decode.picture import resize
 from fmnist_cli.errors import ImageError
 from fmnist_cli.files import replace_file, write_text
-from fmnist_cli.prepare import reduction
-from fmnist_cli.prepare.picture import resize
-from fmnist_cli.runtime.decode import decode
-from fmnist_cli.runtime.frames import Prepared
-from fmnist_cli.runtime.rows import Rejected
-from fmnist_cli.runtime.sinks.gallery.page import text
-from fmnist_cli.runtime.sinks.text import printable
-from fmnist_cli.runtime.sources.base import Item
+from fmnist_cli.preprocess import reduction
+from fmnist_cli.preprocess.frames import Prepared
+from fmnist_cli.rows import Rejected
+from fmnist_cli.sinks.gallery.page import text
+from fmnist_cli.sinks.text import printable
+from fmnist_cli.sources.base import Item
 
 _WORDS = {
     "frame": "taken as it is",

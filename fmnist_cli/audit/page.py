@@ -10,7 +10,7 @@ from fmnist_cli.audit.findings import Copy, Findings, Group, Issue
 from fmnist_cli.audit.source import AuditData
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.runtime.sinks.gallery.page import allowed, asset, text
+from fmnist_cli.sinks.gallery.page import allowed, asset, text
 
 _PAIRS_LISTED = 12
 

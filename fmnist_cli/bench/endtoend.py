@@ -51,7 +51,7 @@ class Pictures(NamedTuple):
 
     Attributes:
         folder: of pictures.
-        prepare: one of `fmnist_cli.prepare.MODES`.
+        prepare: one of `fmnist_cli.preprocess.MODES`.
     """
 
     folder: Path

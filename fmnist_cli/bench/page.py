@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fmnist_cli.bench.tables import Column, Table, footer_text, header_text, tables_of
-from fmnist_cli.runtime.sinks.gallery.page import allowed, asset, text
+from fmnist_cli.sinks.gallery.page import allowed, asset, text
 
 
 def page(document: Mapping[str, Any]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fmnist_cli.contract import InputSpec, Pixels
-from fmnist_cli.prepare import from_frames
+from fmnist_cli.preprocess import from_frames
 
 TIMED_IMAGES = 1024
 _TIMED_BYTES = 16 * 2**20  # of large images fewer are held

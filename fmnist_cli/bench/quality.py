@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.evaluate.metrics import evaluate, of_first
-from fmnist_cli.runtime.session import Session
+from fmnist_cli.inference.session import Session
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.corruptions import GROUPS, KINDS, corrupt, counted
 from fmnist_cli.evaluate.metrics import of_first
-from fmnist_cli.runtime.session import Session
+from fmnist_cli.inference.session import Session
 
 FORMAT = 1
 IMAGES = 1000

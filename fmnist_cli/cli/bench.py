@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fmnist_cli.bench.plan import Candidate, Plan
     from fmnist_cli.bench.run import FindNative, NativeModel
     from fmnist_cli.data.dataset import LabelledImages
-    from fmnist_cli.runtime.store import ModelFile
+    from fmnist_cli.inference.store import ModelFile
 
 
 def _note(text: str) -> None:
@@ -53,8 +53,8 @@ def _test_split(data_dir: Path | None) -> LabelledImages | None:
 
 def _native_of(candidates: list[Candidate], runs_dir: Path, threads: int) -> FindNative | None:
     """What finds native models; None, with a note, where their libraries are missing."""
+    from fmnist_cli.inference.session import Session
     from fmnist_cli.models.registry import REGISTRY
-    from fmnist_cli.runtime.session import Session
 
     if not any(Session(candidate.file).card.name in REGISTRY for candidate in candidates):
         return None  # files of others: PyTorch need not even be imported
@@ -98,8 +98,8 @@ def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Ca
     """
     from fmnist_cli.bench.plan import Candidate
     from fmnist_cli.bench.run import unique_names
+    from fmnist_cli.inference.store import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
-    from fmnist_cli.runtime.store import find_models_dir, open_model
 
     names = asked or list(Manifest.read(find_models_dir(models_dir)).models)
     if not names:
@@ -218,8 +218,8 @@ def bench(
     from fmnist_cli.bench.run import noisy_models, run
     from fmnist_cli.cli.bench_text import print_changes
     from fmnist_cli.cores import available_cores
-    from fmnist_cli.prepare import MODES, check_mode
-    from fmnist_cli.runtime.session import Session
+    from fmnist_cli.inference.session import Session
+    from fmnist_cli.preprocess import MODES, check_mode
 
     if robustness:
         from fmnist_cli.cli.bench_robustness import bench_robustness, check_options

@@ -32,8 +32,8 @@ def calibrate(
     from fmnist_cli.data.dataset import load_split
     from fmnist_cli.export.calibrate import recalibrate
     from fmnist_cli.export.run import update_manifest
+    from fmnist_cli.inference.store import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
-    from fmnist_cli.runtime.store import find_models_dir, open_model
 
     folder = find_models_dir(models_dir)
     asked = dict.fromkeys(models or Manifest.read(folder).models)

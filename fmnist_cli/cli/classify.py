@@ -157,13 +157,13 @@ def classify(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()  # while modules are loaded, which make no garbage
     from fmnist_cli.cli.labelling import Run, label
-    from fmnist_cli.prepare import MODES
-    from fmnist_cli.runtime.classifier import Settings
-    from fmnist_cli.runtime.decode import MAX_PIXELS
-    from fmnist_cli.runtime.guard import known_share
-    from fmnist_cli.runtime.outputs import Wanted
-    from fmnist_cli.runtime.request import Inputs
-    from fmnist_cli.runtime.sources.base import MAX_BYTES
+    from fmnist_cli.decode import MAX_PIXELS
+    from fmnist_cli.inference.classifier import Settings
+    from fmnist_cli.inference.guard import known_share
+    from fmnist_cli.preprocess import MODES
+    from fmnist_cli.sinks.outputs import Wanted
+    from fmnist_cli.sources.base import MAX_BYTES
+    from fmnist_cli.sources.request import Inputs
 
     gc.enable()
     if math.isnan(threshold):

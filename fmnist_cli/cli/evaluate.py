@@ -24,7 +24,7 @@ from fmnist_cli.errors import ModelError, UsageError
 if TYPE_CHECKING:
     from fmnist_cli.contract import Pixels, Probabilities
     from fmnist_cli.evaluate.metrics import Evaluation
-    from fmnist_cli.runtime.session import Session
+    from fmnist_cli.inference.session import Session
 
 
 _AT_ONCE = 250  # images, so that memory does not grow with those of the split
@@ -61,7 +61,7 @@ def _probabilities(session: Session, frames: Pixels) -> Probabilities:
     """What a model says of images of the data set, whatever pixels it wants."""
     import numpy as np
 
-    from fmnist_cli.prepare import from_frames
+    from fmnist_cli.preprocess import from_frames
 
     parts = range(0, len(frames), _AT_ONCE)
     return np.concatenate(
@@ -134,16 +134,16 @@ def evaluate(
     from fmnist_cli.evaluate.metrics import evaluate as measure
     from fmnist_cli.evaluate.metrics import of_first
     from fmnist_cli.files import write_text
+    from fmnist_cli.inference.session import Session
+    from fmnist_cli.inference.store import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
-    from fmnist_cli.runtime.session import Session
-    from fmnist_cli.runtime.store import find_models_dir, open_model
 
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
     files = [open_model(one, models_dir, quiet=not model) for one in asked]
     names = unique_names([file.name for file in files])
     if data is not None:
         from fmnist_cli.cli.evaluate_folders import Asked, evaluate_on_folders
-        from fmnist_cli.runtime.guard import known_share
+        from fmnist_cli.inference.guard import known_share
 
         asks = unknown or unknown_at is not None
         share = known_share("--unknown-at", unknown_at) if asks else None

@@ -14,9 +14,9 @@ from fmnist_cli.errors import DataError
 
 if TYPE_CHECKING:
     from fmnist_cli.contract import InputSpec
+    from fmnist_cli.inference.session import Session
     from fmnist_cli.labelled.evaluation import FolderEvaluation
     from fmnist_cli.labelled.folders import LabelledFolders
-    from fmnist_cli.runtime.session import Session
 
 
 class Asked(NamedTuple):
@@ -44,13 +44,13 @@ def evaluate_on_folders(sessions: Mapping[str, tuple[str, Session]], asked: Aske
     from fmnist_cli.data.classes import read_meanings, resolve
     from fmnist_cli.errors import EXIT_REJECTED
     from fmnist_cli.files import write_text
+    from fmnist_cli.inference.guard import open_guard
+    from fmnist_cli.inference.routes import route_of
     from fmnist_cli.labelled.evaluation import evaluate_folders, judge
     from fmnist_cli.labelled.folders import class_folders, read_folders
-    from fmnist_cli.prepare import check_mode
-    from fmnist_cli.runtime.guard import open_guard
-    from fmnist_cli.runtime.routes import route_of
-    from fmnist_cli.runtime.sinks.whole import check_target
-    from fmnist_cli.runtime.tally import progress
+    from fmnist_cli.preprocess import check_mode
+    from fmnist_cli.progress import progress
+    from fmnist_cli.sinks.whole import check_target
 
     if asked.report is not None:
         check_target(asked.report)
@@ -107,7 +107,7 @@ def _print(
     results: Mapping[str, tuple[str, tuple[str, ...], FolderEvaluation]],
 ) -> None:
     from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
-    from fmnist_cli.runtime.sinks.text import printable
+    from fmnist_cli.sinks.text import printable
 
     prepared = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     lines = [f"{len(found):,} pictures of {found.root}, prepared: {prepared}"]
@@ -177,11 +177,11 @@ def _write_page(
     results: Mapping[str, FolderEvaluation],
     target: Path,
 ) -> None:
+    from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.labelled.page import Shown, page
-    from fmnist_cli.runtime.quiet import libraries_quiet
-    from fmnist_cli.runtime.sinks.gallery.thumbnails import Thumbnails
-    from fmnist_cli.runtime.sinks.whole import whole_file, writing
-    from fmnist_cli.runtime.sources import open_source
+    from fmnist_cli.sinks.gallery.thumbnails import Thumbnails
+    from fmnist_cli.sinks.whole import whole_file, writing
+    from fmnist_cli.sources import open_source
 
     wrong = {
         found.paths[position]

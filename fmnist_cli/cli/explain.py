@@ -164,7 +164,7 @@ def _check_pictures(
     Raises:
         UsageError: something is missing, twice there or unknown.
     """
-    from fmnist_cli.prepare import MODES
+    from fmnist_cli.preprocess import MODES
 
     if model == ["auto"]:
         raise UsageError(

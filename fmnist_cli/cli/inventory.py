@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from fmnist_cli.runtime.sinks.text import printable
-from fmnist_cli.runtime.sources.base import Source
-from fmnist_cli.runtime.sources.inventory import inventory
+from fmnist_cli.sinks.text import printable
+from fmnist_cli.sources.base import Source
+from fmnist_cli.sources.inventory import inventory
 
 
 def print_inventory(source: Source) -> int:

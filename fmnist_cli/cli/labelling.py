@@ -14,18 +14,18 @@ import onnxruntime
 
 from fmnist_cli import __version__
 from fmnist_cli.cores import available_cores
+from fmnist_cli.decode.quiet import libraries_quiet
+from fmnist_cli.engines.pool import default_engine
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
-from fmnist_cli.runtime.classifier import Classifier, Settings
-from fmnist_cli.runtime.job import Job, Plan
-from fmnist_cli.runtime.output import open_stream
-from fmnist_cli.runtime.outputs import Outputs, Wanted
-from fmnist_cli.runtime.pool import default_engine
-from fmnist_cli.runtime.quiet import libraries_quiet
-from fmnist_cli.runtime.request import Inputs
-from fmnist_cli.runtime.routes import AUTO, PHOTOS, Models, open_models
-from fmnist_cli.runtime.sources.base import Source
-from fmnist_cli.runtime.store import manifests
-from fmnist_cli.runtime.tally import Tally, progress
+from fmnist_cli.inference.classifier import Classifier, Settings
+from fmnist_cli.inference.routes import AUTO, PHOTOS, Models, open_models
+from fmnist_cli.inference.store import manifests
+from fmnist_cli.progress import Tally, progress
+from fmnist_cli.run import Job
+from fmnist_cli.sinks.output import open_stream
+from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted
+from fmnist_cli.sources.base import Source
+from fmnist_cli.sources.request import Inputs
 
 
 class Run(NamedTuple):
@@ -158,7 +158,7 @@ def _options(
 
 def _rehearsal(outputs: Outputs, folder: Path, options: dict[str, Any]) -> Plan:
     """A run that only prints where the sorted tree would put its pictures."""
-    from fmnist_cli.runtime.sinks.tree import TreeSink
+    from fmnist_cli.sinks.tree import TreeSink
 
     tree = outputs.tree
     if tree is None:

@@ -165,7 +165,7 @@ def _read_pictures(root: Path, spec: ModelSpec, classes: Path | None) -> Labelle
     """The pictures to learn from; says on standard error what was made of them."""
     from fmnist_cli.data.classes import read_meanings
     from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-    from fmnist_cli.runtime.tally import progress
+    from fmnist_cli.progress import progress
     from fmnist_cli.training.pictures import LabelledPictures, enlarged
 
     meanings = None if classes is None else read_meanings(classes)

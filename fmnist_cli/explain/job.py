@@ -20,21 +20,21 @@ from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.data.files import Split
+from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import FmnistError, ModelError
 from fmnist_cli.explain.explanation import Explainer, class_id, parse_target
 from fmnist_cli.explain.measure import measure as measured
 from fmnist_cli.explain.measure import settings
 from fmnist_cli.explain.output import gallery, write_folder, write_json
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
+from fmnist_cli.inference.classifier import Settings
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import open_model
 from fmnist_cli.machine import Machine
-from fmnist_cli.prepare import check_mode
-from fmnist_cli.runtime.classifier import Settings
-from fmnist_cli.runtime.quiet import libraries_quiet
-from fmnist_cli.runtime.request import Inputs
-from fmnist_cli.runtime.rows import Rejected
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.sinks.text import printable
-from fmnist_cli.runtime.store import open_model
+from fmnist_cli.preprocess import check_mode
+from fmnist_cli.rows import Rejected
+from fmnist_cli.sinks.text import printable
+from fmnist_cli.sources.request import Inputs
 
 _MODELS = ("cnn", "resnet")  # the shipped networks with convolutions
 _SHOWN_REASONS = 20

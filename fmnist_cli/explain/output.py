@@ -14,8 +14,8 @@ from fmnist_cli.explain.draw import triptych
 from fmnist_cli.explain.explanation import Explainer, Explanation
 from fmnist_cli.explain.page import page
 from fmnist_cli.files import replace_file, write_text
-from fmnist_cli.runtime.rows import Rejected
-from fmnist_cli.runtime.sinks.text import printable
+from fmnist_cli.rows import Rejected
+from fmnist_cli.sinks.text import printable
 
 FORMAT = 1
 DATA = "explain.json"

@@ -9,8 +9,8 @@ import numpy as np
 from fmnist_cli.album.page import data_uri, document, numbers, refused
 from fmnist_cli.explain.draw import colored, overlaid, shown
 from fmnist_cli.explain.explanation import Explainer, Explanation
-from fmnist_cli.runtime.rows import Rejected
-from fmnist_cli.runtime.sinks.gallery.page import asset, text
+from fmnist_cli.rows import Rejected
+from fmnist_cli.sinks.gallery.page import asset, text
 
 
 def page(

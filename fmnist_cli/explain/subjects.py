@@ -13,10 +13,10 @@ from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.data.files import Split
 from fmnist_cli.errors import UsageError
-from fmnist_cli.runtime.classifier import Classifier, Route, Settings
-from fmnist_cli.runtime.rows import Rejected
-from fmnist_cli.runtime.session import Outputs
-from fmnist_cli.runtime.sources.base import Item
+from fmnist_cli.inference.classifier import Classifier, Route, Settings
+from fmnist_cli.inference.session import Outputs
+from fmnist_cli.rows import Rejected
+from fmnist_cli.sources.base import Item
 
 _CHUNK = 250
 

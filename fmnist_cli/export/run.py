@@ -29,10 +29,10 @@ from fmnist_cli.export.calibrate import (
 from fmnist_cli.export.graph import count_parameters, halved, serialize
 from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.inference.session import Session
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
-from fmnist_cli.prepare import from_frames
-from fmnist_cli.runtime.session import Session
+from fmnist_cli.preprocess import from_frames
 from fmnist_cli.training.frameworks import load_native
 from fmnist_cli.training.native import (
     ExportedModel,

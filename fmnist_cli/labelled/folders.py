@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.cores import available_cores
+from fmnist_cli.decode.quiet import libraries_quiet
+from fmnist_cli.engines.pool import Engine
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.runtime.frames import Framer, Prepared, frames_of
-from fmnist_cli.runtime.pool import Engine
-from fmnist_cli.runtime.quiet import libraries_quiet
-from fmnist_cli.runtime.rows import Rejected
-from fmnist_cli.runtime.sources import open_source
+from fmnist_cli.preprocess.frames import Framer, Prepared, frames_of
+from fmnist_cli.rows import Rejected
+from fmnist_cli.sources import open_source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +26,7 @@ class LabelledFolders:
     Attributes:
         root: where they are.
         spec: what the model wants that they were prepared for.
-        mode: how they were prepared; one of `fmnist_cli.prepare.MODES`.
+        mode: how they were prepared; one of `fmnist_cli.preprocess.MODES`.
         folders: names of the class folders, sorted; also those where nothing can be read.
         pixels: uint8 [N, *spec.shape], as the model sees the pictures.
         members: intp [N], the folder of each, an index into `folders`.

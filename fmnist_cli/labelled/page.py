@@ -12,8 +12,8 @@ from fmnist_cli.album.page import document, refused
 from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult
 from fmnist_cli.labelled.folders import LabelledFolders
 from fmnist_cli.labelled.words import unknown_words
-from fmnist_cli.runtime.rows import UNKNOWN
-from fmnist_cli.runtime.sinks.gallery.page import asset, text
+from fmnist_cli.rows import UNKNOWN
+from fmnist_cli.sinks.gallery.page import asset, text
 
 _EACH = 100  # pictures shown of a folder
 _AT_ONCE = 14  # of these; the others are behind a click

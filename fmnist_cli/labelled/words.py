@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fmnist_cli.labelled.evaluation import FolderEvaluation
-from fmnist_cli.runtime.rows import UNKNOWN
+from fmnist_cli.rows import UNKNOWN
 
 
 def folder_table(found: FolderEvaluation) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fmnist_cli.runtime.sinks.gallery.page import text as without_markup
+from fmnist_cli.sinks.gallery.page import text as without_markup
 
 SPACE = "\N{NO-BREAK SPACE}"
 # Colours are names that page.js looks up in the style sheet, so that they follow light and dark;

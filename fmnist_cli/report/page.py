@@ -28,7 +28,7 @@ from fmnist_cli.report.sections import (
     results,
     robustness,
 )
-from fmnist_cli.runtime.sinks.gallery.page import allowed, asset
+from fmnist_cli.sinks.gallery.page import allowed, asset
 
 # Section → the kind of file it shows first, to name in an error.
 _SECTIONS: Sequence[tuple[Build, str]] = (

@@ -14,9 +14,9 @@ from harness.strangers import FAMILIES, strangers
 from synthetic import images
 
 from fmnist_cli.guard import drawn
+from fmnist_cli.inference.guard import PART, Guard
+from fmnist_cli.inference.store import open_part
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.runtime.guard import PART, Guard
-from fmnist_cli.runtime.store import open_part
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"

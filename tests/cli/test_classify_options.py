@@ -163,8 +163,8 @@ def test_a_summary_for_programs(classify: Classify, folder: Path, tmp_path: Path
 
 def test_several_outputs_of_one_run(classify: Classify, folder: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
-    from fmnist_cli.runtime.sinks import open_line_format
-    from fmnist_cli.runtime.sinks.parquet import read
+    from fmnist_cli.sinks import open_line_format
+    from fmnist_cli.sinks.parquet import read
 
     names = ("rows.jsonl", "rows.csv", "rows.parquet")
     outputs = [argument for name in names for argument in ("-o", tmp_path / name)]

@@ -19,16 +19,17 @@ from process import RunFmnist
 
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
-from fmnist_cli.prepare import preprocess
-from fmnist_cli.runtime.classifier import Classifier, Route
-from fmnist_cli.runtime.decode import decode
-from fmnist_cli.runtime.job import Job, Plan
-from fmnist_cli.runtime.pool import default_engine
-from fmnist_cli.runtime.rows import Prediction, Rejected
-from fmnist_cli.runtime.session import Outputs
-from fmnist_cli.runtime.sinks import open_line_format
-from fmnist_cli.runtime.sources import open_sources
-from fmnist_cli.runtime.tally import Tally
+from fmnist_cli.decode import decode
+from fmnist_cli.engines.pool import default_engine
+from fmnist_cli.inference.classifier import Classifier, Route
+from fmnist_cli.inference.session import Outputs
+from fmnist_cli.preprocess import preprocess
+from fmnist_cli.progress import Tally
+from fmnist_cli.rows import Prediction, Rejected
+from fmnist_cli.run import Job
+from fmnist_cli.sinks import open_line_format
+from fmnist_cli.sinks.outputs import Plan
+from fmnist_cli.sources import open_sources
 
 KINDS: dict[str, bytes] = {
     "frame": encoded(frame(1)),

@@ -14,10 +14,10 @@ from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.data.files import FILES
 from fmnist_cli.data.images import write_images
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import open_model, shipped_dir
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.prepare import from_frames
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import open_model, shipped_dir
+from fmnist_cli.preprocess import from_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = list(Manifest.read(shipped_dir()).models)

@@ -20,12 +20,12 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.run import export, update_manifest
 from fmnist_cli.export.verify import verify
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import open_model
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, get_spec
-from fmnist_cli.prepare import from_frames
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import open_model
+from fmnist_cli.preprocess import from_frames
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.pictures import LabelledPictures, enlarged
 from fmnist_cli.training.run import load_native, train

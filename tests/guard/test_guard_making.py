@@ -20,9 +20,9 @@ from fmnist_cli.guard.export import convert, verify, write
 from fmnist_cli.guard.fit import Schedule, fit
 from fmnist_cli.guard.job import Outcome, make
 from fmnist_cli.guard.network import GuardNet
+from fmnist_cli.inference.guard import PART, SHARES, Guard
+from fmnist_cli.inference.store import open_part
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.runtime.guard import PART, SHARES, Guard
-from fmnist_cli.runtime.store import open_part
 
 SHORT = Schedule(steps=60)
 

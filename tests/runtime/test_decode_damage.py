@@ -18,9 +18,9 @@ from pictures import chunk, encoded, exif, frame, png, png_stream, smooth
 
 from fmnist_cli.contract import InputSpec
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
+from fmnist_cli.decode import decode, looks_like_image
 from fmnist_cli.errors import ImageError
-from fmnist_cli.prepare import MODES, needs_color, preprocess, reduction
-from fmnist_cli.runtime.decode import decode, looks_like_image
+from fmnist_cli.preprocess import MODES, needs_color, preprocess, reduction
 
 GREY = frame(4)
 NOISE = np.random.default_rng(5).integers(0, 256, (90, 120), dtype=np.uint8)
@@ -193,7 +193,7 @@ WEIGH = """
 import sys
 from pathlib import Path
 from fmnist_cli.errors import ImageError
-from fmnist_cli.runtime.decode import decode
+from fmnist_cli.decode import decode
 
 def peak():
     status = Path("/proc/self/status").read_text()

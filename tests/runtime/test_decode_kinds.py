@@ -10,7 +10,7 @@ import pytest
 from pictures import Grey, chunk, encoded, exif, frame, png, png_stream, smooth
 from PIL import Image, features
 
-from fmnist_cli.runtime.decode import decode
+from fmnist_cli.decode import decode
 
 WIDTH, HEIGHT = 40, 30
 GREY = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH), dtype=np.uint8)

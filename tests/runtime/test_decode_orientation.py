@@ -12,10 +12,10 @@ from kindsamples import SAMPLES
 from pictures import Grey, encoded, exif, smooth
 from PIL import Image
 
+from fmnist_cli.decode import decode
+from fmnist_cli.decode.isomedia import kind_of_isomedia, kinds_for
+from fmnist_cli.decode.orientation import exif_orientation, turned_upright, xmp_orientation
 from fmnist_cli.errors import ImageError
-from fmnist_cli.runtime.decode import decode
-from fmnist_cli.runtime.decode.isomedia import kind_of_isomedia, kinds_for
-from fmnist_cli.runtime.decode.orientation import exif_orientation, turned_upright, xmp_orientation
 
 SHORT, LONG, RATIONAL = 3, 4, 5
 WIDTH, HEIGHT = 48, 32

@@ -17,11 +17,11 @@ from kindsamples import SAMPLES
 from pictures import chunk, encoded, exif, png, png_stream, smooth
 from PIL import Image
 
-from fmnist_cli.prepare.picture import Picture
-from fmnist_cli.runtime.decode import MAX_PIXELS, decode, read_header
-from fmnist_cli.runtime.decode.complete import decode_complete
-from fmnist_cli.runtime.decode.header import factor_for
-from fmnist_cli.runtime.decode.plain import decode_plain
+from fmnist_cli.decode import MAX_PIXELS, decode, read_header
+from fmnist_cli.decode.complete import decode_complete
+from fmnist_cli.decode.header import factor_for
+from fmnist_cli.decode.picture import Picture
+from fmnist_cli.decode.plain import decode_plain
 
 JPEG_TOLERANCE = 2  # grey levels, where OpenCV and Pillow are built with different libjpegs
 
@@ -188,7 +188,7 @@ def test_a_jpeg_is_the_same_by_both_paths(
 SCRIPT = """
 import sys
 from pathlib import Path
-from fmnist_cli.runtime.decode import decode
+from fmnist_cli.decode import decode
 for name in sys.argv[1:]:
     decode(Path(name).read_bytes(), reduction=lambda *_: 2)
 print(*(name for name in ("PIL", "pillow_heif") if name in sys.modules))
@@ -227,7 +227,7 @@ def test_other_pictures_load_pillow_but_no_plug_in(tmp_path: Path) -> None:
 TOGETHER = """
 import sys, threading
 from pathlib import Path
-from fmnist_cli.runtime.decode import decode
+from fmnist_cli.decode import decode
 
 contents = [Path(name).read_bytes() for name in sys.argv[1:]]
 start = threading.Barrier(len(contents))
@@ -265,7 +265,7 @@ import sys
 from pathlib import Path
 sys.modules["pillow_heif"] = None  # as if it were not installed
 from fmnist_cli.errors import ImageError
-from fmnist_cli.runtime.decode import decode
+from fmnist_cli.decode import decode
 try:
     decode(Path(sys.argv[1]).read_bytes())
 except ImageError as error:

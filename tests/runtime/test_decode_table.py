@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from kindsamples import SAMPLES, white_zero
 
-from fmnist_cli.runtime.decode import MAX_PIXELS, decode, read_header
+from fmnist_cli.decode import MAX_PIXELS, decode, read_header
 
 PAGE = Path(__file__).parents[2] / "docs" / "decoding.md"
 ROWS = {

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from fmnist_cli.errors import DataError, FmnistError, UsageError
-from fmnist_cli.runtime.job import Job, Plan
-from fmnist_cli.runtime.journal import Journal, Record, record_path
-from fmnist_cli.runtime.rows import Candidate, Prediction, Rejected, Row
-from fmnist_cli.runtime.sinks import open_line_format
-from fmnist_cli.runtime.sinks.lines import LineSink
-from fmnist_cli.runtime.sources.base import HeldItem, Item
-from fmnist_cli.runtime.tally import Tally
+from fmnist_cli.journal import Journal, Record, record_path
+from fmnist_cli.progress import Tally
+from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
+from fmnist_cli.run import Job
+from fmnist_cli.sinks import open_line_format
+from fmnist_cli.sinks.lines import LineSink
+from fmnist_cli.sinks.outputs import Plan
+from fmnist_cli.sources.base import HeldItem, Item
 
 JSONL = open_line_format("jsonl", 1)
 CSV = open_line_format("csv", 1)
@@ -64,7 +65,7 @@ def shelf(count: int = 40, bad: Sequence[int] = (3, 30)) -> Shelf:
 def job(
     source: Shelf, reader: Reader, target: Path, options: dict[str, Any] | None = None, **more: Any
 ) -> Job:
-    from fmnist_cli.runtime.classifier import KnownItem
+    from fmnist_cli.inference.classifier import KnownItem
 
     def classify(items: Sequence[Item]) -> list[Row]:
         return [item.row if isinstance(item, KnownItem) else reader([item])[0] for item in items]
@@ -210,7 +211,7 @@ def test_two_runs_cannot_write_the_same_rows(target: Path, tmp_path: Path) -> No
     script = f"""
 from pathlib import Path
 from fmnist_cli.errors import UsageError
-from fmnist_cli.runtime.journal import Journal, Record
+from fmnist_cli.journal import Journal, Record
 try:
     Journal.begin(Path({str(target)!r}), Path({str(path)!r}), Record({{}}), b"")
 except UsageError as error:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.runtime.classifier import Settings
-from fmnist_cli.runtime.output import is_stream, open_stream
-from fmnist_cli.runtime.outputs import Outputs, Wanted
+from fmnist_cli.inference.classifier import Settings
+from fmnist_cli.sinks.output import is_stream, open_stream
+from fmnist_cli.sinks.outputs import Outputs, Wanted
 
 
 def outputs(*names: str | Path, **wanted: str) -> Outputs:

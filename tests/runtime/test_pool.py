@@ -16,8 +16,7 @@ from typing import Any
 
 import pytest
 
-from fmnist_cli.errors import FmnistError, ModelError
-from fmnist_cli.runtime.pool import (
+from fmnist_cli.engines.pool import (
     CHUNK_BYTES,
     FIRST,
     LARGEST,
@@ -26,7 +25,8 @@ from fmnist_cli.runtime.pool import (
     default_engine,
     ordered_map,
 )
-from fmnist_cli.runtime.sources.base import FileItem, HeldItem, Item
+from fmnist_cli.errors import FmnistError, ModelError
+from fmnist_cli.sources.base import FileItem, HeldItem, Item
 
 ENGINES: list[Engine] = ["threads", "processes"] if sys.platform == "linux" else ["threads"]
 
@@ -189,8 +189,8 @@ def test_processes_that_keep_dying_end_the_run() -> None:
 def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
     script = """
 import os, sys, time
-from fmnist_cli.runtime.pool import ordered_map
-from fmnist_cli.runtime.sources.base import FileItem
+from fmnist_cli.engines.pool import ordered_map
+from fmnist_cli.sources.base import FileItem
 def work(chunk):
     open(sys.argv[1], "a").write(f"{os.getpid()}\\n")
     time.sleep(0.02)

@@ -7,11 +7,11 @@ import warnings
 
 import pytest
 
-from fmnist_cli.runtime.quiet import libraries_quiet
+from fmnist_cli.decode.quiet import libraries_quiet
 
 SCRIPT = """
 import os, sys, warnings
-from fmnist_cli.runtime.quiet import libraries_quiet
+from fmnist_cli.decode.quiet import libraries_quiet
 with libraries_quiet():
     os.write(2, b"from a C library")
     warnings.warn("from Python")

@@ -9,8 +9,8 @@ import unicodedata
 
 import pytest
 
-from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
-from fmnist_cli.runtime.sinks import FORMATS, format_of, open_line_format
+from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.sinks import FORMATS, format_of, open_line_format
 
 TOP = (Candidate("Ankle boot", 0.75), Candidate("Sandal", 0.25))
 NAMES = [

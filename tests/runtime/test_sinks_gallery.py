@@ -16,10 +16,10 @@ from PIL import Image
 from tinymodel import card_of
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
-from fmnist_cli.runtime.sinks.base import Sink
-from fmnist_cli.runtime.sinks.gallery import GallerySink
-from fmnist_cli.runtime.sources.base import HeldItem, Item, UnreadableItem
+from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.sinks.base import Sink
+from fmnist_cli.sinks.gallery import GallerySink
+from fmnist_cli.sources.base import HeldItem, Item, UnreadableItem
 
 HOSTILE = [
     '"><script>alert(1)</script>.png',

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.runtime.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
-from fmnist_cli.runtime.sinks.base import Sink
+from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.sinks.base import Sink
 
 pq = pytest.importorskip("pyarrow.parquet")
 
-from fmnist_cli.runtime.sinks import parquet  # noqa: E402
+from fmnist_cli.sinks import parquet  # noqa: E402
 
 TOP = (Candidate("Bag", 0.7), Candidate("T-shirt/top", 0.1), Candidate("Coat", 1e-06))
 ROWS: list[Row] = [

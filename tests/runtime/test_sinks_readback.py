@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.runtime.rows import Candidate, Prediction, Rejected, Row
-from fmnist_cli.runtime.sinks import open_line_format
-from fmnist_cli.runtime.sinks.names import encodable, original
+from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
+from fmnist_cli.sinks import open_line_format
+from fmnist_cli.sinks.names import encodable, original
 
 AWKWARD = [
     "=cmd()",

@@ -12,8 +12,8 @@ from pictures import encoded, frame
 from process import drop_root_powers
 
 from fmnist_cli.errors import ImageError, UsageError
-from fmnist_cli.runtime.sources import open_source, open_sources
-from fmnist_cli.runtime.sources.base import Source
+from fmnist_cli.sources import open_source, open_sources
+from fmnist_cli.sources.base import Source
 
 PNG = encoded(frame())
 
@@ -95,7 +95,7 @@ def test_a_folder_called_like_a_picture_is_a_folder(tmp_path: Path) -> None:
 DEEP = """
 import sys
 from pathlib import Path
-from fmnist_cli.runtime.sources import open_source
+from fmnist_cli.sources import open_source
 sys.setrecursionlimit(100)
 print(*(item.path.rpartition("/")[2] for item in open_source(Path(sys.argv[1]))))
 """
@@ -187,7 +187,7 @@ REPORT = """
 import json, sys
 from pathlib import Path
 from fmnist_cli.errors import ImageError
-from fmnist_cli.runtime.sources import open_sources
+from fmnist_cli.sources import open_sources
 rows = []
 for item in open_sources([Path(sys.argv[1])]):
     try:

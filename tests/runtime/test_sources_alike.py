@@ -16,8 +16,8 @@ from packing import as_folder, as_parquet, as_tar, as_zip
 from pictures import encoded, frame
 
 from fmnist_cli.errors import ImageError
-from fmnist_cli.runtime.sources import open_source, open_sources
-from fmnist_cli.runtime.sources.base import Source
+from fmnist_cli.sources import open_source, open_sources
+from fmnist_cli.sources.base import Source
 
 PICTURES = {f"{folder}{i}.png": encoded(frame(i)) for folder in ("", "a/", "a/b/") for i in (0, 1)}
 PICTURES |= {"bare": encoded(frame(7)), "damaged.jpg": b"no picture"}

@@ -14,10 +14,10 @@ from packing import as_folder, as_tar, as_zip
 from pictures import encoded, frame
 
 from fmnist_cli.errors import ImageError, UsageError
-from fmnist_cli.runtime.sources import open_sources
-from fmnist_cli.runtime.sources.base import Selection, Source, everything
-from fmnist_cli.runtime.sources.listing import ListSource
-from fmnist_cli.runtime.sources.patterns import make_enters, make_wants
+from fmnist_cli.sources import open_sources
+from fmnist_cli.sources.base import Selection, Source, everything
+from fmnist_cli.sources.listing import ListSource
+from fmnist_cli.sources.patterns import make_enters, make_wants
 
 PNG = encoded(frame())
 
@@ -101,7 +101,7 @@ def test_standard_input_is_read_once() -> None:
 def test_paths_on_standard_input_are_an_input_among_others() -> None:
     fill("a/x.png", "b.png")
     code = (
-        "from fmnist_cli.runtime.sources import open_sources\n"
+        "from fmnist_cli.sources import open_sources\n"
         "print(*(item.path for item in open_sources(['a', '-'], null=True)))"
     )
     done = subprocess.run(

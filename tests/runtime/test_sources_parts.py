@@ -17,14 +17,14 @@ from packing import as_folder, as_parquet, as_tar, as_zip, tar_bytes
 from pictures import encoded, frame
 from PIL import Image
 
+from fmnist_cli.decode.kinds import has_image_suffix, is_archive, kind_of, looks_like_image
+from fmnist_cli.decode.picture import Picture
 from fmnist_cli.errors import DataError, ImageError, UsageError
-from fmnist_cli.prepare.picture import Picture
-from fmnist_cli.runtime.kinds import has_image_suffix, is_archive, kind_of, looks_like_image
-from fmnist_cli.runtime.sources import open_sources
-from fmnist_cli.runtime.sources.base import FileItem, HeldItem, UnreadableItem, read_file
-from fmnist_cli.runtime.sources.inventory import inventory
-from fmnist_cli.runtime.sources.limits import Limited, share_of
-from fmnist_cli.runtime.sources.sorting import in_order
+from fmnist_cli.sources import open_sources
+from fmnist_cli.sources.base import FileItem, HeldItem, UnreadableItem, read_file
+from fmnist_cli.sources.inventory import inventory
+from fmnist_cli.sources.limits import Limited, share_of
+from fmnist_cli.sources.sorting import in_order
 
 PNG = encoded(frame())
 

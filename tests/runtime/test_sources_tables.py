@@ -15,10 +15,10 @@ import pytest
 from idxfiles import write_idx
 from pictures import encoded, frame
 
+from fmnist_cli.decode.picture import Picture
 from fmnist_cli.errors import DataError, ImageError, UsageError
-from fmnist_cli.prepare.picture import Picture
-from fmnist_cli.runtime.sources import open_source
-from fmnist_cli.runtime.sources.base import Selection
+from fmnist_cli.sources import open_source
+from fmnist_cli.sources.base import Selection
 
 PNG = encoded(frame())
 
@@ -168,7 +168,7 @@ import sys
 from pathlib import Path
 sys.modules["pyarrow"] = None
 from fmnist_cli.errors import MissingExtraError
-from fmnist_cli.runtime.sources import open_sources
+from fmnist_cli.sources import open_sources
 assert [item.path for item in open_sources([sys.argv[1] + "/folder"])] == ["a.png"]
 heavy = {"wcmatch", "tarfile", "zipfile", "tempfile", "numpy", "cv2", "PIL"} & set(sys.modules)
 assert not heavy, heavy

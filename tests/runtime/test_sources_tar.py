@@ -10,9 +10,9 @@ from packing import as_tar, tar_bytes
 from pictures import encoded, frame
 
 from fmnist_cli.errors import DataError, ImageError, UsageError
-from fmnist_cli.runtime.sources import open_source
-from fmnist_cli.runtime.sources.base import HeldItem, Selection, Source
-from fmnist_cli.runtime.sources.tar import TarSource
+from fmnist_cli.sources import open_source
+from fmnist_cli.sources.base import HeldItem, Selection, Source
+from fmnist_cli.sources.tar import TarSource
 
 PNG = encoded(frame())
 THREE = {"a.png": PNG, "b.png": PNG, "c.png": PNG}

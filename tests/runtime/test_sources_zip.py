@@ -9,8 +9,8 @@ from packing import as_zip
 from pictures import encoded, frame
 
 from fmnist_cli.errors import DataError, ImageError
-from fmnist_cli.runtime.sources import open_source
-from fmnist_cli.runtime.sources.base import Selection, Source
+from fmnist_cli.sources import open_source
+from fmnist_cli.sources.base import Selection, Source
 
 PNG = encoded(frame())
 

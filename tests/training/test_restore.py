@@ -16,11 +16,11 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.graph import canonical, serialize
 from fmnist_cli.export.torch_export import convert_torch
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import ModelFile, open_model, shipped_dir
 from fmnist_cli.models import resnet
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY
-from fmnist_cli.runtime.session import Session
-from fmnist_cli.runtime.store import ModelFile, open_model, shipped_dir
 from fmnist_cli.training.restore import restore
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)

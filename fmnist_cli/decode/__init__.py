@@ -1,0 +1,84 @@
+"""Bytes of a picture file → `Picture`, by content and never by name.
+
+Two paths give the same picture: OpenCV for the plain kinds that make up most folders
+(8-bit PNG, ordinary JPEG), Pillow for everything else. The header decides. docs/decoding.md
+says what happens to each kind.
+"""
+
+from __future__ import annotations
+
+from fmnist_cli.decode.header import Header, Reduction, factor_for
+from fmnist_cli.decode.kinds import looks_like_image
+from fmnist_cli.decode.picture import Picture
+from fmnist_cli.decode.plain import decode_plain
+from fmnist_cli.decode.png import SIGNATURE as PNG_SIGNATURE
+from fmnist_cli.decode.png import png_header
+from fmnist_cli.errors import ImageError
+
+JPEG_START = b"\xff\xd8\xff"
+MAX_PIXELS = 120_000_000  # the largest phone photos fit; decompression bombs do not
+
+__all__ = ["MAX_PIXELS", "Reduction", "decode", "looks_like_image", "read_header", "whole"]
+
+
+def whole(width: int, height: int) -> int:
+    """The reduction of nothing: 1."""
+    del width, height
+    return 1
+
+
+def read_header(data: bytes, max_pixels: int) -> Header | None:
+    """The header of a PNG, JPEG or WebP file; None for other kinds and for what is damaged.
+
+    Raises:
+        ImageError: more than `max_pixels` pixels, or a wrong checksum.
+    """
+    if data.startswith(PNG_SIGNATURE):
+        return png_header(data, max_pixels)
+    # A run over one kind of files does without the readers of the others.
+    if data.startswith(JPEG_START):
+        from fmnist_cli.decode.jpeg import jpeg_header
+
+        return jpeg_header(data, max_pixels)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        from fmnist_cli.decode.webp import webp_header
+
+        return webp_header(data, max_pixels)
+    return None
+
+
+def decode(
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    reduction: Reduction = whole,
+    color: bool = False,
+) -> Picture:
+    """The picture in a file: upright, 8 bits, transparency over white.
+
+    16-bit values are scaled, not clipped; of an animation the first frame is taken.
+
+    Args:
+        data: the whole file.
+        max_pixels: the most pixels that the file may have, as stored.
+        reduction: how much smaller a JPEG may be decoded, which saves most of its time;
+            see `fmnist_cli.preprocess.reduction`. Sides are divided and rounded up.
+        color: whether colour is wanted beside grey; of a JPEG grey is then made from the
+            colours and not the luma as it is stored.
+
+    Raises:
+        ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels.
+    """
+    if not data:
+        raise ImageError("empty file")
+    header = read_header(data, max_pixels)
+    if header is not None and header.plain:
+        factor = factor_for(header.width, header.height, reduction) if header.is_jpeg else 1
+        picture = decode_plain(data, header, factor, color)
+        if picture is not None:
+            return picture
+    # Pillow costs a third of the start of the command, and most folders never need it.
+    from fmnist_cli.decode.complete import decode_complete
+
+    orientation = header.orientation if header is not None and header.is_jpeg else None
+    return decode_complete(data, orientation, max_pixels, reduction, color)

@@ -1,0 +1,139 @@
+"""The complete path: everything that Pillow reads, one way for all kinds.
+
+Imported when the first picture needs it, so that folders of ordinary pictures never load
+Pillow. Python's import lock sees to it that several threads register the kinds only once, and
+none of them goes on before all are there.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from importlib import import_module
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from fmnist_cli.data.fashion_mnist import SIDE
+from fmnist_cli.decode.header import Reduction, check_size, factor_for
+from fmnist_cli.decode.isomedia import kind_of_isomedia, kinds_for
+from fmnist_cli.decode.kinds import looks_like_image
+from fmnist_cli.decode.orientation import upright
+from fmnist_cli.decode.picture import Picture
+from fmnist_cli.decode.pixels import from_channels, scaled_to_8_bit
+from fmnist_cli.errors import ImageError
+
+# The header was checked against our own limit; Pillow would warn at half of it.
+Image.MAX_IMAGE_PIXELS = None
+
+# Named, because Pillow also knows kinds that start other programs (EPS). Loaded here, because
+# Pillow's loading on demand lets one thread miss what another is about to register.
+_PLUGINS = ("Png", "Jpeg", "Mpo", "Gif", "Bmp", "Tiff", "WebP", "Ppm", "Avif")
+for _plugin in _PLUGINS:
+    with suppress(ImportError):  # older releases of Pillow have no AVIF
+        _module = import_module(f"PIL.{_plugin}ImagePlugin")
+        if hasattr(_module, "DEFAULT_MAX_THREADS"):  # of AVIF; as for OpenCV
+            setattr(_module, "DEFAULT_MAX_THREADS", 1)  # noqa: B010
+_KINDS = tuple(kind for kind in map(str.upper, _PLUGINS) if kind in Image.OPEN)
+
+_EXIF_ORIENTATION = 0x0112
+_TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH = 258, 262, 322, 323
+_ORDINARY_TILE = 4096 * 4096  # pixels; a small picture may lie in a larger tile
+
+
+def decode_complete(
+    data: bytes,
+    orientation: int | None,
+    max_pixels: int,
+    reduction: Reduction,
+    color: bool = False,
+) -> Picture:
+    """The picture in a file of any kind that Pillow reads.
+
+    Args:
+        orientation: 1 to 8 where the header has said it already.
+        reduction: how much smaller a JPEG may be decoded.
+        color: whether colour is wanted, too.
+
+    Raises:
+        ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels.
+    """
+    container = kind_of_isomedia(data)
+    kinds = _KINDS if container is None else kinds_for(container, _KINDS)
+    try:
+        with Image.open(io.BytesIO(data), formats=kinds) as image:
+            check_size(*image.size, max_pixels)
+            mode, stored = image.mode, None
+            if isinstance(image, TiffImageFile):
+                tile = image.tag_v2.get(_TIFF_TILE_WIDTH, 1), image.tag_v2.get(_TIFF_TILE_LENGTH, 1)
+                check_size(*tile, max(max_pixels, _ORDINARY_TILE))
+            elif isinstance(image, JpegImageFile) and image.size != (SIDE, SIDE):
+                stored = image.size
+                factor = factor_for(*stored, reduction)
+                # Without colour the luma, as it is stored.
+                wanted = mode if color else "L"
+                image.draft(wanted, (image.width // factor, image.height // factor))
+            image.load()
+            picture = _from_pillow(image, mode, color)
+            if orientation is None:
+                orientation = _orientation(image)
+            return upright(picture, orientation, stored=stored)
+    except UnidentifiedImageError:
+        if container is not None or looks_like_image(data[:32]):
+            raise ImageError("damaged image, or of a variant that is not supported") from None
+        raise ImageError("not an image, or of a kind that is not supported") from None
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError("too large for the memory that is left; see --max-pixels") from None
+    except Exception as error:
+        # Decoders meet hostile bytes here and raise anything from SyntaxError to
+        # struct.error; whatever it is, it is this picture's reason and nobody else's.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"damaged image: {reason}") from error
+
+
+def _from_pillow(image: Image.Image, stored: str, color: bool) -> Picture:
+    """The picture as it is stored, not yet upright."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        values = np.asarray(image)
+        grey = scaled_to_8_bit(values, _top(image))
+        transparent = image.info.get("transparency")
+        if transparent is not None:
+            alpha = np.where(values == transparent, 0, 255).astype(np.uint8)
+            grey[alpha == 0] = 255
+            return Picture(grey, False, alpha=alpha if (alpha == 0).any() else None)
+        if _is_white_zero(image):
+            np.subtract(255, grey, out=grey)
+        return Picture(grey, True)
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        return from_channels(rgba, color=color and image.mode != "LA")
+    if image.mode in ("1", "L"):
+        return Picture(np.array(image.convert("L"), np.uint8), stored in ("1", "L"))
+    return from_channels(np.asarray(image.convert("RGB")), color=color)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # as hostile as the picture itself, but no reason to reject it
+        return 1
+
+
+def _top(image: Image.Image) -> int:
+    """The value of white in a picture of more than 8 bits."""
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(_TIFF_BITS) == (12,):
+        return 4095
+    return 65535
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    """Whether 0 means white, which Pillow heeds in 8-bit TIFF only."""
+    return (
+        isinstance(image, TiffImageFile)
+        and image.mode.startswith("I;16")
+        and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0
+    )

@@ -1,0 +1,232 @@
+"""Items → rows: read, decode, prepare, infer. The unit of work of a worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.decode import MAX_PIXELS
+from fmnist_cli.errors import ImageError
+from fmnist_cli.inference.session import Outputs, batch_of
+from fmnist_cli.preprocess import Picture
+from fmnist_cli.preprocess.framing import Framing
+from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.sources.base import MAX_BYTES, Item
+
+# Batches are filled up to a multiple of this: kernels have code of its own for a last single
+# row, which rounds its own way, and a row must not depend on what else is in its batch.
+ALIGNMENT = 2
+BATCH = 64  # pictures per inference call, at most; for no model do more gain anything
+
+
+def _aligned(count: int) -> int:
+    """`count`, filled up to a multiple of `ALIGNMENT`."""
+    return -(-count // ALIGNMENT) * ALIGNMENT
+
+
+class Route(NamedTuple):
+    """A model, and what is asked of it.
+
+    Attributes:
+        infer: uint8 [N, *spec.shape] → what the model says, as far as it is needed.
+        spec: what the model wants.
+        class_names: label of each column of the probabilities.
+        limit: preparation → the novelty above which what it made is unknown; None if nothing is.
+        takes: which pictures are for this model; None for all.
+        name: of the model, in rows that say which it was; None in rows that do not.
+    """
+
+    infer: Callable[[Pixels], Outputs]
+    spec: InputSpec
+    class_names: Sequence[str]
+    limit: Callable[[str], float] | None = None
+    takes: Callable[[Picture], bool] | None = None
+    name: str | None = None
+
+
+class Settings(NamedTuple):
+    """How pictures become rows.
+
+    Attributes:
+        mode: one of `fmnist_cli.preprocess.MODES`.
+        top_k: candidates per row, at least 1.
+        threshold: below this probability, 0 to 1, the label is `UNKNOWN`.
+        unknown_at: `UNKNOWN` is also what is stranger than this share of known garments;
+            None asks nobody.
+        embeddings: whether rows have the model's embedding.
+        max_pixels: pictures with more pixels are rejected.
+        max_bytes: files with more bytes are rejected.
+    """
+
+    mode: str = "auto"
+    top_k: int = 3
+    threshold: float = 0.0
+    unknown_at: float | None = None
+    embeddings: bool = False
+    max_pixels: int = MAX_PIXELS
+    max_bytes: int = MAX_BYTES
+
+
+class KnownItem(NamedTuple):
+    """An item whose row is there already; it is passed through."""
+
+    item: Item
+    row: Row
+    held: int = 0
+
+    @property
+    def path(self) -> str:
+        """Name of the item."""
+        return self.item.path
+
+    @property
+    def location(self) -> str | None:
+        """File of the item."""
+        return self.item.location
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes | Picture:
+        """Content of the item."""
+        return self.item.read(max_bytes)
+
+    def head(self) -> bytes:
+        """First bytes of the item."""
+        return self.item.head()
+
+    def signature(self) -> str:
+        """Signature of the item."""
+        return self.item.signature()
+
+
+_new: Any = tuple.__new__
+
+
+class Classifier:
+    """Callable: items → one row each, in order. Usable from several threads.
+
+    Args:
+        routes: the models; the first that takes a picture gets it.
+        settings: how pictures become rows.
+        batch_size: pictures per inference call; by the size of the input if None.
+        save: takes the path of each item that could be read, and what the model sees of it.
+    """
+
+    def __init__(
+        self,
+        *routes: Route,
+        settings: Settings = Settings(),  # noqa: B008  (a tuple)
+        batch_size: int | None = None,
+        save: Callable[[str, Pixels], object] | None = None,
+    ) -> None:
+        self._routes = routes
+        self._settings = settings
+        self._sizes = [_aligned(batch_size or batch_of(route.spec, BATCH)) for route in routes]
+        self._framing = Framing(
+            *(route.spec for route in routes),
+            mode=settings.mode,
+            max_pixels=settings.max_pixels,
+            max_bytes=settings.max_bytes,
+        )
+        self._save = save
+        self._kept = threading.local()  # one buffer per thread and route, kept between calls
+
+    def warm(self) -> None:
+        """Let the models allocate what they need, before there is anything to classify."""
+        for route in self._routes:
+            route.infer(np.zeros((ALIGNMENT, *route.spec.shape), np.uint8))
+
+    def __call__(self, items: Sequence[Item]) -> list[Row]:
+        """One row per item, in order."""
+        framing, save, routes = self._framing, self._save, self._routes
+        rows: list[Row | None] = [None] * len(items)
+        buffers = self._buffers()
+        # For each model what waits for its next batch: position among the items, preparation.
+        waiting: list[list[tuple[int, str]]] = [[] for _ in routes]
+        for position, item in enumerate(items):
+            if type(item) is KnownItem:
+                rows[position] = item.row
+                continue
+            try:
+                picture = framing.read(item)
+                number = self._route_of(picture)
+                pixels, prepared = framing.pixels(picture, routes[number].spec)
+            except ImageError as error:
+                rows[position] = Rejected(item.path, str(error))
+                continue
+            group, buffer = waiting[number], buffers[number]
+            buffer[len(group)] = pixels
+            if save is not None:
+                save(item.path, pixels)
+            group.append((position, prepared))
+            if len(group) == len(buffer):
+                self._label(routes[number], buffer, group, items, rows)
+                group.clear()
+        for route, buffer, group in zip(routes, buffers, waiting, strict=True):
+            if group:
+                self._label(route, buffer, group, items, rows)
+        return [row for row in rows if row is not None]
+
+    def _route_of(self, picture: Picture) -> int:
+        if len(self._routes) == 1:
+            return 0
+        taken = (route.takes is None or route.takes(picture) for route in self._routes)
+        return list(taken).index(True)
+
+    def _buffers(self) -> list[Pixels]:
+        """For each model uint8 [pictures of a batch, *spec.shape], a multiple of `ALIGNMENT`."""
+        buffers: list[Pixels] | None = getattr(self._kept, "buffers", None)
+        if buffers is None:
+            sizes = zip(self._routes, self._sizes, strict=True)
+            buffers = [np.zeros((size, *route.spec.shape), np.uint8) for route, size in sizes]
+            self._kept.buffers = buffers
+        return buffers
+
+    def _label(
+        self,
+        route: Route,
+        buffer: Pixels,
+        group: Sequence[tuple[int, str]],
+        items: Sequence[Item],
+        rows: list[Row | None],
+    ) -> None:
+        """Make the rows of the first pictures in `buffer`, those that `group` says."""
+        count = len(group)
+        buffer[count : _aligned(count)] = 0
+        said = route.infer(buffer[: _aligned(count)])
+        names, threshold, model = route.class_names, self._settings.threshold, route.name
+        ids, values = self._ranked(said)
+        strange = _strangers(route, said, group)
+        features: Iterable[bytes | None]
+        features = repeat(None) if said.embedding is None else map(bytes, said.embedding)
+        # What is said of the filling comes last, and has no picture in the group.
+        judged = zip(group, ids, values, strange, features)  # noqa: B905
+        for (position, prepared), best, most, unknown, feature in judged:
+            path, class_id, confidence = items[position].path, best[0], most[0]
+            # Not Candidate(…) and Prediction(…): calling a named tuple's class costs
+            # more than the rest of these lines, for every picture.
+            top = tuple([_new(Candidate, (names[i], p)) for i, p in zip(best, most)])  # noqa: B905
+            unsure = unknown or confidence < threshold
+            label = (None, UNKNOWN) if unsure else (class_id, names[class_id])
+            values_ = (path, *label, confidence, top, prepared, model, feature)
+            rows[position] = _new(Prediction, values_)
+
+    def _ranked(self, said: Outputs) -> tuple[list[list[int]], list[list[float]]]:
+        """For each picture the best classes and their probabilities."""
+        probabilities = said.probabilities
+        order = np.argsort(-probabilities, axis=1, kind="stable")[:, : self._settings.top_k]
+        rows = np.arange(len(probabilities))[:, None]
+        best = probabilities[rows, order].astype(np.float64).round(6)
+        return order.tolist(), best.tolist()
+
+
+def _strangers(route: Route, said: Outputs, group: Sequence[tuple[int, str]]) -> Sequence[bool]:
+    """Whether each picture is strange; `group` says what prepared them."""
+    limit = route.limit
+    if limit is None or said.novelty is None:
+        return [False] * len(group)
+    novelty = said.novelty[: len(group)].tolist()
+    return [value > limit(name) for value, (_, name) in zip(novelty, group, strict=True)]

@@ -1,0 +1,277 @@
+"""Rows kept on disk while a run goes on, so that it can be killed at any instant and resumed.
+
+Beside the output ``OUT`` stand ``OUT.partial`` (or ``OUT.rows.partial``), the rows so far,
+and ``OUT.run.json``, the record: what was asked for, and up to which input and byte the rows
+are known to be good. A resumed run cuts the rows there and goes on from that input. The
+record stays when the run is finished: it says how the output was made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fmnist_cli.errors import DataError, FmnistError, UsageError
+from fmnist_cli.files import write_text
+from fmnist_cli.sources.base import Item, signature_line
+
+CHECKPOINT_SECONDS = 0.25  # at most this much work is done twice
+
+
+@dataclass(eq=False, repr=False)
+class Record:
+    """What ``OUT.run.json`` holds.
+
+    Attributes:
+        options: everything that decides what the rows are.
+        retry: whether this run does the rejected inputs of an earlier one again.
+        before: the record of that earlier run.
+        finished: whether all rows are in the journal.
+        stages: how many groups of outputs have been made from the journal.
+        inputs: number of inputs whose rows are in the journal.
+        digest: BLAKE2b of their names and signatures.
+        size: bytes of the journal.
+        checksum: CRC-32 of these bytes.
+        counts: what was counted so far; see `fmnist_cli.progress.Tally.counts`.
+    """
+
+    options: dict[str, Any]
+    retry: bool = False
+    before: dict[str, Any] | None = None
+    finished: bool = False
+    stages: int = 0
+    inputs: int = 0
+    digest: str = ""
+    size: int = 0
+    checksum: int = 0
+    counts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, target: Path) -> Record | None:
+        """The record beside an output; None where there is none.
+
+        Raises:
+            DataError: it is damaged.
+        """
+        path = record_path(target)
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(**{name.name: values[name.name] for name in fields(cls)})
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path} is damaged ({error!r}); run without --resume") from error
+
+    def to_json(self) -> dict[str, Any]:
+        """As values of JSON; the inverse of `read`."""
+        return asdict(self)
+
+    def check(self, options: dict[str, Any]) -> None:
+        """Refuse to go on with other options.
+
+        Raises:
+            UsageError: names what differs.
+        """
+        wanted = json.loads(json.dumps(options))
+        for name in {**self.options, **wanted}:
+            before, now = self.options.get(name), wanted.get(name)
+            if before != now:
+                raise UsageError(
+                    f"the rows so far were made with another {name}: {before!r}, now {now!r}."
+                    " Use the same command, or start over without --resume and --retry-failed"
+                )
+
+
+def record_path(target: Path) -> Path:
+    """The record of an output."""
+    return target.with_name(f"{target.name}.run.json")
+
+
+class Journal:
+    """The rows so far and their record. Made by `begin` or `resume`."""
+
+    def __init__(self, target: Path, path: Path, record: Record, stream: BinaryIO) -> None:
+        self.target = target
+        self.path = path
+        self.record = record
+        self._stream = stream
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._next = 0.0
+        _lock(stream, target)
+
+    @classmethod
+    def begin(cls, target: Path, path: Path, record: Record, header: bytes) -> Journal:
+        """Start anew.
+
+        Raises:
+            UsageError: the file cannot be created, or another run is writing it.
+        """
+        try:
+            stream = path.open("ab")
+        except OSError as error:
+            raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+        if stream.tell() and not record_path(target).exists():
+            stream.close()
+            raise UsageError(f"{path} is there and not of ours; move it away, it would be replaced")
+        journal = cls(target, path, record, stream)
+        journal._save()  # before the rows that an older record may speak of are gone
+        stream.truncate(0)
+        journal.write(header, 0, b"")
+        journal._next = time.monotonic() + CHECKPOINT_SECONDS
+        return journal
+
+    @classmethod
+    def resume(cls, target: Path, path: Path, record: Record) -> Journal:
+        """Go on from the last checkpoint; rows after it are cut off.
+
+        Raises:
+            UsageError: another run is writing it.
+            DataError: the rows are not those of the record.
+        """
+        try:
+            stream = path.open("rb+")
+        except OSError as error:
+            raise DataError(
+                f"cannot go on with {path}: {error.strerror or error}; run without --resume"
+            ) from error
+        journal = cls(target, path, record, stream)
+        try:
+            journal._cut()
+        except DataError:
+            stream.close()
+            raise
+        return journal
+
+    def _cut(self) -> None:
+        """Check the rows up to the checkpoint and cut off what comes after it."""
+        record, stream = self.record, self._stream
+        checksum, left = 0, record.size
+        while left and (block := stream.read(min(left, 1 << 20))):
+            checksum = zlib.crc32(block, checksum)
+            left -= len(block)
+        if left or checksum != record.checksum:
+            raise DataError(
+                f"{self.path} was changed or damaged since the run was interrupted;"
+                " run without --resume"
+            )
+        stream.seek(record.size)
+        stream.truncate()
+
+    def skip(self, items: Iterable[Item]) -> Iterator[Item]:
+        """`items` without those whose rows are there, after checking that they are the same.
+
+        Raises:
+            UsageError: they are not.
+        """
+        remaining = iter(items)
+        found = 0
+        for item in islice(remaining, self.record.inputs):
+            self._digest.update(signature_line(item))
+            found += 1
+        if self.record.inputs and self._digest.hexdigest() != self.record.digest:
+            detail = (
+                f"there were at least {self.record.inputs:,}, now there are {found:,}"
+                if found < self.record.inputs
+                else f"among the first {found:,} one was added, removed, renamed or changed"
+            )
+            raise UsageError(
+                f"the inputs are not those of the interrupted run: {detail}."
+                " Start over without --resume"
+            )
+        return remaining
+
+    def write(self, rows: bytes, count: int, signatures: bytes) -> None:
+        """Append the rows of `count` inputs; `signatures` are their signature lines."""
+        with self._writing():
+            self._stream.write(rows)
+        self._digest.update(signatures)
+        record = self.record
+        record.inputs += count
+        record.size += len(rows)
+        record.checksum = zlib.crc32(rows, record.checksum)
+
+    def checkpoint_due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        return time.monotonic() >= self._next
+
+    def checkpoint(self, counts: dict[str, Any]) -> None:
+        """Make the rows so far good for resuming."""
+        self.record.digest = self._digest.hexdigest()
+        self.record.counts = counts
+        with self._writing():
+            self._stream.flush()
+            self._save()
+        self._next = time.monotonic() + CHECKPOINT_SECONDS
+
+    def finish(self, counts: dict[str, Any]) -> None:
+        """All rows are there: put them on the disk and say so."""
+        with self._writing():
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        self.record.finished = True
+        self.checkpoint(counts)
+
+    def give_up(self) -> bool:
+        """Leave the outcome of the earlier run as it was; whether there was one."""
+        before = self.record.before
+        if before is None:
+            return False
+        self.remove()
+        write_text(record_path(self.target), json.dumps(before, indent=1) + "\n")
+        return True
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FmnistError(
+                f"cannot write {self.path}: {error.strerror or error};"
+                " when that is mended, go on with --resume"
+            ) from error
+
+    def publish(self) -> None:
+        """Give the journal the name of the output."""
+        self.path.replace(self.target)
+
+    def remove(self) -> None:
+        """Remove the rows, when they are in other outputs."""
+        self.path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Leave no trace of a run that has no inputs."""
+        self.remove()
+        record_path(self.target).unlink(missing_ok=True)
+
+    def __enter__(self) -> Journal:
+        """Nothing more: it is open."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file, and so release its lock."""
+        self._stream.close()
+
+    def _save(self) -> None:
+        write_text(record_path(self.target), json.dumps(self.record.to_json(), indent=1) + "\n")
+
+
+def _lock(stream: BinaryIO, target: Path) -> None:
+    """Keep a second run from writing the same rows; released when the process ends."""
+    with suppress(ImportError):  # Windows has no fcntl
+        import fcntl
+
+        try:
+            # Not flock, which worker processes would inherit and keep.
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            stream.close()
+            raise UsageError(f"another fmnist is writing {target} right now") from None

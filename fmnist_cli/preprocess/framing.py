@@ -1,0 +1,93 @@
+"""Item → pixels: read, decode, prepare; what comes before inference, whoever needs it."""
+
+from __future__ import annotations
+
+import cv2
+
+from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.decode import MAX_PIXELS, decode
+from fmnist_cli.errors import ImageError
+from fmnist_cli.preprocess import Picture, needs_color, preprocess, reduction
+from fmnist_cli.sources.base import MAX_BYTES, Item
+
+
+class Framing:
+    """Callable: item → (what a model sees of it, name of its preparation).
+
+    Args:
+        specs: what the models want that may be asked; pictures are decoded for all of them.
+        mode: ``"auto"`` for what the specs say, or a name in `fmnist_cli.preprocess.PREPARATIONS`.
+        max_pixels: pictures with more pixels are rejected.
+        max_bytes: files with more bytes are rejected.
+    """
+
+    def __init__(
+        self,
+        *specs: InputSpec,
+        mode: str = "auto",
+        max_pixels: int = MAX_PIXELS,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._specs = specs
+        self._mode = mode
+        self._max_pixels = max_pixels
+        self._max_bytes = max_bytes
+        self._reductions = [reduction(spec, mode) for spec in specs]
+        self._color = any(needs_color(spec, mode) for spec in specs)
+
+    def __call__(self, item: Item) -> tuple[Pixels, str]:
+        """What the first of the models sees of an item.
+
+        Raises:
+            ImageError: there is nothing to see, with the reason.
+        """
+        return self.pixels(self.read(item), self._specs[0])
+
+    def read(self, item: Item) -> Picture:
+        """The picture of an item.
+
+        Raises:
+            ImageError: it cannot be read, is no picture, damaged, or too large.
+        """
+        try:
+            return self.picture(item.read(self._max_bytes))
+        except (MemoryError, cv2.error) as error:
+            raise _unprepared(error) from error
+
+    def picture(self, content: bytes | Picture) -> Picture:
+        """What an item holds, decoded as the models need it.
+
+        Raises:
+            ImageError: it is no picture, damaged, or too large.
+        """
+        if isinstance(content, Picture):
+            return content
+        return decode(
+            content, max_pixels=self._max_pixels, reduction=self._reduction, color=self._color
+        )
+
+    def pixels(
+        self, picture: Picture, spec: InputSpec, prepared: str | None = None
+    ) -> tuple[Pixels, str]:
+        """What one of the models sees of a picture, and the name of the preparation.
+
+        Args:
+            picture: as `picture` made it.
+            spec: what the model wants.
+            prepared: the preparation, if it was chosen before.
+
+        Raises:
+            ImageError: the picture cannot be prepared.
+        """
+        try:
+            return preprocess(picture, spec, prepared or self._mode)
+        except (MemoryError, cv2.error) as error:
+            raise _unprepared(error) from error
+
+    def _reduction(self, width: int, height: int) -> int:
+        return min([allowed(width, height) for allowed in self._reductions])
+
+
+def _unprepared(error: Exception) -> ImageError:
+    """The picture is too large for this machine, or of a shape that OpenCV will not resize."""
+    return ImageError(f"cannot be prepared: {error or 'out of memory'}")

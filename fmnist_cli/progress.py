@@ -1,0 +1,162 @@
+"""Counting rows while they pass, and telling a person about it on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from fmnist_cli.contract import ModelCard
+from fmnist_cli.rows import UNKNOWN, Rejected
+
+EXAMPLES = 5  # rejected inputs named in the summary; all of them are in the rows
+_PATIENCE = 0.7  # seconds until a bar is worth its import
+
+
+class Counts(NamedTuple):
+    """What was counted over some rows."""
+
+    total: int
+    labels: dict[str, int]
+    prepared: dict[str, int]
+    rejected: int
+    examples: list[Rejected]
+
+
+class Tally:
+    """Counts per label, rejected inputs and elapsed time.
+
+    Attributes:
+        total: rows so far, those of an interrupted run included.
+        prepared: of these the labelled, by their preparation.
+        rejected: of these the rejected.
+        examples: the first few rejected.
+    """
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._class_names = class_names
+        self._labels: Counter[str] = Counter()
+        self.prepared: Counter[str] = Counter()
+        self._started = time.monotonic()
+        self._restored = 0
+        self.total = 0
+        self.rejected = 0
+        self.examples: list[Rejected] = []
+
+    def add(self, counts: Counts) -> None:
+        """Count some rows."""
+        self.total += counts.total
+        self._labels.update(counts.labels)
+        self.prepared.update(counts.prepared)
+        self.rejected += counts.rejected
+        if len(self.examples) < EXAMPLES:
+            self.examples += counts.examples[: EXAMPLES - len(self.examples)]
+
+    def counts(self) -> dict[str, Any]:
+        """What was counted, for JSON; the inverse of `restore`."""
+        return {
+            "total": self.total,
+            "labelled": self.total - self.rejected,
+            "rejected": self.rejected,
+            "labels": {name: self._labels[name] for name in self._shown()},
+            "prepared": dict(sorted(self.prepared.items())),
+            "examples": [[row.path, row.error] for row in self.examples],
+        }
+
+    def restore(self, counts: dict[str, Any]) -> None:
+        """Go on from what an interrupted run has counted."""
+        if counts:
+            self.total = self._restored = counts["total"]
+            self.rejected = counts["rejected"]
+            self._labels = Counter(counts["labels"])
+            self.prepared = Counter(counts.get("prepared", {}))
+            self.examples = [Rejected(path, reason) for path, reason in counts["examples"]]
+
+    def timing(self) -> dict[str, float]:
+        """Seconds since the start, and the rate over them."""
+        seconds = time.monotonic() - self._started
+        rate = (self.total - self._restored) / max(seconds, 1e-9)
+        return {"seconds": round(seconds, 3), "images_per_s": round(rate, 1)}
+
+    def _shown(self) -> list[str]:
+        return [*self._class_names, *([UNKNOWN] if self._labels[UNKNOWN] else [])]
+
+    def print_summary(self, card: ModelCard, skipped: str, done: str) -> None:
+        """What was done, per class, and the first few inputs that were rejected.
+
+        Args:
+            card: of the model that was used.
+            skipped: words about files that were passed over.
+            done: words about where the rows are.
+        """
+        # Not rich: its import takes as long as labelling hundreds of pictures.
+        import typer
+
+        from fmnist_cli.sinks.text import printable
+
+        colored = sys.stderr.isatty()
+
+        def style(text: str, **how: Any) -> str:
+            return typer.style(text, **how) if colored else text
+
+        labelled = self.total - self.rejected
+        parts = [f"{labelled:,} labelled"]
+        if self.rejected:
+            parts.append(style(f"{self.rejected:,} rejected", fg="red"))
+        if skipped:
+            parts.append(skipped)
+        timing = self.timing()
+        caption = card.caption if self.prepared["frame"] == labelled else card.title
+        lines = [
+            f"{style(', '.join(parts), bold=True)} in {timing['seconds']:.2f} s"
+            f" ({timing['images_per_s']:,.0f} images/s)"
+            f" · {caption}"
+        ]
+        width = max(map(len, self._class_names))
+        most = max(self._labels.values(), default=1)
+        for name in self._shown():
+            count = self._labels[name]
+            bar = style("█" * round(24 * count / most), fg="cyan")
+            lines.append(f"  {name:<{width}}  {count:>8,}  {bar}".rstrip())
+        for path, reason in self.examples:
+            word = style("rejected", fg="red")
+            lines.append(f"  {word} {printable(path)}: {printable(reason)}")
+        if self.rejected > len(self.examples):
+            lines.append(f"  … and {self.rejected - len(self.examples):,} more; see the rows")
+        if done:
+            lines.append(done)
+        sys.stderr.write("\n".join(lines) + "\n")
+
+
+@contextmanager
+def progress(shown: bool, count: Callable[[], int] | None) -> Iterator[Callable[[int], object]]:
+    """A live bar on a terminal once a run takes long; yields the function that advances it.
+
+    `count` finds the total beside the work, so that the first row does not wait for it; None
+    where looking for it would take the inputs away.
+    """
+    if not (shown and sys.stderr.isatty()):
+        yield lambda _count: None
+        return
+    started = time.monotonic()
+    done = 0
+    bar: Any = None
+
+    def advance(count_: int) -> None:
+        nonlocal done, bar
+        done += count_
+        if bar is None and time.monotonic() - started > _PATIENCE:
+            from fmnist_cli.bar import Bar
+
+            bar = Bar(count)
+        if bar is not None:
+            bar.update(done)
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.stop()

@@ -1,0 +1,345 @@
+"""A whole run: source → workers → rows on a stream, in a journal, or both → outputs.
+
+Rows are turned into text by the workers. A run into files keeps them in a journal; when all
+are there, the journal is renamed to be the output, or read back to feed several outputs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from fmnist_cli.engines.pool import Engine, ordered_map
+from fmnist_cli.errors import DataError, FmnistError, UsageError
+from fmnist_cli.inference.classifier import KnownItem
+from fmnist_cli.progress import EXAMPLES, Counts, Tally
+from fmnist_cli.rows import Prediction, Rejected, Row
+from fmnist_cli.sinks.base import LineFormat, Sink
+from fmnist_cli.sinks.outputs import Plan
+from fmnist_cli.sources.base import Item, Source, UnreadableItem, signature_line
+
+if TYPE_CHECKING:
+    from fmnist_cli.journal import Journal, Record
+
+_FEED = 256  # rows given to sinks at a time
+_LOOK_AHEAD = 50_000  # items that may have come between two rows since they were written
+
+
+class Batch(NamedTuple):
+    """What a worker gives back for a chunk: the rows as text, and what was counted."""
+
+    counts: Counts
+    texts: tuple[bytes, ...]
+    signatures: bytes
+
+
+class Encode:
+    """Work of a worker: items → rows → text in each of `formats`."""
+
+    def __init__(
+        self,
+        classify: Callable[[Sequence[Item]], list[Row]],
+        formats: Sequence[LineFormat],
+        errors_only: bool = False,
+        signed: bool = False,
+    ) -> None:
+        self.classify = classify
+        self.formats = formats
+        self.errors_only = errors_only
+        self.signed = signed
+
+    def __call__(self, items: Sequence[Item]) -> Batch:
+        """One batch for some items."""
+        rows = self.classify(items)
+        # Afterwards: files that were read know their signature.
+        signatures = b"".join(map(signature_line, items)) if self.signed else b""
+        return self._batch(rows, signatures)
+
+    def lost(self, item: Item, end: str) -> Batch:
+        """The batch for an item that ended its process."""
+        row = Rejected(item.path, f"the decoder crashed on it ({end})")
+        return self._batch([row], signature_line(item) if self.signed else b"")
+
+    def _batch(self, rows: Sequence[Row], signatures: bytes) -> Batch:
+        rejected = [row for row in rows if type(row) is Rejected]
+        labels = Counter([row.label for row in rows if type(row) is Prediction])
+        prepared = Counter([row.prepared for row in rows if type(row) is Prediction])
+        counts = Counts(len(rows), dict(labels), dict(prepared), len(rejected), rejected[:EXAMPLES])
+        written = rejected if self.errors_only else rows
+        return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), signatures)
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Job:
+    """A run, ready to start.
+
+    Attributes:
+        source: the inputs.
+        classify: items → rows; runs in the workers.
+        tally: counts what passes.
+        stream: where rows go as they come, and how they are written.
+        plan: the outputs in files.
+        errors_only: write the rows of rejected inputs only.
+        max_errors: stop when more inputs than this are rejected.
+        workers, batch_size, engine, many, warm: see `fmnist_cli.engines.pool.ordered_map`.
+    """
+
+    source: Source
+    classify: Callable[[Sequence[Item]], list[Row]]
+    tally: Tally
+    stream: tuple[BinaryIO, LineFormat] | None = None
+    plan: Plan | None = None
+    errors_only: bool = False
+    max_errors: int | None = None
+    workers: int = 1
+    batch_size: int | None = None
+    engine: Engine = "threads"
+    many: bool = False
+    warm: Callable[[], object] | None = None
+
+    def run(
+        self,
+        *,
+        resume: bool = False,
+        retry: bool = False,
+        advance: Callable[[int], object] = lambda _count: None,
+    ) -> bool:
+        """Do it; false when there was nothing left to do.
+
+        Raises:
+            FmnistError: too many inputs were rejected, or a process could not be kept alive.
+            UsageError, DataError: it cannot be resumed or retried, with the reason.
+        """
+        if self.plan is None:
+            self._rows(iter(self.source), None, advance)
+            return True
+        opened = _open_journal(self.plan, self.source, resume=resume, retry=retry)
+        if opened is None:
+            from fmnist_cli.journal import Record
+
+            record = Record.read(self.plan.target)
+            self.tally.restore(record.counts if record else {})
+            return False
+        journal, items = opened
+        with journal:
+            self.tally.restore(journal.record.counts)
+            advance(self.tally.total)
+            if not journal.record.finished:
+                items = journal.skip(items)
+                try:
+                    self._rows(items, journal, advance)
+                except BaseException as error:
+                    if not (isinstance(error, DataError) and journal.give_up()):
+                        with suppress(FmnistError):  # it may be the disk that is full
+                            journal.checkpoint(self.tally.counts())
+                    raise
+                if not self.tally.total:
+                    journal.discard()
+                    return True
+                journal.record.retry, journal.record.before = False, None
+                journal.finish(self.tally.counts())
+            self._outputs(self.plan, journal)
+        return True
+
+    def _rows(
+        self, items: Iterator[Item], journal: Journal | None, advance: Callable[[int], object]
+    ) -> None:
+        formats: list[LineFormat] = []
+        if self.stream:
+            formats.append(self.stream[1])
+        if journal and self.plan:
+            formats.append(self.plan.lines)
+        work = Encode(self.classify, formats, self.errors_only, signed=journal is not None)
+        batches = ordered_map(
+            work,
+            items,
+            lost=work.lost,
+            workers=self.workers,
+            batch_size=self.batch_size,
+            engine=self.engine,
+            many=self.many,
+            warm=self.warm,
+        )
+        if self.stream:
+            self._stream(self.stream[1].header().encode())
+        with closing(batches):
+            for batch in batches:
+                if self.stream:
+                    self._stream(batch.texts[0])
+                if journal:
+                    journal.write(batch.texts[-1], batch.counts.total, batch.signatures)
+                self.tally.add(batch.counts)
+                if journal and journal.checkpoint_due():
+                    journal.checkpoint(self.tally.counts())
+                advance(batch.counts.total)
+                self._stop_at_too_many_errors()
+
+    def _stream(self, text: bytes) -> None:
+        if self.stream is None:
+            return
+        try:
+            self.stream[0].write(text)
+            self.stream[0].flush()
+        except BrokenPipeError:  # a reader that has seen enough
+            raise
+        except OSError as error:
+            name = getattr(self.stream[0], "name", "the output")
+            raise FmnistError(f"cannot write to {name}: {error.strerror or error}") from error
+
+    def _stop_at_too_many_errors(self) -> None:
+        if self.max_errors is not None and self.tally.rejected > self.max_errors:
+            row = self.tally.examples[-1]
+            kept = "; go on with --resume and a larger limit" if self.plan else ""
+            raise FmnistError(
+                f"stopped: {self.tally.rejected:,} of {self.tally.total:,} inputs rejected,"
+                f" more than --max-errors {self.max_errors:,}, such as"
+                f" {row.path}: {row.error}{kept}"
+            )
+
+    def _outputs(self, plan: Plan, journal: Journal) -> None:
+        if not plan.stages:
+            journal.publish()
+            return
+        for stage in plan.stages[journal.record.stages :]:
+            with ExitStack() as stack:
+                sinks = [stack.enter_context(sink) for sink in stage()]
+                self._feed(sinks, plan.lines.read(journal.path))
+            if any(getattr(sink, "failed", 0) for sink in sinks):
+                return  # the rows stay, for another try with --resume
+            journal.record.stages += 1
+            journal.checkpoint(self.tally.counts())
+        journal.remove()
+
+    def _feed(self, sinks: Sequence[Sink], rows: Iterator[Row]) -> None:
+        if any(sink.wants_items for sink in sinks):
+            pairs = _paired(rows, iter(self.source))
+            while both := list(islice(pairs, _FEED)):
+                for sink in sinks:
+                    sink.write([row for row, _ in both], [item for _, item in both])
+        else:
+            while chunk := list(islice(rows, _FEED)):
+                for sink in sinks:
+                    sink.write(chunk, ())
+
+
+def _open_journal(
+    plan: Plan, source: Source, *, resume: bool, retry: bool
+) -> tuple[Journal, Iterator[Item]] | None:
+    """The journal and the items still to do; None when everything is done."""
+    # Runs without an output in a file have no need of it.
+    from fmnist_cli.journal import Journal, Record, record_path
+
+    def begin(
+        *, retry: bool = False, before: dict[str, Any] | None = None
+    ) -> tuple[Journal, Iterator[Item]]:
+        items = iter(_Retry(source, plan)) if retry else iter(source)
+        record = Record(plan.options, retry=retry, before=before)
+        header = plan.lines.header().encode()
+        return Journal.begin(plan.target, plan.journal, record, header), items
+
+    record = Record.read(plan.target) if resume or retry else None
+    if record is not None:
+        record.check(plan.options)
+        if retry:
+            _check_retry(plan, record)
+        if not record.finished:
+            if not record.inputs:
+                return begin(retry=record.retry, before=record.before)
+            items = iter(_Retry(source, plan)) if record.retry else iter(source)
+            return Journal.resume(plan.target, plan.journal, record), items
+        if plan.journal.exists():  # interrupted while the outputs were made
+            return Journal.resume(plan.target, plan.journal, record), iter(())
+        if not retry:
+            if gone := [target for target in plan.targets if not target.exists()]:
+                raise UsageError(
+                    f"{gone[0]} of the finished run is gone; run without --resume to make it again"
+                )
+            return None
+        return begin(retry=True, before=record.to_json())
+    if retry:
+        raise UsageError(
+            f"--retry-failed needs {record_path(plan.target)}, which is kept beside an output"
+        )
+    if resume and plan.target.exists():
+        raise UsageError(
+            f"{plan.target} is there, but no record of how it was made"
+            f" ({record_path(plan.target).name}); run without --resume to replace it"
+        )
+    return begin()
+
+
+def _check_retry(plan: Plan, record: Record) -> None:
+    """Whether the rejected inputs of a run can be done again.
+
+    Raises:
+        UsageError: they cannot, with the reason.
+    """
+    if plan.earlier is None:
+        raise UsageError(
+            f"--retry-failed cannot read the rows of {plan.target} back; it can for JSON Lines,"
+            " CSV and Parquet without --errors-only"
+        )
+    if plan.options.get("sort_into") and plan.options.get("how") == "move":
+        raise UsageError("--retry-failed does not go with --move: the other inputs are gone")
+    if not (record.finished or record.retry) or (record.finished and plan.journal.exists()):
+        raise UsageError(f"the run into {plan.target} is not finished; first go on with --resume")
+
+
+class _Retry:
+    """The items of a source, with the rows that an earlier run has for them."""
+
+    def __init__(self, source: Source, plan: Plan) -> None:
+        self.source = source
+        self.plan = plan
+
+    def __iter__(self) -> Iterator[Item]:
+        if self.plan.earlier is None:
+            raise UsageError("--retry-failed needs rows that can be read back")
+        rows = self.plan.earlier(self.plan.target)
+        items = iter(self.source)
+        for number, row in enumerate(rows, start=1):
+            item = next(items, None)
+            if item is None or item.path != row.path:
+                found = "nothing" if item is None else repr(item.path)
+                raise DataError(
+                    f"the inputs are not those of {self.plan.target}: row {number:,} is"
+                    f" {row.path!r}, but there is {found} now. Run without --retry-failed"
+                )
+            if isinstance(row, Prediction):
+                item = KnownItem(item, row)
+            yield item
+        if (item := next(items, None)) is not None:
+            raise DataError(
+                f"there are inputs that {self.plan.target} has no row for, the first being"
+                f" {item.path!r}. Run without --retry-failed"
+            )
+
+
+def _paired(rows: Iterable[Row], items: Iterator[Item]) -> Iterator[tuple[Row, Item]]:
+    """Each row with its item, by name; both are in the same order.
+
+    Some items may be gone, when a run that moves files was interrupted, and some may have
+    come since; neither keeps the others from their rows.
+    """
+    ahead: dict[str, Item] = {}
+    again: Item | None = None  # the second of a name, for a later row
+    for row in rows:
+        while row.path not in ahead and len(ahead) < _LOOK_AHEAD:
+            item = again or next(items, None)
+            again = None
+            if item is None:
+                break
+            if item.path in ahead:
+                again = item
+                break
+            ahead[item.path] = item
+        if row.path not in ahead:
+            yield row, UnreadableItem(row.path, "it is no longer there")
+            continue
+        while (path := next(iter(ahead))) != row.path:
+            del ahead[path]  # it has no row
+        yield row, ahead.pop(path)

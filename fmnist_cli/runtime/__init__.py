@@ -1,1 +1,0 @@
-"""Serving: sources → decode → prepare → session → sinks; `runner` joins them."""

@@ -1,0 +1,55 @@
+"""Aligned lines for people at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fmnist_cli.errors import UsageError
+from fmnist_cli.rows import Prediction, Row
+
+
+def printable(text: str) -> str:
+    """`text` without control characters: a file name must not move the cursor."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """Label, confidence, path and the other candidates, one line each."""
+
+    models: bool = False
+
+    def header(self) -> str:
+        """Nothing."""
+        return ""
+
+    def lines(self, rows: Sequence[Row]) -> str:
+        """One line per row."""
+        return "".join([_line(row, self.models) for row in rows])
+
+    def read(self, path: Path) -> Iterator[Row]:
+        """Lines for people do not hold all of a row.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"{path}: rows cannot be read back from text; write JSONL or CSV")
+
+
+def _line(row: Row, models: bool) -> str:
+    path = printable(row.path)
+    if not isinstance(row, Prediction):
+        path = f"{'':<7} {path}" if models else path
+        return f"{'(rejected)':<12} {'':>7}  {path}  {printable(row.error)}\n"
+    path = f"{printable(row.model or ''):<7} {path}" if models else path
+    # An unknown picture has no label of its own among the candidates: all are shown.
+    named = bool(row.top) and row.top[0].label == row.label
+    others = ", ".join(f"{printable(c.label)} {c.probability:.1%}" for c in row.top[named:])
+    return (
+        f"{printable(row.label):<12} {row.confidence:>7.1%}  {path}"
+        f"{f'  ({others})' if others else ''}\n"
+    )

@@ -1,0 +1,258 @@
+"""The interface of a source, and the items that sources yield."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from fmnist_cli.errors import ImageError
+from fmnist_cli.sources.reading import (
+    HEAD,
+    MAX_BYTES,
+    read_file,
+    read_head,
+    read_with_status,
+    too_large,
+    unreadable,
+)
+
+if TYPE_CHECKING:
+    from fmnist_cli.decode.picture import Picture
+
+__all__ = [
+    "HEAD",
+    "MAX_BYTES",
+    "FileItem",
+    "HeldItem",
+    "Item",
+    "Selection",
+    "Source",
+    "UnreadableItem",
+    "everything",
+    "read_file",
+    "read_head",
+    "signature_line",
+    "too_large",
+]
+
+
+class Item(Protocol):
+    """One input: a stable name, and how to get its picture.
+
+    Items travel to worker processes, so they are picklable; they hold an address rather
+    than the content wherever the content can be read again by address.
+    """
+
+    @property
+    def path(self) -> str:
+        """Stable name: relative to the folder or archive that it was found in."""
+
+    @property
+    def location(self) -> str | None:
+        """The file on disk that is this picture and nothing else; None inside archives."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of content that travel with the item; 0 when it is read by address."""
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes | Picture:
+        """The file's bytes, or the picture where it needs no decoding.
+
+        Raises:
+            ImageError: with the reason why it cannot be had.
+        """
+
+    def head(self) -> bytes:
+        """The first `HEAD` bytes, which tell the kind of file.
+
+        Raises:
+            ImageError: as for `read`.
+        """
+
+    def signature(self) -> str:
+        """What changes when the content does, had cheaply: size and time of change, checksum."""
+
+
+class Source(Protocol):
+    """Streams items in a stable order; iterating again starts anew."""
+
+    @property
+    def skipped(self) -> int:
+        """Files seen so far that are no pictures by name or content."""
+
+    @property
+    def skipped_archives(self) -> int:
+        """Those of them that are archives, which could be opened if they were named."""
+
+    def __iter__(self) -> Iterator[Item]:
+        """The items, in order."""
+
+
+class FileItem:
+    """A file on disk.
+
+    Attributes:
+        path: stable name.
+        location: the file.
+    """
+
+    __slots__ = ("_status", "location", "path")
+    held = 0  # the worker reads the file
+
+    def __init__(self, path: str, location: str) -> None:
+        self.path = path
+        self.location = location
+        self._status: os.stat_result | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same file under the same name."""
+        if not isinstance(other, FileItem):
+            return NotImplemented
+        return (self.path, self.location) == (other.path, other.location)
+
+    def __hash__(self) -> int:
+        """As for `==`."""
+        return hash((self.path, self.location))
+
+    def __repr__(self) -> str:
+        """Name and file."""
+        return f"FileItem({self.path!r}, {self.location!r})"
+
+    def __reduce__(self) -> tuple[type[FileItem], tuple[str, str]]:
+        """Short, because millions of items go through the pipes of the pool."""
+        return FileItem, (self.path, self.location)
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes:
+        """The bytes of the file."""
+        data, self._status = read_with_status(self.location, max_bytes)
+        return data
+
+    def head(self) -> bytes:
+        """The first bytes of the file."""
+        return read_head(self.location, HEAD)
+
+    def signature(self) -> str:
+        """Size and time of change, of what was read if it was; the reason if there are none."""
+        try:
+            status = self._status or os.stat(self.location)  # noqa: PTH116
+        except (OSError, ValueError) as error:
+            return str(unreadable(error))
+        return f"{status.st_size} {status.st_mtime_ns}"
+
+    def size(self) -> int | None:
+        """Size of the file."""
+        try:
+            return os.stat(self.location).st_size  # noqa: PTH116
+        except (OSError, ValueError):
+            return None
+
+
+class HeldItem(NamedTuple):
+    """A picture whose content is at hand: from a stream that cannot be read twice, or an array.
+
+    Attributes:
+        path: stable name.
+        content: encoded bytes or a decoded picture.
+        mark: the signature; by default size and checksum of the content.
+    """
+
+    path: str
+    content: bytes | Picture
+    mark: str = ""
+
+    @property
+    def location(self) -> None:
+        """None: there is no such file."""
+        return
+
+    @property
+    def held(self) -> int:
+        """Size of the content."""
+        content = self.content
+        return len(content) if isinstance(content, bytes) else content.grey.nbytes
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes | Picture:
+        """The content."""
+        if self.held > max_bytes:
+            raise too_large(self.held, max_bytes)
+        return self.content
+
+    def head(self) -> bytes:
+        """The first bytes; none for a decoded picture."""
+        return self.content[:HEAD] if isinstance(self.content, bytes) else b""
+
+    def signature(self) -> str:
+        """The mark given by the source, or size and checksum."""
+        content = self.content
+        data = content if isinstance(content, bytes) else content.grey.tobytes()
+        return self.mark or f"{len(data)} {zlib.crc32(data):08x}"
+
+    def size(self) -> int:
+        """Size of the content."""
+        return self.held
+
+
+class UnreadableItem(NamedTuple):
+    """An input that is known to be unreadable: it gets its row, with the reason."""
+
+    path: str
+    reason: str
+
+    @property
+    def location(self) -> None:
+        """None: nothing can be done with the file, if there is one."""
+        return
+
+    @property
+    def held(self) -> int:
+        """Nothing."""
+        return 0
+
+    def read(self, max_bytes: int = MAX_BYTES) -> bytes:
+        """Raise the reason."""
+        del max_bytes
+        raise ImageError(self.reason)
+
+    def head(self) -> bytes:
+        """Raise the reason."""
+        raise ImageError(self.reason)
+
+    def signature(self) -> str:
+        """The reason."""
+        return self.reason
+
+    def size(self) -> None:
+        """Unknown."""
+        return
+
+
+def signature_line(item: Item) -> bytes:
+    """What must not change of an input between interruption and resumption."""
+    return f"{item.path}\0{item.signature()}\n".encode("utf-8", "surrogateescape")
+
+
+def everything(path: str) -> bool:
+    """Want every path."""
+    del path
+    return True
+
+
+class Selection(NamedTuple):
+    """What to take from a source.
+
+    Attributes:
+        recursive: whether folders below a folder are read.
+        wants: whether a picture of this (relative) path is to be taken; asked before
+            anything is opened.
+        enters: whether to go down into a folder of this (relative) path.
+        max_bytes: content larger than this is never held in memory.
+        image_column: the column of pictures in Parquet files; None to find it.
+    """
+
+    recursive: bool = True
+    wants: Callable[[str], bool] = everything
+    enters: Callable[[str], bool] = everything
+    max_bytes: int = MAX_BYTES
+    image_column: str | None = None

@@ -1,0 +1,162 @@
+"""The pictures in a folder and the folders below it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from fmnist_cli.decode.kinds import SNIFF, SUFFIXES, is_archive, looks_like_image
+from fmnist_cli.errors import ImageError
+from fmnist_cli.sources.base import (
+    FileItem,
+    Item,
+    Selection,
+    UnreadableItem,
+    everything,
+    read_head,
+)
+from fmnist_cli.sources.sorting import in_order
+
+# An entry that is no plain file carries its kind behind a NUL, which no name holds and which
+# sorts before all other characters, so that the order is still that of the names.
+_FOLDER, _BROKEN, _OTHER = "\0d", "\0b", "\0o"
+
+# Path and location of an archive → its items; None to leave it closed.
+Opener = Callable[[str, str], Iterable[Item] | None]
+
+
+class _Folder(NamedTuple):
+    identity: tuple[int, int]  # device and inode
+    prefix: str  # of the paths within
+    location: str  # ends in a separator
+    names: Iterator[str]
+    trouble: list[str]  # why the listing is not complete
+
+
+class FolderSource:
+    """Pictures below a folder, depth first, each folder's entries sorted by name.
+
+    A file counts as a picture when its suffix or its content says so; a file with a
+    picture's suffix always gets a row, whatever is in it. Hidden files and folders are
+    left alone. Links are followed, but never into a folder that is being walked already.
+    Archives are counted and left closed, unless there is an `open_archive` for them.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        prefix: str = "",
+        selection: Selection | None = None,
+        open_archive: Opener | None = None,
+    ) -> None:
+        self._root = root
+        self._prefix = prefix
+        self._selection = selection or Selection()
+        self._open_archive = open_archive
+        self.skipped = 0
+        self.skipped_archives = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        self.skipped = self.skipped_archives = 0
+        cut = len(self._prefix)
+        wants, enters = self._selection.wants, self._selection.enters
+        wants_all = wants is everything
+        walked: list[_Folder] = []  # from the root down; deeper than the interpreter can recurse
+        yield from self._enter(str(self._root), self._prefix, walked)
+        while walked:
+            folder = walked[-1]
+            # This loop runs once per file, so it is written for speed.
+            prefix, location = folder.prefix, folder.location
+            for name in folder.names:
+                if "\0" in name:
+                    path, kind = f"{prefix}{name[:-2]}", name[-2:]
+                    if kind == _FOLDER:
+                        if self._selection.recursive and enters(path[cut:]):
+                            yield from self._enter(f"{location}{name[:-2]}", f"{path}/", walked)
+                            break
+                    elif wants_all or wants(path[cut:]):
+                        if kind == _BROKEN and _has_suffix(path):
+                            yield FileItem(path, f"{location}{name[:-2]}")
+                        else:
+                            self.skipped += 1  # a pipe or socket would block
+                    continue
+                path = prefix + name
+                if not wants_all and not wants(path[cut:]):
+                    continue
+                if name[name.rfind(".") :] in SUFFIXES or _has_suffix(name):
+                    yield FileItem(path, location + name)
+                else:
+                    yield from self._unnamed(path, location + name)
+            else:
+                walked.pop()
+                for reason in folder.trouble:
+                    where = prefix.rstrip("/") or str(self._root)
+                    yield UnreadableItem(where, f"cannot list the folder: {reason}")
+
+    @staticmethod
+    def _enter(location: str, prefix: str, walked: list[_Folder]) -> Iterator[Item]:
+        """Go down into a folder; one item with the reason when that is impossible."""
+        try:
+            status = os.stat(location)  # noqa: PTH116
+        except OSError as error:
+            reason = f"cannot list the folder: {error.strerror or error}"
+            yield UnreadableItem(prefix.rstrip("/") or location, reason)
+            return
+        identity = (status.st_dev, status.st_ino)
+        if any(folder.identity == identity for folder in walked):
+            return
+        trouble: list[str] = []
+        names = in_order(_entries(location, trouble))
+        location = location if location.endswith(os.sep) else location + os.sep
+        walked.append(_Folder(identity, prefix, location, names, trouble))
+
+    def _unnamed(self, path: str, location: str) -> Iterator[Item]:
+        """A file without a picture's suffix."""
+        try:
+            head = read_head(location, SNIFF)
+        except ImageError:
+            yield FileItem(path, location)  # it might be one: its row will hold the reason
+            return
+        if looks_like_image(head):
+            yield FileItem(path, location)
+        elif not is_archive(path, head):
+            self.skipped += 1
+        elif (items := self._open_archive and self._open_archive(path, location)) is not None:
+            yield from items
+        else:
+            self.skipped += 1
+            self.skipped_archives += 1
+
+
+def _has_suffix(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in SUFFIXES  # noqa: PTH122
+
+
+def _entries(location: str, trouble: list[str]) -> Iterator[str]:
+    """Visible names in a folder, marked by kind; an error ends them and goes to `trouble`."""
+    try:
+        with os.scandir(location) as entries:
+            for entry in entries:
+                name = entry.name
+                if name[0] == ".":
+                    continue
+                try:
+                    plain = entry.is_file()
+                except OSError:  # a link in a circle, or into a folder that is closed to us
+                    plain = False
+                yield name if plain else name + _mark(entry)
+    except OSError as error:
+        trouble.append(error.strerror or str(error))
+
+
+def _mark(entry: os.DirEntry[str]) -> str:
+    try:
+        if entry.is_dir():
+            return _FOLDER
+    except OSError:
+        return _BROKEN
+    # A link to nothing is broken, one to a pipe is not.
+    dangling = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
+    return _BROKEN if dangling else _OTHER

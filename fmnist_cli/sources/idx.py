@@ -1,0 +1,90 @@
+"""The images in an IDX file, the format of Fashion-MNIST and its family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fmnist_cli.decode.picture import Picture
+from fmnist_cli.errors import DataError, UsageError
+from fmnist_cli.sources.base import HeldItem, Item, Selection, UnreadableItem
+from fmnist_cli.sources.streams import BrokenStreamError, Forward
+
+_UINT8 = 0x08
+
+
+class IdxSource:
+    """Images of an IDX file, plain or compressed, named 00000, 00001, … in order.
+
+    Where the file ends too early, a last item named after it says so.
+
+    Args:
+        path: the file.
+        prefix: put before the names.
+        selection: what to take.
+        compression: as for `Forward`.
+
+    Raises:
+        UsageError: the file holds no images but labels, or values other than bytes.
+        DataError: the header is damaged, or the file cannot be opened.
+    """
+
+    skipped = 0
+    skipped_archives = 0
+
+    def __init__(
+        self,
+        path: Path,
+        prefix: str = "",
+        selection: Selection | None = None,
+        compression: str | None = None,
+    ) -> None:
+        self._path = path
+        self._prefix = prefix
+        self._selection = selection or Selection()
+        self._compression = compression
+        with Forward(path, compression) as stream:
+            self._shape(stream)
+
+    def _shape(self, stream: Forward) -> tuple[int, int, int]:
+        """Number, height and width of the images; the stream stands at the first."""
+        try:
+            magic = stream.read(4)
+            axes = magic[3] if len(magic) == 4 else 0
+            sizes = np.frombuffer(stream.read(4 * axes), ">u4").tolist()
+        except (BrokenStreamError, ValueError) as error:
+            raise DataError(f"{self._path}: the header is damaged ({error})") from error
+        if axes == 1:
+            raise UsageError(f"{self._path}: holds labels, not images; name the file of the images")
+        if axes != 3 or magic[2] != _UINT8:
+            raise UsageError(
+                f"{self._path}: an IDX file of {axes} axes and type 0x{magic[2:3].hex()}; "
+                "images are 3 axes (number, height, width) of bytes, type 0x08"
+            )
+        if len(sizes) < 3 or not 0 < sizes[1] * sizes[2] <= self._selection.max_bytes:
+            raise DataError(f"{self._path}: the header is damaged, or its images are too large")
+        count, height, width = sizes
+        return count, height, width
+
+    def __iter__(self) -> Iterator[Item]:
+        with Forward(self._path, self._compression) as stream:
+            count, height, width = self._shape(stream)
+            digits = max(5, len(str(count - 1)))  # as `fmnist data images` names them
+            done = 0
+            try:
+                while done < count:
+                    pixels = stream.read(height * width)
+                    if len(pixels) < height * width:
+                        raise BrokenStreamError("the file ends there")
+                    name = f"{done:0{digits}d}"
+                    if self._selection.wants(name):
+                        grey = np.frombuffer(pixels, np.uint8).reshape(height, width)
+                        yield HeldItem(self._prefix + name, Picture(grey, colorless=True))
+                    done += 1
+                if stream.read(1):  # which also makes gzip check its checksum
+                    raise BrokenStreamError("more bytes follow")
+            except BrokenStreamError as error:
+                reason = f"cut off or damaged after {done:,} of {count:,} images: {error}"
+                yield UnreadableItem(self._path.as_posix(), reason)

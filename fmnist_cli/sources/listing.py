@@ -1,0 +1,102 @@
+"""Paths from a text file or from standard input, one per line or separated by NUL."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import BinaryIO
+
+from fmnist_cli.errors import UsageError
+from fmnist_cli.sources.base import FileItem, Item, Selection, everything
+
+_BLOCK = 1 << 16
+_LEADING = re.compile(r"^(\.\.?/|/)+")
+_LONGEST = 1 << 20  # bytes; far above what any system takes for a path
+
+
+class ListSource:
+    """The files of a list, in its order; each gets a row, whatever it is.
+
+    Empty lines are no paths, a line may end in CR LF, and any bytes that the file system
+    takes are fine. Relative paths start from the current directory.
+
+    Args:
+        name: the file with the list; "-" for standard input.
+        null: whether paths are separated by NUL instead of newlines.
+        selection: which of the listed paths to take.
+        stdin: what "-" reads; by default the standard input of the process.
+
+    Raises:
+        UsageError: there is no such file; on iteration, when it cannot be read, when it is no
+            list of paths, or when standard input is asked for a second time.
+    """
+
+    skipped = 0
+    skipped_archives = 0
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        null: bool = False,
+        selection: Selection | None = None,
+        stdin: BinaryIO | None = None,
+    ) -> None:
+        self._name = name
+        self._null = null
+        self._wants = (selection or Selection()).wants
+        self._stdin = stdin
+        self._used = False
+        if name != "-" and not os.path.exists(name):  # noqa: PTH110
+            raise UsageError(f"there is no file called {name!r} to read paths from")
+        self._once = name == "-" or not os.path.isfile(name)  # noqa: PTH113 - a pipe under a name, too
+
+    def __iter__(self) -> Iterator[Item]:
+        if self._used and self._once:
+            what = "standard input" if self._name == "-" else repr(self._name)
+            raise UsageError(
+                f"the paths on {what} can be read only once; "
+                "put them into a file and name it with --from-file"
+            )
+        self._used = True
+        try:
+            with self._open() as stream:
+                for raw in self._paths(stream):
+                    path = os.fsdecode(raw)
+                    if self._wants is everything or self._wants(_below(path)):
+                        yield FileItem(path, path)
+        except OSError as error:
+            raise UsageError(
+                f"cannot read paths from {self._name!r}: {error.strerror or error}"
+            ) from error
+
+    def _open(self) -> BinaryIO | nullcontext[BinaryIO]:
+        if self._name == "-":
+            return nullcontext(self._stdin or sys.stdin.buffer)
+        return open(self._name, "rb")  # noqa: PTH123
+
+    def _paths(self, stream: BinaryIO) -> Iterator[bytes]:
+        separator = b"\0" if self._null else b"\n"
+        rest = b""
+        while block := stream.read1(_BLOCK) if hasattr(stream, "read1") else stream.read(_BLOCK):
+            if not self._null and b"\0" in block:
+                raise UsageError(
+                    f"the list of paths {self._name!r} holds NUL; if that separates them, add -0"
+                )
+            *whole, rest = (rest + block).split(separator)
+            if len(rest) > _LONGEST:
+                raise UsageError(f"{self._name!r} is no list of paths: one is longer than 1 MiB")
+            yield from filter(None, map(self._trimmed, whole))
+        if last := self._trimmed(rest):
+            yield last
+
+    def _trimmed(self, line: bytes) -> bytes:
+        return line if self._null else line.removesuffix(b"\r")
+
+
+def _below(path: str) -> str:
+    """A listed path as patterns see it: without what leads up or to the root."""
+    return _LEADING.sub("", os.path.normpath(path).replace(os.sep, "/"))
