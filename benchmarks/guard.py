@@ -28,9 +28,9 @@ from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.idx import read_idx
 from fmnist_cli.evaluate.novelty import Scores, auroc
 from fmnist_cli.files import write_text
-from fmnist_cli.inference.guard import PART, Guard
+from fmnist_cli.inference.models import find_models_dir, open_model, open_part
+from fmnist_cli.inference.ood import PART, Guard
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import find_models_dir, open_model, open_part
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest
 

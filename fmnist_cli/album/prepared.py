@@ -18,11 +18,11 @@ from fmnist_cli.decode.picture import resize
 from fmnist_cli.errors import ImageError
 from fmnist_cli.files import replace_file, write_text
 from fmnist_cli.preprocess import reduction
-from fmnist_cli.preprocess.frames import Prepared
+from fmnist_cli.preprocess.pipeline import Prepared
 from fmnist_cli.rows import Rejected
 from fmnist_cli.sinks.gallery.page import text
 from fmnist_cli.sinks.text import printable
-from fmnist_cli.sources.base import Item
+from fmnist_cli.sources.items import Item
 
 _WORDS = {
     "frame": "taken as it is",

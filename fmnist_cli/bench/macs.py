@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime as ort
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME
-from fmnist_cli.inference.store import ModelFile
+from fmnist_cli.inference.models import ModelFile
 
 Shape = Sequence[int]
 

@@ -41,8 +41,8 @@ def peak_memory_bytes(path: Path, threads: int, batch_size: int) -> int | None:
 def main() -> None:
     """The child: load the file, run it, print the peak in bytes, 0 if the system has no word."""
     from fmnist_cli.bench.pixels import random_pixels
+    from fmnist_cli.inference.models import ModelFile
     from fmnist_cli.inference.session import Session
-    from fmnist_cli.inference.store import ModelFile
 
     path, threads, batch_size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     session = Session(ModelFile.of(path.stem, path, path.read_bytes()), threads)

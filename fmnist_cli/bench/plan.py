@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fmnist_cli.inference.store import ModelFile
+from fmnist_cli.inference.models import ModelFile
 
 _BATCH_BYTES = 4 * 2**20  # pixels of a batch; larger ones of large images take seconds
 

@@ -25,8 +25,8 @@ from fmnist_cli.bench.plan import Candidate, Plan
 from fmnist_cli.bench.turns import Turn, take_turn
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import ModelError
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 
 
 def take_rounds(

@@ -28,8 +28,8 @@ from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import of_data_set
 from fmnist_cli.errors import ModelError
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 
 NOISE_LIMIT = 1.3  # spread over rounds from which timings are not to be trusted
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fmnist_cli.bench.plan import Candidate, Plan
     from fmnist_cli.bench.run import FindNative, NativeModel
     from fmnist_cli.data.dataset import LabelledImages
-    from fmnist_cli.inference.store import ModelFile
+    from fmnist_cli.inference.models import ModelFile
 
 
 def _note(text: str) -> None:
@@ -98,7 +98,7 @@ def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Ca
     """
     from fmnist_cli.bench.plan import Candidate
     from fmnist_cli.bench.run import unique_names
-    from fmnist_cli.inference.store import find_models_dir, open_model
+    from fmnist_cli.inference.models import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
 
     names = asked or list(Manifest.read(find_models_dir(models_dir)).models)

@@ -141,6 +141,12 @@ def classify(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; else one per available core.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="What workers are: fork, spawn or threads; else the fastest that is safe."
+        ),
+    ] = None,
     provider: Annotated[
         str, typer.Option(help="What runs the model: cpu, cuda, openvino, coreml …")
     ] = "cpu",
@@ -158,12 +164,13 @@ def classify(
     gc.disable()  # while modules are loaded, which make no garbage
     from fmnist_cli.cli.labelling import Run, label
     from fmnist_cli.decode import MAX_PIXELS
+    from fmnist_cli.engines import ENGINES
     from fmnist_cli.inference.classifier import Settings
-    from fmnist_cli.inference.guard import known_share
+    from fmnist_cli.inference.ood import known_share
     from fmnist_cli.preprocess import MODES
     from fmnist_cli.sinks.outputs import Wanted
-    from fmnist_cli.sources.base import MAX_BYTES
-    from fmnist_cli.sources.request import Inputs
+    from fmnist_cli.sources import Inputs
+    from fmnist_cli.sources.items import MAX_BYTES
 
     gc.enable()
     if math.isnan(threshold):
@@ -202,7 +209,7 @@ def classify(
         Wanted(
             outputs=tuple(output or ()),
             format=format_,
-            gallery=report[0] if report else None,
+            page=report[0] if report else None,
             sort_into=sort_into,
             how="move" if move else "link" if link else "copy",
             save_prepared=save_prepared,
@@ -215,6 +222,7 @@ def classify(
             provider=provider,
             batch_size=batch_size,
             workers=workers,
+            engine=None if engine is None else one_of(engine, tuple(ENGINES), "--engine"),
             max_errors=max_errors,
             dry_run=dry_run,
             resume=resume,

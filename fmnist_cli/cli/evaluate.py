@@ -134,8 +134,8 @@ def evaluate(
     from fmnist_cli.evaluate.metrics import evaluate as measure
     from fmnist_cli.evaluate.metrics import of_first
     from fmnist_cli.files import write_text
+    from fmnist_cli.inference.models import find_models_dir, open_model
     from fmnist_cli.inference.session import Session
-    from fmnist_cli.inference.store import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
 
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
@@ -143,7 +143,7 @@ def evaluate(
     names = unique_names([file.name for file in files])
     if data is not None:
         from fmnist_cli.cli.evaluate_folders import Asked, evaluate_on_folders
-        from fmnist_cli.inference.guard import known_share
+        from fmnist_cli.inference.ood import known_share
 
         asks = unknown or unknown_at is not None
         share = known_share("--unknown-at", unknown_at) if asks else None

@@ -43,14 +43,13 @@ def evaluate_on_folders(sessions: Mapping[str, tuple[str, Session]], asked: Aske
     """
     from fmnist_cli.data.classes import read_meanings, resolve
     from fmnist_cli.errors import EXIT_REJECTED
-    from fmnist_cli.files import write_text
-    from fmnist_cli.inference.guard import open_guard
-    from fmnist_cli.inference.routes import route_of
+    from fmnist_cli.files import check_target, write_text
+    from fmnist_cli.inference.classifier import route_of
+    from fmnist_cli.inference.ood import open_guard
     from fmnist_cli.labelled.evaluation import evaluate_folders, judge
     from fmnist_cli.labelled.folders import class_folders, read_folders
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.progress import progress
-    from fmnist_cli.sinks.whole import check_target
 
     if asked.report is not None:
         check_target(asked.report)
@@ -178,9 +177,9 @@ def _write_page(
     target: Path,
 ) -> None:
     from fmnist_cli.decode.quiet import libraries_quiet
+    from fmnist_cli.files import whole_file, writing
     from fmnist_cli.labelled.page import Shown, page
     from fmnist_cli.sinks.gallery.thumbnails import Thumbnails
-    from fmnist_cli.sinks.whole import whole_file, writing
     from fmnist_cli.sources import open_source
 
     wrong = {

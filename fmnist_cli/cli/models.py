@@ -16,7 +16,7 @@ def models(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the exported models and how each came to be."""
-    from fmnist_cli.inference.store import manifests
+    from fmnist_cli.inference.models import manifests
     from fmnist_cli.models.registry import REGISTRY
 
     # One's own models first: of two with the same name that is the one in use.

@@ -42,13 +42,13 @@ def prepare(
     from fmnist_cli.decode import MAX_PIXELS
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.errors import ImageError
+    from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
-    from fmnist_cli.inference.store import open_model
     from fmnist_cli.preprocess import check_mode
-    from fmnist_cli.preprocess.frames import Framer, Prepared
+    from fmnist_cli.preprocess.pipeline import Framer, Prepared
     from fmnist_cli.rows import Rejected
     from fmnist_cli.sinks.text import printable
-    from fmnist_cli.sources.request import Inputs
+    from fmnist_cli.sources import Inputs
 
     spec = Session(open_model(model, models_dir)).spec
     check_mode(prepare, spec)

@@ -37,7 +37,7 @@ def report(
     it is there. Needs the extra [report].
     """
     from fmnist_cli.files import write_text
-    from fmnist_cli.inference.store import find_models_dir
+    from fmnist_cli.inference.models import find_models_dir
     from fmnist_cli.report.inputs import gather
     from fmnist_cli.report.page import make
     from fmnist_cli.report.pictures import Pictures

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 
 from fmnist_cli.decode.header import Header
-from fmnist_cli.decode.picture import Picture
-from fmnist_cli.decode.pixels import from_channels
+from fmnist_cli.decode.picture import Picture, from_channels
 
 # Threads are the business of whoever decodes many pictures.
 cv2.setNumThreads(1)

@@ -14,8 +14,8 @@ from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.cam import METHODS, heatmaps
 from fmnist_cli.explain.layers import STAGES, Layer, choose_layers, layers_of
 from fmnist_cli.explain.subjects import Subject
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.training.restore import restore
 

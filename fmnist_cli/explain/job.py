@@ -28,13 +28,13 @@ from fmnist_cli.explain.measure import settings
 from fmnist_cli.explain.output import gallery, write_folder, write_json
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
 from fmnist_cli.inference.classifier import Settings
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.machine import Machine
 from fmnist_cli.preprocess import check_mode
 from fmnist_cli.rows import Rejected
 from fmnist_cli.sinks.text import printable
-from fmnist_cli.sources.request import Inputs
+from fmnist_cli.sources import Inputs
 
 _MODELS = ("cnn", "resnet")  # the shipped networks with convolutions
 _SHOWN_REASONS = 20

@@ -16,7 +16,7 @@ from fmnist_cli.errors import UsageError
 from fmnist_cli.inference.classifier import Classifier, Route, Settings
 from fmnist_cli.inference.session import Outputs
 from fmnist_cli.rows import Rejected
-from fmnist_cli.sources.base import Item
+from fmnist_cli.sources.items import Item
 
 _CHUNK = 250
 

@@ -32,9 +32,9 @@ from fmnist_cli.evaluate.metrics import (
 from fmnist_cli.export.graph import canonical, count_parameters, kept_names, serialize
 from fmnist_cli.export.verify import verify
 from fmnist_cli.files import replace_file
-from fmnist_cli.inference.guard import KNOWN_SHARE
+from fmnist_cli.inference.models import ModelFile
+from fmnist_cli.inference.ood import KNOWN_SHARE
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.manifest import Entry
 from fmnist_cli.models.registry import REGISTRY
 from fmnist_cli.training.native import Held

@@ -15,7 +15,7 @@ from fmnist_cli.bench.run import NativeModel
 from fmnist_cli.calibration.curve import behind
 from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.errors import ModelError
-from fmnist_cli.inference.store import ModelFile
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.training import native
 from fmnist_cli.training.frameworks import load_native

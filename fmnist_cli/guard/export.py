@@ -16,8 +16,8 @@ from fmnist_cli.export.part import write_part
 from fmnist_cli.export.torch_export import graph_of
 from fmnist_cli.guard.job import Outcome
 from fmnist_cli.guard.network import GuardNet
-from fmnist_cli.inference.guard import KNOWN_SHARE, PART, Guard, GuardCard
-from fmnist_cli.inference.store import ModelFile
+from fmnist_cli.inference.models import ModelFile
+from fmnist_cli.inference.ood import KNOWN_SHARE, PART, Guard, GuardCard
 from fmnist_cli.manifest import Part
 
 _ATOL = 2e-3  # |PyTorch − ONNX Runtime| of a novelty, which goes from about -20 to 20

@@ -13,7 +13,7 @@ from fmnist_cli.evaluate.novelty import quantiles
 from fmnist_cli.guard.examples import gather, histograms
 from fmnist_cli.guard.fit import STANDARD, Schedule, fit, novelty
 from fmnist_cli.guard.network import GuardNet
-from fmnist_cli.inference.guard import SHARES, GuardCard
+from fmnist_cli.inference.ood import SHARES, GuardCard
 from fmnist_cli.machine import Machine
 from fmnist_cli.training.job import TrainingData
 

@@ -12,9 +12,8 @@ import numpy.typing as npt
 from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.engines.pool import Engine
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.preprocess.frames import Framer, Prepared, frames_of
+from fmnist_cli.preprocess.pipeline import Framer, Prepared, frames_of
 from fmnist_cli.rows import Rejected
 from fmnist_cli.sources import open_source
 
@@ -70,7 +69,7 @@ def read_folders(
     mode: str = "auto",
     *,
     workers: int | None = None,
-    engine: Engine | None = None,
+    engine: str | None = None,
     advance: Callable[[int], object] = lambda _count: None,
 ) -> LabelledFolders:
     """Read and prepare ``root/<class folder>/**/picture``.

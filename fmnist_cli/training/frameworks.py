@@ -12,7 +12,7 @@ import torch
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
-from fmnist_cli.inference.store import open_model
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import Framework, ModelSpec, get_spec

@@ -20,8 +20,8 @@ from fmnist_cli.calibration.curve import Curve
 from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.contract import OUTPUT_NAME
 from fmnist_cli.errors import ModelError
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.manifest import MANIFEST_FILE, Manifest
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.models.registry import REGISTRY, ModelSpec

@@ -15,7 +15,7 @@ from fmnist_cli.bench.endtoend import Pictures, label_folder
 from fmnist_cli.bench.rules import METRICS
 from fmnist_cli.cli import build_app
 from fmnist_cli.errors import DataError
-from fmnist_cli.inference.store import shipped_dir
+from fmnist_cli.inference.models import shipped_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 

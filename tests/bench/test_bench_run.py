@@ -14,8 +14,8 @@ from fmnist_cli.bench.turns import Turn, summarise
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError
+from fmnist_cli.inference.models import ModelFile, open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile, open_model
 from fmnist_cli.preprocess import from_frames
 
 PLAN = Plan(threads=1, seconds_per_model=0.02, rounds=1, batch_sizes=(1, 4))

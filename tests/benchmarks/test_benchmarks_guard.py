@@ -14,8 +14,8 @@ from harness.strangers import FAMILIES, strangers
 from synthetic import images
 
 from fmnist_cli.guard import drawn
-from fmnist_cli.inference.guard import PART, Guard
-from fmnist_cli.inference.store import open_part
+from fmnist_cli.inference.models import open_part
+from fmnist_cli.inference.ood import PART, Guard
 from fmnist_cli.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from tinymodel import card_of
 
 from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.gallery import GallerySink
-from fmnist_cli.sources.base import HeldItem, Item, UnreadableItem
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem
 
 if TYPE_CHECKING:
     from conftest import OpenPage

@@ -13,7 +13,7 @@ from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.explanation import Explanation, class_id, parse_target
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
 from fmnist_cli.inference.classifier import Settings
-from fmnist_cli.sources.base import HeldItem, Item
+from fmnist_cli.sources.items import HeldItem, Item
 
 IMAGES = images(40)
 

@@ -20,8 +20,8 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.run import export, update_manifest
 from fmnist_cli.export.verify import verify
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, get_spec

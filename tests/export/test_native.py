@@ -14,8 +14,8 @@ from synthetic import data, images
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.native import find_native
 from fmnist_cli.export.run import export, update_manifest
+from fmnist_cli.inference.models import ModelFile, open_model, shipped_dir
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile, open_model, shipped_dir
 from fmnist_cli.models.recipes import SklearnRecipe
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training.job import Job

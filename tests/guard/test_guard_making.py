@@ -20,8 +20,8 @@ from fmnist_cli.guard.export import convert, verify, write
 from fmnist_cli.guard.fit import Schedule, fit
 from fmnist_cli.guard.job import Outcome, make
 from fmnist_cli.guard.network import GuardNet
-from fmnist_cli.inference.guard import PART, SHARES, Guard
-from fmnist_cli.inference.store import open_part
+from fmnist_cli.inference.models import open_part
+from fmnist_cli.inference.ood import PART, SHARES, Guard
 from fmnist_cli.manifest import Manifest
 
 SHORT = Schedule(steps=60)

@@ -25,8 +25,8 @@ from fmnist_cli.preprocess import (
     needs_color,
     preprocess,
 )
-from fmnist_cli.preprocess.framing import Framing
-from fmnist_cli.sources.base import HeldItem
+from fmnist_cli.preprocess.pipeline import Framing
+from fmnist_cli.sources.items import HeldItem
 
 
 def grey(height: int, width: int, level: int = 0) -> Grey:

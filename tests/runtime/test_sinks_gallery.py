@@ -19,7 +19,7 @@ from fmnist_cli.errors import UsageError
 from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.base import Sink
 from fmnist_cli.sinks.gallery import GallerySink
-from fmnist_cli.sources.base import HeldItem, Item, UnreadableItem
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem
 
 HOSTILE = [
     '"><script>alert(1)</script>.png',

@@ -18,7 +18,7 @@ from pictures import encoded, frame
 from fmnist_cli.decode.picture import Picture
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.sources import open_source
-from fmnist_cli.sources.base import Selection
+from fmnist_cli.sources.items import Selection
 
 PNG = encoded(frame())
 

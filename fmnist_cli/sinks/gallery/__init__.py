@@ -15,12 +15,12 @@ from types import TracebackType
 from fmnist_cli.contract import InputSpec, ModelCard
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.decode import MAX_PIXELS
+from fmnist_cli.files import check_target, whole_file, writing
 from fmnist_cli.rows import UNKNOWN, Prediction, Row
 from fmnist_cli.sinks.gallery.page import page
 from fmnist_cli.sinks.gallery.report import BINS, Card, Report, Section
 from fmnist_cli.sinks.gallery.thumbnails import Thumbnails
-from fmnist_cli.sinks.whole import check_target, whole_file, writing
-from fmnist_cli.sources.base import MAX_BYTES, Item
+from fmnist_cli.sources.items import MAX_BYTES, Item
 
 __all__ = ["GallerySink"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.decode import MAX_PIXELS
 from fmnist_cli.preprocess import Picture
-from fmnist_cli.preprocess.framing import Framing
-from fmnist_cli.sources.base import MAX_BYTES, Item
+from fmnist_cli.preprocess.pipeline import Framing
+from fmnist_cli.sources.items import MAX_BYTES, Item
 
 if TYPE_CHECKING:
     from PIL import Image
