@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from fmnist_cli.contract import ModelCard
-from fmnist_cli.rows import UNKNOWN, Rejected
+from fmnist_cli.contract import UNKNOWN, ModelCard, Rejected
 
 EXAMPLES = 5  # rejected inputs named in the summary; all of them are in the rows
 _PATIENCE = 0.7  # seconds until a bar is worth its import

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
+from fmnist_cli.contract import Prediction, Rejected, Row
 from fmnist_cli.engines import Worker, ordered_map
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.inference.classifier import KnownItem
 from fmnist_cli.progress import EXAMPLES, Counts, Tally
-from fmnist_cli.rows import Prediction, Rejected, Row
 from fmnist_cli.sinks.base import LineFormat, Sink
 from fmnist_cli.sinks.outputs import Plan
 from fmnist_cli.sources.items import Item, Source, UnreadableItem, signature_line

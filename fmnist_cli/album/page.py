@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.rows import Rejected
+from fmnist_cli.contract import Rejected
 from fmnist_cli.sinks.gallery.page import allowed, asset, text
 
 

@@ -12,14 +12,13 @@ import cv2
 from fmnist_cli.album.draw import PANEL, SMALL, Color, in_color, panels
 from fmnist_cli.album.folder import PAGE, file_names
 from fmnist_cli.album.page import data_uri, document, numbers, refused
-from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.contract import InputSpec, Pixels, Rejected
 from fmnist_cli.decode import decode
-from fmnist_cli.decode.picture import resize
 from fmnist_cli.errors import ImageError
 from fmnist_cli.files import replace_file, write_text
 from fmnist_cli.preprocess import reduction
 from fmnist_cli.preprocess.pipeline import Prepared
-from fmnist_cli.rows import Rejected
+from fmnist_cli.preprocess.resize import resize
 from fmnist_cli.sinks.gallery.page import text
 from fmnist_cli.sinks.text import printable
 from fmnist_cli.sources.items import Item

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 
-from fmnist_cli.decode.kinds import kind_of
 from fmnist_cli.errors import ImageError
 from fmnist_cli.sinks.text import printable
 from fmnist_cli.sources.items import Item, Source
+from fmnist_cli.sources.kinds import kind_of
 
 _EXAMPLES = 5
 

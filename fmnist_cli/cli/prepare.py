@@ -39,6 +39,7 @@ def prepare(
     """
     from fmnist_cli.album.folder import check_folder
     from fmnist_cli.album.prepared import Pair, original_of, write_album
+    from fmnist_cli.contract import Rejected
     from fmnist_cli.decode import MAX_PIXELS
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.errors import ImageError
@@ -46,7 +47,6 @@ def prepare(
     from fmnist_cli.inference.session import Session
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.preprocess.pipeline import Framer, Prepared
-    from fmnist_cli.rows import Rejected
     from fmnist_cli.sinks.text import printable
     from fmnist_cli.sources import Inputs
 

@@ -7,11 +7,11 @@ says what happens to each kind.
 
 from __future__ import annotations
 
+from fmnist_cli.contract import Picture
 from fmnist_cli.decode.header import Reduction, factor_for, read_header
-from fmnist_cli.decode.kinds import looks_like_image
-from fmnist_cli.decode.picture import Picture
 from fmnist_cli.decode.plain import decode_plain
 from fmnist_cli.errors import ImageError
+from fmnist_cli.sources.kinds import looks_like_image
 
 MAX_PIXELS = 120_000_000  # the largest phone photos fit; decompression bombs do not
 

@@ -19,12 +19,13 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from fmnist_cli.contract import Picture
 from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.decode.header import Reduction, check_size, factor_for
-from fmnist_cli.decode.kinds import isomedia_kind, looks_like_image
 from fmnist_cli.decode.orientation import upright
-from fmnist_cli.decode.picture import Picture, from_channels, scaled_to_8_bit
+from fmnist_cli.decode.picture import from_channels, scaled_to_8_bit
 from fmnist_cli.errors import ImageError
+from fmnist_cli.sources.kinds import isomedia_kind, looks_like_image
 
 # Named, because Pillow also knows kinds that start other programs (EPS). Loaded here, because
 # Pillow's loading on demand lets one thread miss what another is about to register.

@@ -16,6 +16,7 @@ import numpy as np
 
 from fmnist_cli import __version__
 from fmnist_cli.album.folder import check_folder
+from fmnist_cli.contract import Rejected
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
@@ -32,7 +33,6 @@ from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
 from fmnist_cli.machine import Machine
 from fmnist_cli.preprocess import check_mode
-from fmnist_cli.rows import Rejected
 from fmnist_cli.sinks.text import printable
 from fmnist_cli.sources import Inputs
 

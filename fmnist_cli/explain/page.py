@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from fmnist_cli.album.page import data_uri, document, numbers, refused
+from fmnist_cli.contract import Rejected
 from fmnist_cli.explain.draw import colored, overlaid, shown
 from fmnist_cli.explain.explanation import Explainer, Explanation
-from fmnist_cli.rows import Rejected
 from fmnist_cli.sinks.gallery.page import asset, text
 
 

@@ -8,14 +8,13 @@ from itertools import islice
 
 import numpy as np
 
-from fmnist_cli.contract import InputSpec, Pixels, Probabilities
+from fmnist_cli.contract import InputSpec, Pixels, Probabilities, Rejected
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.data.files import Split
 from fmnist_cli.errors import UsageError
 from fmnist_cli.inference.classifier import Classifier, Route, Settings
 from fmnist_cli.inference.session import Outputs
-from fmnist_cli.rows import Rejected
 from fmnist_cli.sources.items import Item
 
 _CHUNK = 250

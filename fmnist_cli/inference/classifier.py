@@ -11,15 +11,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fmnist_cli.contract import EMBEDDING_NAME, InputSpec, ModelCard, Pixels
+from fmnist_cli.contract import (
+    EMBEDDING_NAME,
+    UNKNOWN,
+    Candidate,
+    InputSpec,
+    ModelCard,
+    Picture,
+    Pixels,
+    Prediction,
+    Rejected,
+    Row,
+)
 from fmnist_cli.decode import MAX_PIXELS
 from fmnist_cli.errors import ImageError, UsageError
 from fmnist_cli.inference.models import find_model, manifests, open_model
 from fmnist_cli.inference.ood import Guard, OwnLimit, open_guard
 from fmnist_cli.inference.session import LazySession, Outputs, Session, batch_of
-from fmnist_cli.preprocess import Picture, check_mode, is_frame
+from fmnist_cli.preprocess import check_mode, is_frame
 from fmnist_cli.preprocess.pipeline import Framing
-from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sources.items import MAX_BYTES, Item
 
 # Batches are filled up to a multiple of this: kernels have code of its own for a last single

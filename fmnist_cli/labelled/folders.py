@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.contract import InputSpec, Pixels, Rejected
 from fmnist_cli.cores import available_cores
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.preprocess.pipeline import Framer, Prepared, frames_of
-from fmnist_cli.rows import Rejected
 from fmnist_cli.sources import open_source
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.album.page import document, refused
+from fmnist_cli.contract import UNKNOWN
 from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult
 from fmnist_cli.labelled.folders import LabelledFolders
 from fmnist_cli.labelled.words import unknown_words
-from fmnist_cli.rows import UNKNOWN
 from fmnist_cli.sinks.gallery.page import asset, text
 
 _EACH = 100  # pictures shown of a folder

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fmnist_cli.contract import UNKNOWN
 from fmnist_cli.labelled.evaluation import FolderEvaluation
-from fmnist_cli.rows import UNKNOWN
 
 
 def folder_table(found: FolderEvaluation) -> str:

@@ -10,12 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmnist_cli.contract import InputSpec, Pixels
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import InputSpec, Picture, Pixels
 from fmnist_cli.errors import UsageError
-from fmnist_cli.preprocess.frame import is_frame, prepare_frame, spare_of_frame
-from fmnist_cli.preprocess.letterbox import letterbox, spare_of_letterbox
 from fmnist_cli.preprocess.product import prepare_product, spare_of_product
+from fmnist_cli.preprocess.resize import (
+    is_frame,
+    letterbox,
+    prepare_frame,
+    spare_of_frame,
+    spare_of_letterbox,
+)
 
 
 class Preparation(NamedTuple):

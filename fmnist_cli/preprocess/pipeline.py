@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 import cv2
 
-from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.contract import InputSpec, Picture, Pixels, Rejected
 from fmnist_cli.decode import MAX_PIXELS, decode
 from fmnist_cli.engines import default_engine, ordered_map
 from fmnist_cli.errors import ImageError
-from fmnist_cli.preprocess import Picture, needs_color, preprocess, reduction
-from fmnist_cli.rows import Rejected
+from fmnist_cli.preprocess import needs_color, preprocess, reduction
 from fmnist_cli.sources.items import MAX_BYTES, Item, Source
 
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from fmnist_cli.contract import InputSpec, ModelCard
-from fmnist_cli.rows import Row
+from fmnist_cli.contract import InputSpec, ModelCard, Row
 from fmnist_cli.sinks.base import LineFormat, LineSink, Sink
 
 __all__ = ["KINDS", "Kind", "LineFormat", "Run", "Sink", "kind_of_name", "open_line_format"]

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
+from fmnist_cli.contract import Row
 from fmnist_cli.files import whole_file
-from fmnist_cli.rows import Row
 from fmnist_cli.sources.items import Item
 
 _TO_ESCAPE = re.compile(r"[\ud800-\udfff]|\\(?=u(?:d[89a-f][0-9a-f]{2}|005c))")

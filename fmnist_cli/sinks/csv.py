@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from fmnist_cli.contract import Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError
-from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.base import encodable, original
 
 _COLUMNS = ("path", "status", "class_id", "label", "confidence", "prepared", "error")

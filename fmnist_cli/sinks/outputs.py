@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
-from fmnist_cli.contract import InputSpec, ModelCard
-from fmnist_cli.data.fashion_mnist import FRAME_SPEC
+from fmnist_cli.contract import InputSpec, ModelCard, Row
 from fmnist_cli.errors import UsageError
 from fmnist_cli.files import check_target
 from fmnist_cli.inference.classifier import Settings
-from fmnist_cli.rows import Row
 from fmnist_cli.sinks import KINDS, LineFormat, Run, Sink, kind_of_name, open_line_format
 
 if TYPE_CHECKING:
@@ -176,7 +174,7 @@ class Outputs:
         card: ModelCard,
         options: dict[str, Any],
         resuming: bool,
-        specs: Mapping[str | None, InputSpec] | None = None,
+        specs: Mapping[str | None, InputSpec],
     ) -> Plan | None:
         """What is to be done with the rows besides streaming them; None for nothing.
 
@@ -184,7 +182,7 @@ class Outputs:
             card: of the model.
             options: everything that decides what the rows are.
             resuming: whether this goes on with an earlier run.
-            specs: what each model wants, by the name it has in rows, where there are several.
+            specs: what each model wants, by the name it has in rows.
 
         Raises:
             MissingExtraError: an output needs a package that is not installed.
@@ -197,7 +195,7 @@ class Outputs:
         settings = self.settings
         run = Run(
             card,
-            specs or {None: card.input or FRAME_SPEC},
+            specs,
             settings.top_k,
             self.models,
             settings.embeddings,

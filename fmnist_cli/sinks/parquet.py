@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from fmnist_cli.contract import Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError, MissingExtraError
 from fmnist_cli.files import check_target, whole_file, writing
-from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.base import encodable, original
 from fmnist_cli.sources.items import Item
 

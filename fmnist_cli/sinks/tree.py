@@ -14,10 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture, Prediction, Row
 from fmnist_cli.errors import ImageError, UsageError
 from fmnist_cli.files import writing
-from fmnist_cli.rows import Prediction, Row
 from fmnist_cli.sinks.placing import (
     NAME_MAX,
     Folders,

@@ -7,10 +7,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Protocol, cast
 
-from fmnist_cli.decode.kinds import SNIFF, is_archive, kind_of
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.sources.archive import unreadable_archive
 from fmnist_cli.sources.items import Selection, Source, read_head
+from fmnist_cli.sources.kinds import SNIFF, is_archive, kind_of
 
 _MODULES = {
     "gzip": ("gzip",),
@@ -99,12 +99,12 @@ def _decompressor(path: Path, compression: str) -> _Module:
     )
 
 
-# Kind → module and class in this package, loaded when the first such file is met.
+# Kind, as `fmnist_cli.sources.kinds` names it → module and class, loaded when the first is met.
 CONTAINERS = {
-    "zip": ("zip", "ZipSource"),
-    "tar": ("tar", "TarSource"),
-    "Parquet": ("parquet", "ParquetSource"),
-    "IDX": ("idx", "IdxSource"),
+    "zip": ("fmnist_cli.sources.zip", "ZipSource"),
+    "tar": ("fmnist_cli.sources.tar", "TarSource"),
+    "Parquet": ("fmnist_cli.sources.parquet", "ParquetSource"),
+    "IDX": ("fmnist_cli.sources.idx", "IdxSource"),
 }
 # Those that can be read from the front, and therefore compressed as a whole.
 STREAMED = frozenset({"tar", "IDX"})
@@ -121,10 +121,7 @@ def open_container(path: Path, prefix: str, selection: Selection) -> Source | No
     if kind not in CONTAINERS:
         return None
     module, name = CONTAINERS[kind]
-    source = cast(
-        "Callable[..., Source]",
-        getattr(import_module(f"fmnist_cli.sources.{module}"), name),
-    )
+    source = cast("Callable[..., Source]", getattr(import_module(module), name))
     if kind in STREAMED:
         return source(path, prefix, selection, compression)
     return source(path, prefix, selection)

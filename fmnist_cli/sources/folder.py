@@ -9,7 +9,6 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from fmnist_cli.decode.kinds import SNIFF, SUFFIXES, is_archive, looks_like_image
 from fmnist_cli.errors import DataError, ImageError
 from fmnist_cli.sources.items import (
     FileItem,
@@ -19,6 +18,7 @@ from fmnist_cli.sources.items import (
     everything,
     read_head,
 )
+from fmnist_cli.sources.kinds import SNIFF, SUFFIXES, is_archive, looks_like_image
 
 # Together a few megabytes, whatever the number of names: the names of one run while it is
 # made, then one block of each run while they are merged.

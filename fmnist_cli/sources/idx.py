@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.sources.containers import BrokenStreamError, Forward
 from fmnist_cli.sources.items import HeldItem, Item, Selection, UnreadableItem

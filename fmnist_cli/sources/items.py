@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from fmnist_cli.errors import ImageError
 
 if TYPE_CHECKING:
-    from fmnist_cli.decode.picture import Picture
+    from fmnist_cli.contract import Picture
 
 
 MAX_BYTES = 512 * 1024 * 1024

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from fmnist_cli.decode.kinds import SNIFF, has_image_suffix, looks_like_image
 from fmnist_cli.sources.archive import (
     LINK,
     OUTSIDE,
@@ -18,6 +17,7 @@ from fmnist_cli.sources.archive import (
 )
 from fmnist_cli.sources.containers import BrokenStreamError, Forward
 from fmnist_cli.sources.items import HeldItem, Item, Selection, UnreadableItem, too_large
+from fmnist_cli.sources.kinds import SNIFF, has_image_suffix, looks_like_image
 
 BLOCK = 512
 _END = bytes(BLOCK)

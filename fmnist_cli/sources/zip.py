@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from fmnist_cli.decode.kinds import has_image_suffix, looks_like_image
 from fmnist_cli.errors import DataError, ImageError
 from fmnist_cli.sources.archive import (
     LINK,
@@ -24,6 +23,7 @@ from fmnist_cli.sources.archive import (
     unreadable_archive,
 )
 from fmnist_cli.sources.items import HEAD, MAX_BYTES, Item, Selection, UnreadableItem, too_large
+from fmnist_cli.sources.kinds import has_image_suffix, looks_like_image
 
 _END = struct.Struct("<4sHHHHLLH")
 _LOCATOR = struct.Struct("<4sLQL")

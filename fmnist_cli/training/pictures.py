@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.data.classes import Meanings, resolve
-from fmnist_cli.decode.picture import resize
 from fmnist_cli.errors import DataError
 from fmnist_cli.labelled.folders import read_folders
+from fmnist_cli.preprocess.resize import resize
 
 FEWEST = 5  # pictures of a folder: fewer cannot be divided
 MARGIN = 9 / 7  # pictures are kept so much larger than a network's input, to be turned and cut

@@ -13,7 +13,7 @@ from pictures import encoded, frame, smooth
 from process import RunFmnist
 from tinymodel import card_of
 
-from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.contract import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.gallery import GallerySink
 from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem
 

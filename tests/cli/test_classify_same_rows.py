@@ -17,7 +17,7 @@ from packing import as_folder, as_parquet, as_tar, as_zip
 from pictures import encoded, frame, smooth
 from process import RunFmnist
 
-from fmnist_cli.contract import Pixels
+from fmnist_cli.contract import Pixels, Prediction, Rejected
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 from fmnist_cli.decode import decode
 from fmnist_cli.engines import ENGINES, default_engine
@@ -25,7 +25,6 @@ from fmnist_cli.inference.classifier import Classifier, Route
 from fmnist_cli.inference.session import Outputs
 from fmnist_cli.preprocess import preprocess
 from fmnist_cli.progress import Tally
-from fmnist_cli.rows import Prediction, Rejected
 from fmnist_cli.run import Job
 from fmnist_cli.sinks import open_line_format
 from fmnist_cli.sinks.outputs import Plan

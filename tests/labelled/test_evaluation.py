@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fmnist_cli.contract import Rejected
 from fmnist_cli.data.classes import FolderClasses
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.labelled.evaluation import FolderEvaluation, Strangeness, evaluate_folders
 from fmnist_cli.labelled.folders import LabelledFolders
 from fmnist_cli.labelled.page import Shown, page
 from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
-from fmnist_cli.rows import Rejected
 
 NAMES = ("Coat", "Bag", "Boot", "<Shoe>")
 # Two coats, one taken for a bag; three shoes, one taken for a coat; two hats, which have no class.

@@ -13,9 +13,9 @@ from pictures import Grey, encoded, exif, smooth
 from PIL import Image
 
 from fmnist_cli.decode import complete, decode
-from fmnist_cli.decode.kinds import isomedia_kind
 from fmnist_cli.decode.orientation import exif_orientation, turned_upright, xmp_orientation
 from fmnist_cli.errors import ImageError
+from fmnist_cli.sources.kinds import isomedia_kind
 
 SHORT, LONG, RATIONAL = 3, 4, 5
 WIDTH, HEIGHT = 48, 32

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from fmnist_cli.contract import Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.inference.classifier import KnownItem
 from fmnist_cli.journal import Journal, Record, record_path
 from fmnist_cli.progress import Tally
-from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
 from fmnist_cli.run import Job
 from fmnist_cli.sinks import open_line_format
 from fmnist_cli.sinks.base import LineSink

@@ -9,7 +9,7 @@ import unicodedata
 
 import pytest
 
-from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.contract import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks import KINDS, kind_of_name, open_line_format
 
 TOP = (Candidate("Ankle boot", 0.75), Candidate("Sandal", 0.25))

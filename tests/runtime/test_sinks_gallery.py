@@ -15,8 +15,8 @@ from pictures import encoded, exif, frame, smooth
 from PIL import Image
 from tinymodel import card_of
 
+from fmnist_cli.contract import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import UsageError
-from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.base import Sink
 from fmnist_cli.sinks.gallery import GallerySink
 from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem

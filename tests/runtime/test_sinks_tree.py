@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import frame
 
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture, Prediction, Rejected, Row
 from fmnist_cli.errors import UsageError
-from fmnist_cli.rows import Prediction, Rejected, Row
 from fmnist_cli.sinks.base import Sink
 from fmnist_cli.sinks.placing import label_folder, places
 from fmnist_cli.sinks.tree import Mode, TreeSink

@@ -18,12 +18,12 @@ from pictures import encoded, frame
 from PIL import Image
 
 from fmnist_cli.cli.inventory import inventory
-from fmnist_cli.decode.kinds import has_image_suffix, is_archive, kind_of, looks_like_image
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.sources import open_sources, share_of
 from fmnist_cli.sources.folder import in_order
 from fmnist_cli.sources.items import FileItem, HeldItem, UnreadableItem, read_file
+from fmnist_cli.sources.kinds import has_image_suffix, is_archive, kind_of, looks_like_image
 
 PNG = encoded(frame())
 

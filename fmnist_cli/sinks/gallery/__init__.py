@@ -12,11 +12,10 @@ from heapq import heappush, heappushpop
 from pathlib import Path
 from types import TracebackType
 
-from fmnist_cli.contract import InputSpec, ModelCard
+from fmnist_cli.contract import UNKNOWN, InputSpec, ModelCard, Prediction, Row
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.decode import MAX_PIXELS
 from fmnist_cli.files import check_target, whole_file, writing
-from fmnist_cli.rows import UNKNOWN, Prediction, Row
 from fmnist_cli.sinks.gallery.page import page
 from fmnist_cli.sinks.gallery.report import BINS, Card, Report, Section
 from fmnist_cli.sinks.gallery.thumbnails import Thumbnails

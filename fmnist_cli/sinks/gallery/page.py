@@ -8,7 +8,7 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 
-from fmnist_cli.rows import UNKNOWN
+from fmnist_cli.contract import UNKNOWN
 from fmnist_cli.sinks.gallery.report import BINS, Card, Report, Section
 from fmnist_cli.sinks.text import printable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from heapq import nlargest
 
-from fmnist_cli.rows import Prediction, Rejected
+from fmnist_cli.contract import Prediction, Rejected
 
 BINS = 20  # of the confidence, 0 to 1
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.contract import InputSpec, Picture, Pixels
 from fmnist_cli.decode import MAX_PIXELS
-from fmnist_cli.preprocess import Picture
 from fmnist_cli.preprocess.pipeline import Framing
 from fmnist_cli.sources.items import MAX_BYTES, Item
 

@@ -17,21 +17,21 @@ _COMPRESSED_TARS = (".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".zst
 _ARCHIVES = frozenset({"zip", "tar", "Parquet"})
 _COMPRESSED = frozenset({"gzip", "bzip2", "xz", "Zstandard"})
 
-_STARTS = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF8", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"PK\3\4", "zip"),
-    (b"PK\5\6", "zip"),  # an empty one
-    (b"PK\0\0PK", "zip"),
-    (b"PAR1", "Parquet"),
-    (b"\x1f\x8b", "gzip"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\0", "xz"),
-    (b"\x28\xb5\x2f\xfd", "Zstandard"),
-)
+STARTS = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"PK\3\4": "zip",
+    b"PK\5\6": "zip",  # an empty one
+    b"PK\0\0PK": "zip",
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
 _BRANDS = dict.fromkeys((b"avif", b"avis"), "AVIF") | dict.fromkeys(
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"),
     "HEIC",
@@ -48,7 +48,7 @@ def kind_of(head: bytes) -> str:
     """
     if not head:
         return "empty"
-    for start, kind in _STARTS:
+    for start, kind in STARTS.items():
         if head.startswith(start):
             return kind
     if head[:2] == b"BM" and head[6:10] == bytes(4):  # a text may begin with "BM"
