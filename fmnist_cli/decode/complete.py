@@ -85,6 +85,10 @@ def decode_complete(
         raise ImageError("not an image, or of a kind that is not supported") from None
     except ImageError:
         raise
+    except Image.DecompressionBombError:  # a frame that is larger than its picture
+        raise ImageError(
+            f"too large: a frame of it has more than {max_pixels:,} pixels; see --max-pixels"
+        ) from None
     except MemoryError:
         raise ImageError("too large for the memory that is left; see --max-pixels") from None
     except Exception as error:
