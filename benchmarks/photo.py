@@ -91,7 +91,7 @@ def imagenet_features(found: LabelledFolders) -> Features:
     """Features of the network before it was trained on."""
     import torch
 
-    from fmnist_cli.models.efficientnet_lite import build_backbone, load_imagenet
+    from fmnist_cli.models.photo import build_backbone, load_imagenet
 
     torch.set_num_threads(available_cores())
     backbone = build_backbone().eval()

@@ -17,8 +17,7 @@ from fmnist_cli.export.graph import halved, serialize
 from fmnist_cli.export.torch_export import convert_pictures
 from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.models.network import PictureClassifier, PictureNetwork
-from fmnist_cli.models.recipes import PictureRecipe
-from fmnist_cli.models.registry import REGISTRY, ModelSpec
+from fmnist_cli.models.registry import REGISTRY, ModelSpec, PictureRecipe
 
 INPUT = InputSpec(48, 64, "rgb", "letterbox", {"fill": 127})
 SPEC = ModelSpec("toy", "Toy of another input", "pictures", "toypictures", 1e-4, INPUT)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.models.hog import Hog
+from fmnist_cli.models.network import Hog
 
 
 class GuardNet(nn.Module):

@@ -14,8 +14,15 @@ from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.inference.store import open_model
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
-from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
-from fmnist_cli.models.registry import Framework, ModelSpec, get_spec
+from fmnist_cli.models.registry import (
+    Framework,
+    ModelSpec,
+    PictureRecipe,
+    SklearnRecipe,
+    StackRecipe,
+    TorchRecipe,
+    get_spec,
+)
 from fmnist_cli.training import distill, sklearn_fit, stack_fit, torch_fit
 from fmnist_cli.training.checkpoint import (
     HELD_FILE,

@@ -18,8 +18,7 @@ from fmnist_cli.data.dataset import (
 )
 from fmnist_cli.data.exclude import without
 from fmnist_cli.errors import TrainingError, UsageError
-from fmnist_cli.models.recipes import Recipe, StackRecipe, TorchRecipe
-from fmnist_cli.models.registry import ModelSpec
+from fmnist_cli.models.registry import ModelSpec, Recipe, StackRecipe, TorchRecipe
 from fmnist_cli.training.initial import Start, Teacher
 from fmnist_cli.training.parents import Parent
 from fmnist_cli.training.pictures import LabelledPictures

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe
 
 _MOMENTUM = 0.95
 _ROUNDS = 5

@@ -27,7 +27,7 @@ from torch.nn import functional
 from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.models.network import PictureClassifier, PictureNetwork
-from fmnist_cli.models.recipes import PictureRecipe
+from fmnist_cli.models.registry import PictureRecipe
 from fmnist_cli.training.checkpoint import load_state, save_tensors
 from fmnist_cli.training.job import check_same_run
 from fmnist_cli.training.optimizer import moving_average

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fmnist_cli.models.recipes import PictureRecipe
+from fmnist_cli.models.registry import PictureRecipe
 
 _TILES = 4  # a side, of pictures of nothing
 

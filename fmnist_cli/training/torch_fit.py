@@ -18,7 +18,7 @@ from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe
 from fmnist_cli.training.augment import draw_view, erase, relight, see
 from fmnist_cli.training.checkpoint import LAST_FILE, load_state
 from fmnist_cli.training.job import TrainingData, check_same_run

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe
 from fmnist_cli.training.checkpoint import save_tensors
 from fmnist_cli.training.optimizer import moving_average, optimizers
 from fmnist_cli.training.record import Epoch

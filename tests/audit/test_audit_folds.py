@@ -17,8 +17,7 @@ from fmnist_cli.audit.source import AuditData
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.files import FILES
 from fmnist_cli.errors import TrainingError, UsageError
-from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
-from fmnist_cli.models.registry import get_spec
+from fmnist_cli.models.registry import SklearnRecipe, TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.record import Epoch
 

@@ -23,8 +23,15 @@ from fmnist_cli.export.verify import verify
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
-from fmnist_cli.models.registry import REGISTRY, ModelSpec, get_spec
+from fmnist_cli.models.registry import (
+    REGISTRY,
+    ModelSpec,
+    PictureRecipe,
+    SklearnRecipe,
+    StackRecipe,
+    TorchRecipe,
+    get_spec,
+)
 from fmnist_cli.preprocess import from_frames
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.pictures import LabelledPictures, enlarged

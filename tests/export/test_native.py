@@ -16,8 +16,7 @@ from fmnist_cli.export.native import find_native
 from fmnist_cli.export.run import export, update_manifest
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import ModelFile, open_model, shipped_dir
-from fmnist_cli.models.recipes import SklearnRecipe
-from fmnist_cli.models.registry import get_spec
+from fmnist_cli.models.registry import SklearnRecipe, get_spec
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.record import RECORD_FILE
 from fmnist_cli.training.run import train

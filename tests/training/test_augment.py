@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe
 from fmnist_cli.training.augment import draw_view, erase, see
 
 

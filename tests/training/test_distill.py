@@ -16,8 +16,7 @@ from tinymodel import write_exported
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.inference.store import ModelFile
-from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.models.registry import get_spec
+from fmnist_cli.models.registry import TorchRecipe, get_spec
 from fmnist_cli.training.augment import draw_view, see
 from fmnist_cli.training.distill import judge_views
 from fmnist_cli.training.initial import Teacher

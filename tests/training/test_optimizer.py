@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe
 from fmnist_cli.training.optimizer import Muon, moving_average, optimizers, orthogonalized
 
 

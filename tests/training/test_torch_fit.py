@@ -14,7 +14,7 @@ from torch import nn
 
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe
 from fmnist_cli.training.record import Epoch
 from fmnist_cli.training.torch_fit import TorchFit, fit_torch, one_cycle, predict_probabilities
 
