@@ -8,14 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_cli.contract import Labels, Pixels
-from fmnist_cli.data.dataset import (
-    LabelledImages,
-    Split,
-    data_checksum,
-    find_data_dir,
-    load_split,
-    split_indices,
-)
+from fmnist_cli.data.dataset import LabelledImages, load_split, split_indices
+from fmnist_cli.data.fashion_mnist import Split, data_checksum, find_data_dir
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,7 +32,8 @@ def export(
     require_extra()
     specs = [get_spec(name) for name in dict.fromkeys(models or ())]
 
-    from fmnist_cli.data.dataset import find_data_dir, load_split
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.data.fashion_mnist import find_data_dir
     from fmnist_cli.export import run
     from fmnist_cli.training.record import RECORD_FILE
 

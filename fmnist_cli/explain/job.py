@@ -18,8 +18,7 @@ from fmnist_cli import __version__
 from fmnist_cli.album.folder import check_folder
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
-from fmnist_cli.data.files import Split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, of_data_set
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import FmnistError, ModelError
 from fmnist_cli.explain.explanation import Explainer, class_id, parse_target

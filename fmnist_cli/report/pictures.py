@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import Pixels
-from fmnist_cli.data.dataset import LabelledImages, Split, load_split
+from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.data.fashion_mnist import Split
 from fmnist_cli.errors import DataError
 from fmnist_cli.report.markup import text
 

@@ -9,14 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmnist_cli.data.dataset import (
-    SPLIT_SEED,
-    LabelledImages,
-    data_checksum,
-    find_data_dir,
-    load_split,
-)
+from fmnist_cli.data.dataset import SPLIT_SEED, LabelledImages, load_split
 from fmnist_cli.data.exclude import without
+from fmnist_cli.data.fashion_mnist import data_checksum, find_data_dir
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.registry import ModelSpec, Recipe, StackRecipe, TorchRecipe
 from fmnist_cli.training.initial import Start, Teacher

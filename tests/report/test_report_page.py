@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from reportfiles import EPOCHS, TITLES, Folders
 
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.data.files import ENV_VAR, find_data_dir
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, ENV_VAR, find_data_dir
 from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.corruptions import KINDS, corrupt
 from fmnist_cli.manifest import Manifest
