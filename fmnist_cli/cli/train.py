@@ -119,8 +119,8 @@ def train(
 
     from fmnist_cli.data.exclude import read_exclusions
     from fmnist_cli.training import run
-    from fmnist_cli.training.initial import Start, Teacher
     from fmnist_cli.training.job import Job, TrainingData, in_order
+    from fmnist_cli.training.parents import Start, Teacher
     from fmnist_cli.training.progress import console_reporter
 
     chosen_device = run.choose_device(device)

@@ -37,7 +37,7 @@ from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.manifest import Entry
 from fmnist_cli.models.registry import REGISTRY
-from fmnist_cli.training.native import Held
+from fmnist_cli.training.picture_fit import Held
 
 CROSS_VALIDATION = "cross-validation"  # in the place of a split, of models that are fitted on all
 

@@ -17,10 +17,10 @@ from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.errors import ModelError
 from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
-from fmnist_cli.training import native
-from fmnist_cli.training.frameworks import load_native
-from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
+from fmnist_cli.training import record as runs
+from fmnist_cli.training.record import RECORD_FILE, TrainingRecord, load_native
 from fmnist_cli.training.restore import restore
+from fmnist_cli.training.torch_fit import TorchModel
 
 FRAMEWORKS = {
     "torch": "PyTorch",
@@ -46,7 +46,7 @@ def find_native(file: ModelFile, runs_dir: Path, threads: int) -> NativeModel:
     if file.entry is not None and "recipe" not in file.entry.training:
         raise ModelError(f"the manifest beside {file.path} has no recipe; export the model again")
     if file.entry is None or spec is None or spec.framework in ("torch", "pictures"):
-        return _calibrated(file, "torch", native.TorchModel(restore(file)))
+        return _calibrated(file, "torch", TorchModel(restore(file)))
     run_dir = runs_dir / spec.name
     if not (run_dir / RECORD_FILE).is_file():
         raise ModelError(
@@ -57,7 +57,7 @@ def find_native(file: ModelFile, runs_dir: Path, threads: int) -> NativeModel:
     return _calibrated(file, spec.framework, load_native(spec, run_dir))
 
 
-def _calibrated(file: ModelFile, framework: str, model: native.NativeModel) -> NativeModel:
+def _calibrated(file: ModelFile, framework: str, model: runs.NativeModel) -> NativeModel:
     """The model behind the calibration curve at the end of the exported graph."""
     _, curve = without_curve(onnx.load_from_string(file.content))
     return NativeModel(FRAMEWORKS[framework], behind(model.probabilities, curve))

@@ -33,16 +33,11 @@ from fmnist_cli.inference.session import Session
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.preprocess import from_frames
-from fmnist_cli.training.frameworks import load_native
-from fmnist_cli.training.native import (
-    ExportedModel,
-    NativeModel,
-    PicturesModel,
-    SklearnModel,
-    StackModel,
-    TorchModel,
-)
-from fmnist_cli.training.record import TrainingRecord
+from fmnist_cli.training.picture_fit import PicturesModel
+from fmnist_cli.training.record import NativeModel, TrainingRecord, load_native
+from fmnist_cli.training.sklearn_fit import SklearnModel
+from fmnist_cli.training.stack_fit import ExportedModel, StackModel
+from fmnist_cli.training.torch_fit import TorchModel
 
 VERIFIED_IMAGES = 2000
 HALVED_ATOL = 0.05  # of a probability, by weights that are stored in 16 bits

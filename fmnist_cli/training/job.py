@@ -1,23 +1,25 @@
-"""What is to be trained, and on what."""
+"""What is to be trained and on what, and what comes of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from fmnist_cli.data.dataset import SPLIT_SEED, LabelledImages, load_split
 from fmnist_cli.data.exclude import without
-from fmnist_cli.data.fashion_mnist import data_checksum, find_data_dir
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, data_checksum, find_data_dir
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.registry import ModelSpec, Recipe, StackRecipe, TorchRecipe
-from fmnist_cli.training.initial import Start, Teacher
-from fmnist_cli.training.parents import Parent
+from fmnist_cli.training.parents import Parent, Start, Teacher
 from fmnist_cli.training.pictures import LabelledPictures
-from fmnist_cli.training.record import RECORD_FILE
+from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import RECORD_FILE, Epoch, NativeModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class TrainingData:
         checksum: MD5 of the training images file.
         split_seed: seed of the division into the two.
         pictures: labelled, for a model that learns from such.
+        class_names: what is told apart.
     """
 
     train: LabelledImages
@@ -37,6 +40,7 @@ class TrainingData:
     checksum: str
     split_seed: int = SPLIT_SEED
     pictures: LabelledPictures | None = None
+    class_names: tuple[str, ...] = CLASS_NAMES
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> TrainingData:
@@ -133,8 +137,7 @@ class Job:
         """The finished runs that a run in `run_dir` is made from.
 
         Raises:
-            TrainingError: one is not there, was trained under another preset, or is to teach and
-                is no network.
+            TrainingError: one is not there, or was trained under another preset.
         """
         result = []
         for folder in self.parent_dirs(run_dir):
@@ -168,6 +171,54 @@ class Job:
             ),
             "pictures": None if data.pictures is None else dict(data.pictures.provenance),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One fit: what, on which images, where, and how.
+
+    Attributes:
+        job: model, recipe, seed.
+        data: the images, already reduced to what the recipe asks for.
+        run_dir: folder of the run, for checkpoints and to find other runs beside it.
+        identity: what the run's record says of it.
+        parents: finished runs to distil or stack.
+        device: of PyTorch.
+        resume: whether to go on from a checkpoint.
+        reporter: told of progress.
+    """
+
+    job: Job
+    data: TrainingData
+    run_dir: Path
+    identity: dict[str, Any]
+    parents: Sequence[Parent]
+    device: torch.device
+    resume: bool
+    reporter: Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted model and how it got there; see `TrainingRecord` for the fields of that name.
+
+    Attributes:
+        native: the model.
+        save: writes what `load_native` reads into a run folder.
+        packages: distributions whose versions decided the result.
+        validation: accuracy and loss on what was held out, where the model must not be asked since
+            it was fitted on that; None to ask it for the validation images.
+    """
+
+    native: NativeModel
+    save: Callable[[Path], None]
+    history: tuple[Epoch, ...]
+    packages: tuple[str, ...]
+    best_epoch: int = 0
+    temperature: float = 1.0
+    converged: bool = True
+    precision: str = "float32"
+    validation: tuple[float, float] | None = None
 
 
 def in_order(jobs: Sequence[Job], runs_dir: Path) -> list[Job]:

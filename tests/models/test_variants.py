@@ -18,7 +18,7 @@ from fmnist_cli.models import knn, logreg, mlp, random_forest, svm
 from fmnist_cli.models.features import HogFeatures, TemperedPCA
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY, Preset
-from fmnist_cli.training.checkpoint import load_pipeline, save_pipeline
+from fmnist_cli.training.record import load_pipeline, save_pipeline
 
 SPLITS = data()
 CLASSICAL = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from fmnist_cli.models.registry import TorchRecipe
-from fmnist_cli.training.augment import draw_view, erase, see
+from fmnist_cli.training.frame_fit import draw_view, erase, see
 
 
 def batch(count: int = 64) -> torch.Tensor:

@@ -17,10 +17,9 @@ from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.models.registry import TorchRecipe, get_spec
-from fmnist_cli.training.augment import draw_view, see
-from fmnist_cli.training.distill import judge_views
-from fmnist_cli.training.initial import Teacher
+from fmnist_cli.training.frame_fit import draw_view, judge_views, see
 from fmnist_cli.training.job import Job, TrainingData, in_order
+from fmnist_cli.training.parents import Teacher
 from fmnist_cli.training.record import TrainingRecord
 from fmnist_cli.training.run import load_native, train
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fmnist_cli.models.registry import TorchRecipe
-from fmnist_cli.training.optimizer import Muon, moving_average, optimizers, orthogonalized
+from fmnist_cli.training.torch_fit import Muon, moving_average, optimizers, orthogonalized
 
 
 @pytest.mark.parametrize("shape", [(8, 40), (40, 8), (16, 16)])

@@ -16,15 +16,16 @@ from toypictures import INPUT, RECIPE, write_pictures
 
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
+from fmnist_cli.training import picture_fit
+from fmnist_cli.training.job import Job, Order, TrainingData
 from fmnist_cli.training.picture_fit import (
-    PicturesFit,
+    PicturesModel,
     Teacher,
-    fit_pictures,
     kept,
     make_even,
     predict_logits,
 )
-from fmnist_cli.training.picture_views import Lesson, draw
+from fmnist_cli.training.picture_views import Views, draw
 from fmnist_cli.training.pictures import LabelledPictures, enlarged
 from fmnist_cli.training.record import Epoch
 
@@ -37,9 +38,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> LabelledPictures:
     return LabelledPictures.read(root, enlarged(INPUT), CLASS_NAMES)
 
 
-def lesson_of(pictures: LabelledPictures) -> Lesson:
+def views_of(pictures: LabelledPictures) -> Views:
     frames = images(20)
-    return Lesson(
+    return Views(
         torch.from_numpy(pictures.pixels),
         torch.from_numpy(pictures.truth),
         torch.arange(len(pictures)),
@@ -77,15 +78,15 @@ def test_a_batch_holds_pictures_made_up_ones_and_nothing(pictures: LabelledPictu
     recipe = replace(RECIPE, made_up=0.5, nothing=0.25)
     chosen = torch.arange(8)
     seen, truth = draw(
-        lesson_of(pictures), chosen, (48, 64), recipe, torch.Generator().manual_seed(0)
+        views_of(pictures), chosen, (48, 64), recipe, torch.Generator().manual_seed(0)
     )
     assert seen.shape == (8 + 4 + 2, 3, 48, 64)
     assert seen.dtype == torch.float32
     assert seen.abs().max() <= 1
-    assert truth[:8].equal(lesson_of(pictures).truth[:8])
+    assert truth[:8].equal(views_of(pictures).truth[:8])
     assert truth[8:12].sum(dim=1).eq(1).all()
     assert truth[12:, -1].all()
-    again, _ = draw(lesson_of(pictures), chosen, (48, 64), recipe, torch.Generator().manual_seed(0))
+    again, _ = draw(views_of(pictures), chosen, (48, 64), recipe, torch.Generator().manual_seed(0))
     assert again.equal(seen)
 
 
@@ -136,37 +137,41 @@ class StopsAfter(SilentReporter):
 
 def fit(
     pictures: LabelledPictures, folder: Path, *, resume: bool = False, stop: int | None = None
-) -> PicturesFit:
+) -> PicturesModel:
     folder.mkdir(exist_ok=True)
-    return fit_pictures(
-        toypictures,
-        RECIPE,
-        INPUT,
-        pictures,
-        images(40),
+    order = Order(
+        Job(toypictures.SPEC, "quick", RECIPE, seed=0),
+        TrainingData(images(40), images(10), "synthetic", pictures=pictures),
         folder,
         identity={"model": "toy", "seed": 0},
+        parents=(),
         device=torch.device("cpu"),
         resume=resume,
         reporter=SilentReporter() if stop is None else StopsAfter(stop),
     )
+    model = picture_fit.fit(order).native
+    assert isinstance(model, PicturesModel)
+    return model
 
 
 def test_it_learns_and_an_interrupted_fit_ends_the_same(
     pictures: LabelledPictures, tmp_path: Path
 ) -> None:
     whole = fit(pictures, tmp_path / "whole")
-    assert sorted(whole.held) == list(range(len(pictures)))
-    truth = pictures.truth[whole.held]
+    folds = pictures.folds(RECIPE.folds, seed=0)
+    held = np.concatenate([np.flatnonzero(folds == fold) for fold in range(RECIPE.judged)])
+    assert sorted(held) == list(range(len(pictures)))
+    truth = whole.held.truth
+    assert np.array_equal(truth, pictures.truth[held])
     known = ~truth[:, -1]
-    best = whole.logits[:, :-1].argmax(dim=1).numpy()
+    best = whole.held.logits[:, :-1].argmax(axis=1)
     right = truth[np.arange(len(truth)), best]
     assert right[known].mean() > 0.5  # a third by chance
     with pytest.raises(KeyboardInterrupt):
         fit(pictures, tmp_path / "cut", stop=20)  # in the second fold
     resumed = fit(pictures, tmp_path / "cut", resume=True)
-    assert resumed.logits.equal(whole.logits)
+    assert np.array_equal(resumed.held.logits, whole.held.logits)
     for a, b in zip(
-        whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True
+        whole.network.state_dict().values(), resumed.network.state_dict().values(), strict=True
     ):
         assert a.equal(b)

@@ -14,13 +14,14 @@ from torch import nn
 
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.registry import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe, get_spec
+from fmnist_cli.training.frame_fit import fit_network
+from fmnist_cli.training.job import Fit, Job, Order
 from fmnist_cli.training.record import Epoch
-from fmnist_cli.training.torch_fit import TorchFit, fit_torch, one_cycle, predict_probabilities
+from fmnist_cli.training.torch_fit import TorchModel, one_cycle, predict_probabilities
 
 # No mirroring: it would swap the classes of the synthetic images.
 RECIPE = TorchRecipe(epochs=3, batch_size=20, ema_decay=0.5, translate=1, flip=False, erase=0.2)
-IDENTITY = {"model": "tiny", "seed": 0}
 
 
 class StopsAfter(SilentReporter):
@@ -46,24 +47,36 @@ def network() -> nn.Module:
     )  # fmt: skip
 
 
-def fit(folder: Path, *, seed: int = 0, resume: bool = False, stop: int | None = None) -> TorchFit:
-    return fit_torch(
-        network(),
-        RECIPE,
+def order(
+    folder: Path,
+    recipe: TorchRecipe = RECIPE,
+    *,
+    seed: int = 0,
+    resume: bool = False,
+    stop: int | None = None,
+) -> Order:
+    return Order(
+        Job(get_spec("mlp"), "quick", recipe, seed),
         data(),
         folder,
-        identity=IDENTITY | {"seed": seed},
+        identity={"model": "tiny", "seed": seed},
+        parents=(),
         device=torch.device("cpu"),
         resume=resume,
         reporter=SilentReporter() if stop is None else StopsAfter(stop),
     )
 
 
-def weights(result: TorchFit) -> dict[str, torch.Tensor]:
-    return result.model.state_dict()
+def fit(folder: Path, *, seed: int = 0, resume: bool = False, stop: int | None = None) -> Fit:
+    return fit_network(network(), order(folder, seed=seed, resume=resume, stop=stop))
 
 
-def same(one: TorchFit, other: TorchFit) -> bool:
+def weights(result: Fit) -> dict[str, torch.Tensor]:
+    assert isinstance(result.native, TorchModel)
+    return result.native.network.state_dict()
+
+
+def same(one: Fit, other: Fit) -> bool:
     pairs = zip(weights(one).values(), weights(other).values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
 
@@ -126,18 +139,10 @@ def test_temperature_softens_an_overconfident_network(tmp_path: Path) -> None:
             claimed = torch.where(wrong, (truth + 3) % 10, truth)
             return nn.functional.one_hot(claimed, 10) * self.scale[0]
 
-    result = fit_torch(
-        Overconfident(),
-        TorchRecipe(epochs=1, learning_rate=0.0, translate=0, flip=False),
-        data(),
-        tmp_path,
-        identity=IDENTITY,
-        device=torch.device("cpu"),
-        resume=False,
-        reporter=SilentReporter(),
-    )
+    recipe = TorchRecipe(epochs=1, learning_rate=0.0, translate=0, flip=False)
+    result = fit_network(Overconfident(), order(tmp_path, recipe))
     assert result.temperature > 3
-    assert result.model.temperature.item() == pytest.approx(result.temperature)
+    assert weights(result)["temperature"].item() == pytest.approx(result.temperature)
 
 
 def test_probabilities_of_read_only_pixels() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fmnist_cli.training.truth import hits, loss
+from fmnist_cli.training.torch_fit import hits, loss
 
 
 def test_the_loss_of_sets_of_one_is_that_of_labels() -> None:
