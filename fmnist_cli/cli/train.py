@@ -14,7 +14,7 @@ from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
 
 if TYPE_CHECKING:
-    from fmnist_cli.training.pictures import LabelledPictures
+    from fmnist_cli.training.job import TrainingData
 
 Device = Literal["auto", "cpu", "cuda"]
 Features = Literal["pixels", "hog"]
@@ -115,8 +115,6 @@ def train(
         # hold each other up for most of the time; a short spin costs little on a free machine.
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
-    from dataclasses import replace
-
     from fmnist_cli.data.exclude import read_exclusions
     from fmnist_cli.training import run
     from fmnist_cli.training.job import Job, TrainingData, in_order
@@ -137,8 +135,10 @@ def train(
     if exclude is not None:
         images = len(data.train) + len(data.validation)
         data = data.without(read_exclusions(exclude, exclude_top, images=images))
-    read = {spec.name: _read_pictures(photos, spec, classes) for spec in of_pictures if photos}
-    data_of = {spec.name: replace(data, pictures=read.get(spec.name)) for spec in specs}
+    data_of = {spec.name: data for spec in specs}
+    for spec in of_pictures:
+        assert photos is not None  # noqa: S101
+        data_of[spec.name] = _with_pictures(data, photos, spec, classes)
     if not resume:
         for job in jobs:  # all of them now, so that --resume knows what was left to do
             run.announce(job, data_of[job.spec.name], runs_dir / job.spec.name)
@@ -161,20 +161,19 @@ def train(
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _read_pictures(root: Path, spec: ModelSpec, classes: Path | None) -> LabelledPictures:
-    """The pictures to learn from; says on standard error what was made of them."""
-    from fmnist_cli.data.classes import read_meanings
-    from fmnist_cli.data.fashion_mnist import CLASS_NAMES
+def _with_pictures(
+    data: TrainingData, root: Path, spec: ModelSpec, classes: Path | None
+) -> TrainingData:
+    """With the pictures to learn from; says on standard error what was made of them."""
+    from fmnist_cli.labelled.classes import read_meanings
     from fmnist_cli.progress import progress
-    from fmnist_cli.training.pictures import LabelledPictures, enlarged
 
     meanings = None if classes is None else read_meanings(classes)
     with progress(True, None) as advance:
-        pictures = LabelledPictures.read(
-            root, enlarged(spec.input), CLASS_NAMES, meanings, advance=advance
-        )
-    sys.stderr.write("\n".join(pictures.told()) + "\n")
-    return pictures
+        data = data.with_pictures(root, spec.input, meanings, advance)
+    assert data.pictures is not None  # noqa: S101
+    sys.stderr.write("\n".join(data.pictures.told()) + "\n")
+    return data
 
 
 def train_all(

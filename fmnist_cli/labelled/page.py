@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.album.page import document, refused
-from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult
-from fmnist_cli.labelled.folders import LabelledFolders
-from fmnist_cli.labelled.words import unknown_words
+from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult, unknown_words
+from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.rows import UNKNOWN
 from fmnist_cli.sinks.gallery.page import asset, text
 
@@ -33,7 +32,7 @@ class Shown(NamedTuple):
         draw: makes the pictures of a card.
     """
 
-    found: LabelledFolders
+    found: LabelledPictures
     title: str
     class_names: Mapping[str, Sequence[str]]
     results: Mapping[str, FolderEvaluation]

@@ -26,11 +26,11 @@ from fmnist_cli.contract import Labels, Pixels, Probabilities
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.evaluate.folders import is_right
 from fmnist_cli.evaluate.metrics import cross_entropy
+from fmnist_cli.labelled.pictures import LabelledPictures, Truth
 from fmnist_cli.models.network import PictureClassifier, PictureNetwork
 from fmnist_cli.models.registry import ModelSpec, PictureRecipe
 from fmnist_cli.training.job import Fit, Order
 from fmnist_cli.training.picture_views import Views, draw
-from fmnist_cli.training.pictures import LabelledPictures, Truth
 from fmnist_cli.training.record import (
     HELD_FILE,
     WEIGHTS_FILE,
@@ -245,15 +245,20 @@ def _optimizer(network: PictureNetwork, recipe: PictureRecipe) -> torch.optim.Op
 
 
 def _fit_fold(
-    order: Order, pictures: LabelledPictures, fold: int, seen: npt.NDArray[np.bool_]
+    order: Order,
+    pictures: LabelledPictures,
+    truth: Truth,
+    fold: int,
+    seen: npt.NDArray[np.bool_],
 ) -> tuple[PictureClassifier, tuple[Epoch, ...]]:
     """A network that has seen some of the pictures, bool [N], and its learning curves."""
     recipe, spec = order.job.recipe, order.job.spec
     assert isinstance(recipe, PictureRecipe)  # noqa: S101
     module = spec.load()
     torch.manual_seed(order.job.seed)
-    network: PictureNetwork = module.build(len(pictures.class_names))
-    before = module.start(network, pictures.class_names)
+    class_names = order.data.class_names
+    network: PictureNetwork = module.build(len(class_names))
+    before = module.start(network, class_names)
     network.to(order.device, memory_format=torch.channels_last)
     teacher = None
     if before is not None:
@@ -272,7 +277,7 @@ def _fit_fold(
     sizes = np.bincount(members, minlength=len(pictures.folders))[members]
     views = Views(
         torch.from_numpy(pictures.pixels),
-        torch.from_numpy(pictures.truth),
+        torch.from_numpy(truth),
         torch.from_numpy(np.flatnonzero(seen)),
         torch.from_numpy(sizes ** (recipe.balance - 1.0)),
         torch.tensor(order.data.train.pixels),
@@ -282,9 +287,9 @@ def _fit_fold(
     fit.run(lesson, recipe.epochs, lambda at: recipe.learning_rate * _share(at), order.reporter)
     network.load_state_dict(fit.best)
     model = PictureClassifier(network.cpu(), spec.input.shape).eval()
-    vague = seen & (pictures.truth[:, :-1].sum(axis=1) > 1)
+    vague = seen & (truth[:, :-1].sum(axis=1) > 1)
     if vague.any():
-        make_even(model, pictures.seen(spec.input, vague), pictures.truth[vague])
+        make_even(model, pictures.seen(spec.input, vague), truth[vague])
     return model, tuple(fit.history)
 
 
@@ -300,21 +305,24 @@ def fit(order: Order) -> Fit:
         UsageError: there are no pictures.
     """
     recipe, spec, pictures = order.job.recipe, order.job.spec, order.data.pictures
+    meanings = order.data.meanings
     assert isinstance(recipe, PictureRecipe)  # noqa: S101
-    if pictures is None:
+    if pictures is None or meanings is None:
         raise UsageError(f"{spec.name} learns from photos; give a folder of them: --photos DIR")
     order.reporter.start(spec.name, None)
+    truth = pictures.truth(meanings)
     folds = pictures.folds(recipe.folds, order.job.seed)
     left_out = [np.flatnonzero(folds == fold) for fold in range(recipe.judged)]
     logits: list[Tensor] = []
     for fold, positions in enumerate(left_out):
         order.reporter.stage(f"without fold {fold + 1} of {recipe.folds}")
-        model, _ = _fit_fold(order, pictures, fold, folds != fold)
+        model, _ = _fit_fold(order, pictures, truth, fold, folds != fold)
         logits.append(predict_logits(model, pictures.seen(spec.input, positions)))
     held_out = np.concatenate(left_out)
     members = pictures.members[held_out].astype(np.int64)
-    held = Held(torch.cat(logits).numpy(), pictures.truth[held_out], members)
-    model, history = _fit_fold(order, pictures, recipe.folds, np.ones(len(pictures), np.bool_))
+    held = Held(torch.cat(logits).numpy(), truth[held_out], members)
+    everything = np.ones(len(pictures), np.bool_)
+    model, history = _fit_fold(order, pictures, truth, recipe.folds, everything)
 
     def save(run_dir: Path) -> None:
         save_tensors(run_dir / WEIGHTS_FILE, model.state_dict())

@@ -9,11 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from fmnist_cli.contract import InputSpec
 from fmnist_cli.models.registry import PictureRecipe
 
+MARGIN = 9 / 7  # pictures are kept so much larger than a network's input, to be turned and cut
 _TILES = 4  # a side, of pictures of nothing
 
 Side = tuple[int, int]  # height and width
+
+
+def enlarged(spec: InputSpec) -> InputSpec:
+    """What pictures are kept as, to be seen through `spec`: larger by `MARGIN`."""
+    return spec._replace(height=round(spec.height * MARGIN), width=round(spec.width * MARGIN))
 
 
 class Views(NamedTuple):

@@ -86,7 +86,7 @@ class TrainingRecord:
         versions: of the libraries that matter.
         parents: runs this one was made from: teachers distilled, members stacked.
         class_names: label of each column.
-        pictures: which it was trained with, see `LabelledPictures.provenance`; None without any.
+        pictures: which it was trained with, see `TrainingData.provenance`; None without any.
         finished: UTC time, ISO 8601.
     """
 

@@ -116,7 +116,7 @@ def train(
     """
     spec = job.spec
     if spec.framework != "pictures":
-        data = replace(data, pictures=None)
+        data = replace(data, pictures=None, meanings=None)
     parents = job.parents_of(run_dir)
     for parent in parents:
         parent.check_split(data.checksum, data.split_seed)

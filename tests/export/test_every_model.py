@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +33,6 @@ from fmnist_cli.models.registry import (
 )
 from fmnist_cli.preprocess import from_frames
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.pictures import LabelledPictures, enlarged
 from fmnist_cli.training.run import load_native, train
 
 # What keeps a model's fit tiny; a model not named here is fitted for one epoch.
@@ -57,8 +55,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for spec in REGISTRY.values():
         learnt = data()
         if spec.framework == "pictures":
-            read = LabelledPictures.read(pictures, enlarged(spec.input), CLASS_NAMES)
-            learnt = replace(learnt, pictures=read)
+            learnt = learnt.with_pictures(pictures, spec.input)
         recipe = TINY.get(spec.name, TorchRecipe(epochs=1, batch_size=50, ema_decay=0.5))
         train(
             Job(spec, "quick", recipe, seed=0),
