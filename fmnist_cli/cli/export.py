@@ -52,7 +52,6 @@ def export(
             failures.append(error)
             sys.stderr.write(f"error: {error}\n")
             continue
-        run.update_manifest(output, spec.name, entry)
         check, test = entry.verification, entry.metrics.get("test")
         accuracy = f"{test['accuracy']:.2%}" if test else "–"
         sys.stderr.write(

@@ -17,8 +17,7 @@ from fmnist_cli.calibration.graph import without_curve
 from fmnist_cli.contract import ModelCard
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, VerificationError
-from fmnist_cli.export.run import export, update_manifest
-from fmnist_cli.export.verify import verify
+from fmnist_cli.export.run import export, update_manifest, verify
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model
 from fmnist_cli.manifest import Manifest
@@ -72,7 +71,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     for spec in REGISTRY.values():
-        update_manifest(folder, spec.name, export(spec, runs / spec.name, folder, SPLITS))
+        export(spec, runs / spec.name, folder, SPLITS)
     return folder
 
 

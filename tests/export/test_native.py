@@ -13,7 +13,7 @@ from synthetic import data, images
 
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.native import find_native
-from fmnist_cli.export.run import export, update_manifest
+from fmnist_cli.export.run import export
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import ModelFile, open_model, shipped_dir
 from fmnist_cli.models.registry import SklearnRecipe, get_spec
@@ -38,8 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         reporter=SilentReporter(),
     )
     splits = {"test": images(50, seed=3), "validation": images(50, seed=2)}
-    entry = export(spec, folder / "runs" / "logreg", folder / "exported", splits)
-    update_manifest(folder / "exported", "logreg", entry)
+    export(spec, folder / "runs" / "logreg", folder / "exported", splits)
     return folder
 
 
