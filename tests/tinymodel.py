@@ -152,7 +152,7 @@ def tiny_guard(class_names: tuple[str, ...] = CLASS_NAMES) -> bytes:
         "frame": tuple(100 * share for share in SHARES),
         "photo": tuple(200 * share for share in SHARES),
     }
-    model = canonical(graph.build_guard(means), (INPUT_NAME, NOVELTY_NAME))
+    model = canonical(graph.build(means, None))
     return serialize(model, GuardCard("0.0.0", class_names, quantiles))
 
 

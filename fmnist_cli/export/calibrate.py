@@ -24,7 +24,7 @@ from fmnist_cli.evaluate.metrics import (
     of_first,
     reliability,
 )
-from fmnist_cli.export.graph import canonical, kept_names, serialize
+from fmnist_cli.export.graph import canonical, serialize
 from fmnist_cli.inference.guard import KNOWN_SHARE
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import ModelFile
@@ -78,14 +78,14 @@ def calibrate(graph: onnx.ModelProto, card: ModelCard, held: LabelledImages | He
         held: images that it was not fitted on; or what cross-validation says of pictures.
     """
     plain, _ = without_curve(graph)
-    before = draft_session(canonical(plain, kept_names(plain)), card)
+    before = draft_session(canonical(plain), card)
     if isinstance(held, Held):
         split, (said, labels) = CROSS_VALIDATION, held.of_one_class()
     elif knows_fashion_mnist(card.class_names):
         split, labels = "validation", held.labels
         said = of_first(before.probabilities(held.pixels), len(CLASS_NAMES))
     else:
-        return Calibrated(canonical(plain, kept_names(plain)), None, before, None)
+        return Calibrated(canonical(plain), None, before, None)
     curve = fit_curve(said, labels, None if ends_in_softmax(plain) else VOTE_FLOOR)
     figures = figures_of(said, labels)
     provenance = {
@@ -96,7 +96,7 @@ def calibrate(graph: onnx.ModelProto, card: ModelCard, held: LabelledImages | He
         "before": {name: figures[name] for name in ("loss", "calibration_error")},
     }
     made = with_curve(plain, curve)
-    return Calibrated(canonical(made, kept_names(made)), curve, before, provenance)
+    return Calibrated(canonical(made), curve, before, provenance)
 
 
 def measure_held(held: Held, curve: Curve | None) -> dict[str, float]:

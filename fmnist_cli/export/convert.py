@@ -80,7 +80,7 @@ def graph_of(network: nn.Module, shape: tuple[int, ...], results: Sequence[str])
         verbose=False,
     )
     assert program is not None  # noqa: S101  (None only when asked to write a file)
-    return canonical(program.model_proto, kept=(INPUT_NAME, *results))
+    return canonical(program.model_proto)
 
 
 def convert_stack(members: Sequence[onnx.ModelProto], pool: Pool) -> onnx.ModelProto:

@@ -108,10 +108,10 @@ def test_it_stands_beside_the_models_and_is_used(folder: Path) -> None:
     assert [row.label for row in rows] == ["unknown"] * 20  # type: ignore[union-attr]
 
 
-def test_build_guard_names_the_output() -> None:
+def test_a_graph_without_classes_gives_novelty() -> None:
     graph = GraphBuilder()
     numbers = graph.add("Cast", "pixels", to=1)
-    model = graph.build_guard(graph.add("ReduceMax", numbers, keepdims=0))
+    model = graph.build(graph.add("ReduceMax", numbers, keepdims=0), None)
     assert [value.name for value in model.graph.output] == ["novelty"]
 
 
