@@ -14,7 +14,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -233,15 +233,12 @@ def _optimizer(network: PictureNetwork, recipe: PictureRecipe) -> torch.optim.Op
     """Moves all but the frozen layers; biases, norms and the head are spared weight decay."""
     layers = [*network.backbone[recipe.frozen :].parameters()]
     head = [*network.head.parameters()]
-    return torch.optim.AdamW(
-        [
-            {"params": [p for p in layers if p.ndim > 1]},
-            {"params": [p for p in layers if p.ndim == 1], "weight_decay": 0.0},
-            {"params": head, "weight_decay": 0.0, "share": recipe.head},
-        ],
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in layers if p.ndim > 1]},
+        {"params": [p for p in layers if p.ndim == 1], "weight_decay": 0.0},
+        {"params": head, "weight_decay": 0.0, "share": recipe.head},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
 
 def _fit_fold(
@@ -259,7 +256,7 @@ def _fit_fold(
     class_names = order.data.class_names
     network: PictureNetwork = module.build(len(class_names))
     before = module.start(network, class_names)
-    network.to(order.device, memory_format=torch.channels_last)
+    network.to(order.device).to(memory_format=torch.channels_last)
     teacher = None
     if before is not None:
         head, like = before
