@@ -1,4 +1,4 @@
-"""Writes the tables of docs/explain.md from benchmarks/results/faithfulness.json.
+"""Writes the tables of docs/research/explain.md from benchmarks/results/faithfulness.json.
 
 Run: python benchmarks/explain_tables.py [--check]
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "explain.md"
+PAGE = ROOT / "docs" / "research" / "explain.md"
 RESULTS = ROOT / "benchmarks" / "results" / "faithfulness.json"
 COLUMNS = {
     "insertion_blurred": "Insertion ↑",

@@ -150,7 +150,6 @@ def _write(
 
 
 def bench(
-    context: typer.Context,
     model: Models = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads per call; all available cores by default.")
@@ -190,16 +189,6 @@ def bench(
             " 'latency_p50 > 1.2x' (of OLD).",
         ),
     ] = None,
-    robustness: Annotated[
-        bool,
-        typer.Option("--robustness", help="Instead, accuracy on test images made worse."),
-    ] = False,
-    robustness_images: Annotated[
-        int | None,
-        typer.Option(
-            "--robustness-images", min=1, metavar="N", help="Test images for it; 1000 by default."
-        ),
-    ] = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
     runs_dir: RunsDir = Path("runs"),
@@ -221,17 +210,6 @@ def bench(
     from fmnist_cli.inference.session import Session
     from fmnist_cli.preprocess import MODES, check_mode
 
-    if robustness:
-        from fmnist_cli.cli.bench_robustness import bench_robustness, check_options
-
-        check_options(context)
-        _check_paths(None, [Path(json_) if json_ and json_ != "-" else None, csv])
-        candidates = _candidates(model, models_dir)
-        count = robustness_images
-        bench_robustness(model or (), candidates, threads, count, data_dir, json_, csv)
-        return
-    if robustness_images is not None:
-        raise UsageError("--robustness-images needs --robustness")
     one_of(prepare, MODES, "--prepare")
     if images is None and prepare != "auto":
         raise UsageError("--prepare says how the pictures of --images are prepared; name some")

@@ -1,4 +1,4 @@
-"""The tables of docs/explain.md, and the results behind them."""
+"""The tables of docs/research/explain.md, and the results behind them."""
 
 from __future__ import annotations
 

@@ -7,10 +7,9 @@ import json
 
 import numpy as np
 import pytest
+from harness.corruptions import GROUPS, KINDS, corrupt, counted
+from harness.effects import convolve, gaussian_blur, grid, sample
 from regenerate_corruptions import GOLDEN, coarse, drawn_pictures
-
-from fmnist_cli.evaluate.corruptions import GROUPS, KINDS, corrupt, counted
-from fmnist_cli.evaluate.corruptions.sampling import convolve, gaussian_blur, grid, sample
 
 CELLS = [(name, s) for name, kind in KINDS.items() for s in range(1, len(kind.levels) + 1)]
 

@@ -1,7 +1,7 @@
 """Write corruptions.json anew: every kind at every strength of a few drawn pictures, coarsely.
 
-Run with ``python tests/evaluate/regenerate_corruptions.py`` after a wanted change, and look at the
-difference: robustness has to be measured again, too.
+Run with ``PYTHONPATH=benchmarks python tests/benchmarks/regenerate_corruptions.py`` after a wanted
+change, and look at the difference: robustness has to be measured again, too.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+from harness.corruptions import KINDS, corrupt
 
 from fmnist_cli.contract import Pixels
-from fmnist_cli.evaluate.corruptions import KINDS, corrupt
 
 GOLDEN = Path(__file__).with_name("corruptions.json")
 

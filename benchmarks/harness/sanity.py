@@ -18,12 +18,12 @@ import torch
 from torch import nn
 
 from fmnist_cli.contract import Pixels
-from fmnist_cli.explain.controls import Maps
 from fmnist_cli.models.network import PixelClassifier
 
 # Maps of different pictures are alike, too, because garments are centred. Scrambling has done
 # its work when the maps of the same picture are no more alike than that, give or take this much.
 TOLERANCE = 0.1
+Maps = npt.NDArray[np.float32]  # [N, H, W], 0 to 1
 MapsOf = Callable[[PixelClassifier, Pixels], Maps]
 
 DRAWS = 5  # of all weights: one draw is as good as its luck
