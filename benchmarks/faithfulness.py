@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from harness.sanity import Maps, check
 
-from fmnist_cli.bench.conditions import circumstances
+from fmnist_cli.bench.run import circumstances
 from fmnist_cli.contract import Labels, Pixels, Probabilities
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.explain.cam import METHODS, heatmaps

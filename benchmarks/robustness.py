@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from harness.corruptions import GROUPS, KINDS, corrupt, counted
 
-from fmnist_cli.bench.conditions import circumstances
+from fmnist_cli.bench.run import circumstances
 from fmnist_cli.contract import Labels, Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
