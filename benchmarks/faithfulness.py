@@ -27,10 +27,9 @@ from harness.sanity import Maps, check
 from fmnist_cli.bench.run import circumstances
 from fmnist_cli.contract import Labels, Pixels, Probabilities
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.explain.cam import METHODS, heatmaps
+from fmnist_cli.explain.cam import METHODS, STAGES, choose_layers, heatmaps, layers_of
 from fmnist_cli.explain.explanation import DEFAULT_METHOD
 from fmnist_cli.explain.job import MODELS, open_explainer
-from fmnist_cli.explain.layers import STAGES, choose_layers, layers_of
 from fmnist_cli.files import write_text
 from fmnist_cli.models.network import PixelClassifier
 

@@ -1,23 +1,36 @@
-"""The work behind `fmnist explain`: pictures, or the gallery file."""
+"""The work behind `fmnist explain`: pictures → a folder, or the gallery file."""
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-from fmnist_cli.album.folder import check_folder
+from fmnist_cli import __version__
+from fmnist_cli.album.folder import PAGE, check_folder, file_names
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.data.files import Split
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import FmnistError, ModelError
-from fmnist_cli.explain.explanation import Explainer, class_id, parse_target
-from fmnist_cli.explain.output import gallery, write_folder, write_json
-from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
+from fmnist_cli.explain.draw import triptych
+from fmnist_cli.explain.explanation import (
+    Explainer,
+    Explanation,
+    Subject,
+    class_id,
+    from_items,
+    from_split,
+    one_per_class,
+    parse_target,
+)
+from fmnist_cli.explain.page import page
+from fmnist_cli.files import replace_file, write_text
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model
@@ -26,6 +39,8 @@ from fmnist_cli.rows import Rejected
 from fmnist_cli.sinks.text import printable
 from fmnist_cli.sources.request import Inputs
 
+FORMAT = 1
+DATA = "explain.json"
 MODELS = ("cnn", "resnet")  # the shipped networks with convolutions
 _SHOWN_REASONS = 20
 FROM_SPLIT = 20  # images of a split, where nobody said how many
@@ -171,3 +186,88 @@ def _chosen_words(models: Sequence[str] | None, method: str, layer: str) -> list
 def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def write_folder(
+    out: Path,
+    explainer: Explainer,
+    title: str,
+    explanations: Sequence[Explanation],
+    rejected: Sequence[Rejected],
+    command: str,
+) -> None:
+    """A PNG per picture, ``index.html`` with all of them, and ``explain.json``.
+
+    Args:
+        out: made when missing; files of the same names are replaced, others stay.
+        explainer: what explained them.
+        title: of its model, for people.
+        explanations: of what could be read.
+        rejected: what could not.
+        command: that makes the same again.
+    """
+    names = file_names([explanation.subject.source for explanation in explanations])
+    for explanation, name in zip(explanations, names, strict=True):
+        caption, below = _captions(explanation, explainer)
+        image = triptych(explanation.subject.pixels, explanation.heat, caption, below)
+        replace_file(out / name, partial(image.save, format="PNG"))
+    write_text(out / PAGE, "".join(page(explainer, title, explanations, names, rejected)))
+    items = [
+        {"file": name, **explanation.to_json()}
+        for explanation, name in zip(explanations, names, strict=True)
+    ]
+    document = {
+        **_asked(command),
+        "model": _model(explainer),
+        "method": explainer.method,
+        "layer": explainer.layer,
+        "items": items,
+        "rejected": [row._asdict() for row in rejected],
+    }
+    write_json(out / DATA, document)
+
+
+def gallery(
+    explained: Mapping[str, tuple[Explainer, Sequence[Explanation]]], command: str
+) -> dict[str, Any]:
+    """Heat maps of several models in one document, without any pixels of the pictures.
+
+    Args:
+        explained: name of each model → what explained, and the explanations.
+        command: that makes the same again.
+    """
+    items = [
+        {
+            "model": name,
+            "method": explainer.method,
+            "layer": explainer.layer,
+            **{key: value for key, value in explanation.to_json().items() if key != "source"},
+        }
+        for name, (explainer, explanations) in explained.items()
+        for explanation in explanations
+    ]
+    models = {name: _model(explainer)["sha256"] for name, (explainer, _) in explained.items()}
+    return {**_asked(command), "models": models, "items": items}
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Replace a JSON file in one step; ASCII, since names of files need not be Unicode."""
+    write_text(path, json.dumps(document, indent=1) + "\n")
+
+
+def _asked(command: str) -> dict[str, Any]:
+    return {"format": FORMAT, "command": command, "version": __version__}
+
+
+def _model(explainer: Explainer) -> dict[str, str]:
+    return {"name": explainer.file.name, "sha256": explainer.file.sha256}
+
+
+def _captions(explanation: Explanation, explainer: Explainer) -> tuple[str, str]:
+    subject = explanation.subject
+    true = f"true: {explanation.true_name}   " if explanation.true_name else ""
+    verdict = f"{true}predicted: {explanation.predicted_name}, {subject.confidence:.1%}"
+    return verdict, (
+        f"evidence for {explanation.target_name} · {explainer.file.name}"
+        f" {explainer.method} {explainer.layer} · {printable(subject.source)}"
+    )

@@ -27,8 +27,7 @@ from harness.sanity import Maps, Similarity, check, compare
 from synthetic import images
 
 from fmnist_cli.contract import Pixels, Probabilities
-from fmnist_cli.explain.cam import heatmaps
-from fmnist_cli.explain.layers import choose_layers, layers_of
+from fmnist_cli.explain.cam import choose_layers, heatmaps, layers_of
 from fmnist_cli.models.network import PixelClassifier
 
 DATA = images(30)
