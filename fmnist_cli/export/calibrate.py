@@ -21,12 +21,14 @@ from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist
 from fmnist_cli.errors import ModelError
-from fmnist_cli.evaluate.folders import is_right, macro, recalls
 from fmnist_cli.evaluate.metrics import (
     accuracy,
     cross_entropy,
     expected_calibration_error,
+    is_right,
+    macro,
     of_first,
+    recalls,
     reliability,
 )
 from fmnist_cli.export.graph import canonical, count_parameters, kept_names, serialize

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fmnist_cli import __version__
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.evaluate.novelty import quantiles
+from fmnist_cli.evaluate.metrics import quantiles
 from fmnist_cli.guard.examples import gather, histograms
 from fmnist_cli.guard.fit import STANDARD, Schedule, fit, novelty
 from fmnist_cli.guard.network import GuardNet

@@ -13,7 +13,7 @@ from tinymodel import write_exported
 import fmnist_cli
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import VerificationError
-from fmnist_cli.evaluate.novelty import auroc
+from fmnist_cli.evaluate.metrics import auroc
 from fmnist_cli.export.graph import GraphBuilder
 from fmnist_cli.guard.examples import gather
 from fmnist_cli.guard.export import convert, verify, write
