@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fmnist_cli.contract import Labels, Probabilities
 
 Allowed = npt.NDArray[np.bool_]  # [N, classes]: the classes that are right
-Scores = npt.NDArray[np.floating]  # [N]  # larger is stranger
+Scores = npt.NDArray[np.floating]  # [N], larger is stranger
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 
-from fmnist_cli.calibration.curve import Curve, behind
-from fmnist_cli.calibration.fit import RULE, VOTE_FLOOR, fit_curve
-from fmnist_cli.calibration.graph import ends_in_softmax, with_curve, without_curve
+from fmnist_cli.calibration import (
+    RULE,
+    VOTE_FLOOR,
+    Curve,
+    behind,
+    ends_in_softmax,
+    fit_curve,
+    with_curve,
+    without_curve,
+)
 from fmnist_cli.contract import Labels, ModelCard, Probabilities
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import calibration
 
-from fmnist_cli.calibration.fit import RULE
+from fmnist_cli.calibration import RULE
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.registry import REGISTRY

@@ -13,10 +13,10 @@ from guard import missed
 from harness.strangers import FAMILIES, strangers
 from synthetic import images
 
-from fmnist_cli.guard import drawn
 from fmnist_cli.inference.guard import PART, Guard
 from fmnist_cli.inference.store import open_part
 from fmnist_cli.manifest import Manifest
+from fmnist_cli.ood import drawn
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -14,11 +14,10 @@ from fmnist_cli.errors import VerificationError
 from fmnist_cli.export.graph import serialize
 from fmnist_cli.export.part import write_part
 from fmnist_cli.export.torch_export import graph_of
-from fmnist_cli.guard.job import Outcome
-from fmnist_cli.guard.network import GuardNet
 from fmnist_cli.inference.guard import KNOWN_SHARE, PART, Guard, GuardCard
 from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.manifest import Part
+from fmnist_cli.ood.fit import GuardNet, Outcome
 
 _ATOL = 2e-3  # |PyTorch − ONNX Runtime| of a novelty, which goes from about -20 to 20
 _BATCH = 256
@@ -53,7 +52,7 @@ def write(outcome: Outcome, out: Path, test: Pixels) -> Part:
     """Write ``out/guard.onnx`` and note it in the manifest there.
 
     Args:
-        outcome: what `fmnist_cli.guard.job.make` made.
+        outcome: what `fmnist_cli.ood.fit.make` made.
         out: folder of the models.
         test: test images uint8 [N, 28, 28], to verify the graph and to count how many it accepts.
 
