@@ -115,7 +115,7 @@ def measure(name: str, data_dir: Path | None) -> dict[str, object]:
 
 
 def table(models: dict[str, Any]) -> str:
-    """The table of docs/calibration.md."""
+    """The table of docs/research/calibration.md."""
     lines = [
         "| | As it is: loss | error | Temperature: loss | error | Curve: loss | error"
         " | A perfect model's error |",

@@ -1,4 +1,4 @@
-"""Writes the tables of docs/guard.md from benchmarks/results/guard.json.
+"""Writes the tables of docs/research/guard.md from benchmarks/results/guard.json.
 
 Run: python benchmarks/guard_tables.py [--check]
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "guard.md"
+PAGE = ROOT / "docs" / "research" / "guard.md"
 RESULTS = ROOT / "benchmarks" / "results"
 
 

@@ -1,7 +1,7 @@
 """The out-of-distribution detector: its network, what it learns from, and fitting it.
 
 It learns the known classes and, as one class more, drawn frames (outlier exposure, Hendrycks et
-al. 2019). What that is worth is in docs/guard.md.
+al. 2019). What that is worth is in docs/research/guard.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/calibration.md says what was measured, of the files that are shipped."""
+"""docs/research/calibration.md says what was measured, of the files that are shipped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DOCUMENT = json.loads((ROOT / "benchmarks" / "results" / "calibration.json").rea
 
 
 def test_its_table_comes_from_the_results() -> None:
-    text = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "research" / "calibration.md").read_text(encoding="utf-8")
     assert calibration.table(DOCUMENT["models"]) in text
 
 

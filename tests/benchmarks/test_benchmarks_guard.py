@@ -1,4 +1,4 @@
-"""The guard that is shipped, its results, and the tables of docs/guard.md."""
+"""The guard that is shipped, its results, and the tables of docs/research/guard.md."""
 
 from __future__ import annotations
 
