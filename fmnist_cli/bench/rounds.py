@@ -279,7 +279,7 @@ def summarise(turns: Sequence[Turn], threads: int) -> dict[str, Any]:
         }
         for count, by_size in turns[0]["images_per_s"].items()
     }
-    intervals = {
+    intervals: dict[str, Any] = {
         "load_s": over(lambda turn: turn["load_s"]),
         **{name: estimate(latency(name))._asdict() for name in PERCENTILES},
         "images_per_s": rates,
