@@ -364,12 +364,6 @@ def test_a_data_set_that_was_named_must_be_there(tmp_path: Path) -> None:
         Pictures.load(tmp_path)
 
 
-def test_the_check_with_scrambled_weights_is_the_one_that_was_judged(folders: Folders) -> None:
-    html = make(gather(folders.results, folders.models), Pictures.load(folders.data)).html
-    assert "correlate with the real ones by 0.062" in html
-    assert "maps of different pictures do so by 0.188" in html
-
-
 def test_a_benchmark_without_accuracy_is_said_and_not_drawn(own: Folders) -> None:
     document = own.read("bench")
     for result in document["models"].values():
