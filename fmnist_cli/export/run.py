@@ -13,7 +13,7 @@ import numpy.typing as npt
 import onnx
 
 from fmnist_cli import __version__
-from fmnist_cli.calibration.curve import behind
+from fmnist_cli.calibration import behind
 from fmnist_cli.contract import ModelCard, Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import knows_fashion_mnist

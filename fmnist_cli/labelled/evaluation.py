@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Novelty, Probabilities
-from fmnist_cli.evaluate.folders import is_right, macro, recalls
-from fmnist_cli.evaluate.novelty import auroc
+from fmnist_cli.evaluate.metrics import auroc, is_right, macro, recalls
 from fmnist_cli.inference.classifier import Route
 from fmnist_cli.inference.session import batch_of
 from fmnist_cli.labelled.classes import FolderClasses

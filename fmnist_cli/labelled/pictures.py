@@ -16,7 +16,7 @@ from fmnist_cli.decode.picture import resize
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.engines.pool import Engine
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.evaluate.folders import allowed_of
+from fmnist_cli.evaluate.metrics import allowed_of
 from fmnist_cli.labelled.classes import FolderClasses
 from fmnist_cli.preprocess.frames import Framer, Prepared, frames_of
 from fmnist_cli.rows import Rejected

@@ -24,8 +24,7 @@ from torch.nn import functional
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.evaluate.folders import is_right
-from fmnist_cli.evaluate.metrics import cross_entropy
+from fmnist_cli.evaluate.metrics import cross_entropy, is_right
 from fmnist_cli.labelled.pictures import LabelledPictures, Truth
 from fmnist_cli.models.network import PictureClassifier, PictureNetwork
 from fmnist_cli.models.registry import ModelSpec, PictureRecipe

@@ -13,16 +13,13 @@ from tinymodel import write_exported
 import fmnist_cli
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import VerificationError
-from fmnist_cli.evaluate.novelty import auroc
+from fmnist_cli.evaluate.metrics import auroc
 from fmnist_cli.export.graph import GraphBuilder, serialize
-from fmnist_cli.guard.examples import gather
-from fmnist_cli.guard.export import convert, write
-from fmnist_cli.guard.fit import Schedule, fit
-from fmnist_cli.guard.job import Outcome, make
-from fmnist_cli.guard.network import GuardNet
 from fmnist_cli.inference.guard import PART, SHARES, Guard
 from fmnist_cli.inference.store import open_part
 from fmnist_cli.manifest import Manifest
+from fmnist_cli.ood.export import convert, write
+from fmnist_cli.ood.fit import GuardNet, Outcome, Schedule, fit, gather, make
 
 SHORT = Schedule(steps=60)
 
@@ -69,7 +66,7 @@ def test_the_graph_says_what_the_network_says(
     assert verification["max_difference"] < 1e-3
     assert guard.card == outcome.card
     other = convert(GuardNet().eval())
-    monkeypatch.setattr("fmnist_cli.guard.export.convert", lambda _network: other)
+    monkeypatch.setattr("fmnist_cli.ood.export.convert", lambda _network: other)
     with pytest.raises(VerificationError, match="not written"):
         write(outcome, tmp_path, images(40).pixels)
     assert not list(tmp_path.iterdir())
