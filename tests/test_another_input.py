@@ -65,7 +65,7 @@ def test_pictures_are_classified_by_name_and_by_path_alike(place: Path) -> None:
 
 
 def test_folders_are_evaluated(place: Path) -> None:
-    said("evaluate", "--data", "others", "-m", "toy", "--json", "evaluated.json")
+    said("evaluate", "--data", "others", "-m", "toy", "-o", "evaluated.json")
     document = json.loads((place / "evaluated.json").read_text(encoding="utf-8"))
     (model,) = document["models"].values()
     assert model["macro_accuracy"] > 0.8

@@ -45,7 +45,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "evaluation": Kind(
         "evaluation",
-        "fmnist evaluate --json evaluate-test.json",
+        "fmnist evaluate -o evaluate-test.json",
         lambda document: _models(document, "confusion", "per_class"),
         "evaluate-test.json",
     ),

@@ -39,7 +39,7 @@ def test_from_nothing_to_labels(data_dir: Path, run_fmnist: RunFmnist, tmp_path:
     )
 
     models = ("--models-dir", exported)
-    measured = run_fmnist("evaluate", "--json", "-", *models, *data)
+    measured = run_fmnist("evaluate", "--json", *models, *data)
     accuracies = {
         name: result["accuracy"] for name, result in json.loads(measured.stdout)["models"].items()
     }

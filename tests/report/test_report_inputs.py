@@ -71,7 +71,7 @@ def test_results_of_other_files_are_stale(own: Folders) -> None:
     other, missing = gather(own.results, own.models).stale("evaluation")
     assert "other files of cnn than" in other
     assert "does not measure resnet" in missing
-    assert "fmnist evaluate --json" in other
+    assert "fmnist evaluate -o" in other
     explanations = own.read("explain")
     explanations["models"]["cnn"] = "0" * 64
     own.write("explain", explanations)
@@ -86,7 +86,7 @@ def test_without_results_the_page_names_the_commands(
     done = run_fmnist("report", "-o", page, "--models-dir", folders.models)
     assert (done.code, done.stdout.strip()) == (0, str(page))
     text = page.read_text(encoding="utf-8")
-    commands = ["data describe --json", "evaluate --json", "bench --json", "explain --gallery"]
+    commands = ["data describe --json", "evaluate -o", "bench --json", "explain --gallery"]
     for command in (*commands, "data audit", "explain --faithfulness --json"):
         assert f"To make it: fmnist {command}" in text
         assert f"To make it: fmnist {command}" in done.stderr
