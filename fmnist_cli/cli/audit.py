@@ -14,8 +14,7 @@ from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
 from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
 
 if TYPE_CHECKING:
-    from fmnist_cli.audit.probabilities import Judgements
-    from fmnist_cli.audit.source import AuditData
+    from fmnist_cli.audit.labels import AuditData, Judgements
 
 
 def audit(
@@ -62,9 +61,8 @@ def audit(
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; name a folder with -o")
 
-    from fmnist_cli.audit.probabilities import Judgements
+    from fmnist_cli.audit.labels import AuditData, Judgements
     from fmnist_cli.audit.report import Settings, write
-    from fmnist_cli.audit.source import AuditData
 
     data = AuditData.load(data_dir)
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written to shows now, not hours later

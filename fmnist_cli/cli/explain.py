@@ -1,4 +1,4 @@
-"""`fmnist explain`: where a network looked, and how far the maps can be trusted."""
+"""`fmnist explain`: where a network looked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, JsonFile, ModelsDir, Prepare, one_of, require_extra
+from fmnist_cli.cli.options import DataDir, ModelsDir, Prepare, one_of, require_extra
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 _SPLITS = ("test", "validation", "train")
@@ -27,7 +27,7 @@ def explain(
             "--model",
             "-m",
             help="cnn, resnet, photo, or an .onnx file of such a network; resnet by default."
-            " Repeatable with --gallery and --faithfulness, which take cnn and resnet by default.",
+            " Repeatable with --gallery, which takes cnn and resnet by default.",
         ),
     ] = None,
     output: Annotated[
@@ -73,15 +73,6 @@ def explain(
             help="Instead: a JSON file with maps of a right and a wrong image per class and model.",
         ),
     ] = None,
-    faithfulness: Annotated[
-        bool,
-        typer.Option("--faithfulness", help="Instead: measure how far the maps can be trusted."),
-    ] = False,
-    images: Annotated[
-        int, typer.Option(min=20, help="How many test images --faithfulness measures on.")
-    ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Which ones these are.")] = 0,
-    json_: JsonFile = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:
@@ -91,18 +82,19 @@ def explain(
     """
     require_extra()
 
-    _check_modes(
-        {"--gallery": gallery is not None, "--faithfulness": faithfulness},
-        {
-            "IMAGE": bool(inputs),
-            "--split": split is not None,
-            "-o": output is not None,
-            "--force": force,
-            "--limit": limit is not None,
-            "--target": target != "predicted",
-            "--prepare": prepare != "auto",
-        },
-    )
+    of_pictures = {
+        "IMAGE": bool(inputs),
+        "--split": split is not None,
+        "-o": output is not None,
+        "--force": force,
+        "--limit": limit is not None,
+        "--target": target != "predicted",
+        "--prepare": prepare != "auto",
+    }
+    if gallery is not None and (
+        given := [name for name, is_given in of_pictures.items() if is_given]
+    ):
+        raise UsageError(f"--gallery does not go with {given[0]}; leave one of them out")
     from_split = {
         "--class": class_ is not None,
         "--wrong-only": wrong_only,
@@ -110,25 +102,17 @@ def explain(
     }
     if split is None and (given := [name for name, is_given in from_split.items() if is_given]):
         raise UsageError(f"{given[0]} chooses from the data set; say of which images with --split")
-    measuring = {"--json": json_ is not None, "--images": images != 1000, "--seed": seed != 0}
-    if not faithfulness and (given := [name for name, is_given in measuring.items() if is_given]):
-        raise UsageError(f"{given[0]} is for the figures of --faithfulness; add that")
     if split is not None and prepare != "auto":
         raise UsageError("--prepare is for files; images of the data set are frames already")
-    for target_file in (gallery, Path(json_) if json_ and json_ != "-" else None):
-        if target_file is not None and target_file.is_dir():
-            raise UsageError(f"{target_file} is a folder; name a file to write to")
-    pictures = gallery is None and not faithfulness
-    if pictures:
+    if gallery is not None and gallery.is_dir():
+        raise UsageError(f"{gallery} is a folder; name a file to write to")
+    if gallery is None:
         _check_pictures(inputs, model, output, split, prepare)
 
-    from fmnist_cli.explain.job import Chosen, Out, explain_pictures, measure, write_gallery
+    from fmnist_cli.explain.job import Chosen, Out, explain_pictures, write_gallery
 
     if gallery is not None:
         write_gallery(gallery, model, method, layer, data_dir, models_dir)
-        return
-    if faithfulness:
-        measure(model, method, layer, images, seed, json_, data_dir, models_dir)
         return
     assert output is not None  # noqa: S101
     chosen = Chosen(tuple(inputs or ()), prepare, split, class_, wrong_only, index, limit, data_dir)
@@ -138,18 +122,6 @@ def explain(
     )
     if rejected:
         raise typer.Exit(EXIT_REJECTED)
-
-
-def _check_modes(modes: dict[str, bool], of_pictures: dict[str, bool]) -> None:
-    """One thing at a time.
-
-    Raises:
-        UsageError: two modes, or one with options that only pictures have.
-    """
-    given = [name for name, is_given in modes.items() if is_given]
-    given += [name for name, is_given in of_pictures.items() if is_given] if given else []
-    if len(given) > 1:
-        raise UsageError(f"{given[0]} does not go with {given[1]}; leave one of them out")
 
 
 def _check_pictures(

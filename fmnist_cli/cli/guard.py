@@ -25,9 +25,8 @@ def train_guard(
     """
     require_extra()
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.guard.export import write
-    from fmnist_cli.guard.fit import Schedule
-    from fmnist_cli.guard.job import make
+    from fmnist_cli.ood.export import write
+    from fmnist_cli.ood.fit import Schedule, make
     from fmnist_cli.training.job import TrainingData
 
     def report(line: str) -> None:

@@ -57,7 +57,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "robustness": Kind(
         "measurement of the robustness",
-        "fmnist bench --robustness --json robustness.json",
+        "python benchmarks/robustness.py",
         lambda document: _models(document, "mean_corruption_accuracy", "by_kind"),
         "robustness.json",
     ),
@@ -75,12 +75,6 @@ KINDS: Mapping[str, Kind] = {
             and all(isinstance(one, dict) and "heat" in one for one in document["items"])
         ),
         "explain.json",
-    ),
-    "faithfulness": Kind(
-        "measurement of the heat maps",
-        "fmnist explain --faithfulness --json faithfulness.json",
-        lambda document: _models(document, "methods", "controls"),
-        "faithfulness.json",
     ),
     "audit": Kind(
         "audit of the labels",

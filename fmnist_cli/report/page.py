@@ -24,7 +24,6 @@ from fmnist_cli.report.sections import (
     cost,
     curves,
     data,
-    faithfulness,
     results,
     robustness,
 )
@@ -43,7 +42,6 @@ _SECTIONS: Sequence[tuple[Build, str]] = (
     (robustness.build, "robustness"),
     (confusion.surest, "evaluation"),
     (cam.build, "explanations"),
-    (faithfulness.build, "faithfulness"),
     (audit.build, "audit"),
 )
 

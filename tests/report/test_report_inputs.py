@@ -87,9 +87,10 @@ def test_without_results_the_page_names_the_commands(
     assert (done.code, done.stdout.strip()) == (0, str(page))
     text = page.read_text(encoding="utf-8")
     commands = ["data describe --json", "evaluate -o", "bench --json", "explain --gallery"]
-    for command in (*commands, "data audit", "explain --faithfulness --json"):
-        assert f"To make it: fmnist {command}" in text
-        assert f"To make it: fmnist {command}" in done.stderr
+    commands = [f"fmnist {one}" for one in (*commands, "data audit")]
+    for command in (*commands, "python benchmarks/robustness.py"):
+        assert f"To make it: {command}" in text
+        assert f"To make it: {command}" in done.stderr
     assert "note: no pictures: " in done.stderr
     assert 'id="chart-cnn-loss"' in text  # learning curves come with the models
 
@@ -105,7 +106,6 @@ def test_a_damaged_document_is_named(own: Folders, kind: str) -> None:
         "robustness": {"kinds": []},
         "runs": {"runs": [{}]},
         "explanations": {"items": [{"heat": ""}]},
-        "faithfulness": {"images": "many"},
         "audit": {"issues": {}},
     }
     own.write(name, {**document, **damage[kind]})

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.evaluate.corruptions import KINDS, corrupt
+from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.report.inputs import Inputs
 from fmnist_cli.report.markup import (
     COLOURS,
@@ -21,8 +18,8 @@ from fmnist_cli.report.markup import (
     table,
     text,
 )
-from fmnist_cli.report.pictures import Pictures, image_html, sheet
-from fmnist_cli.report.sections import NO_PICTURES, absent
+from fmnist_cli.report.pictures import Pictures
+from fmnist_cli.report.sections import absent
 
 Document = Mapping[str, Any]
 # Accuracy below which a cell is shaded by one more step of page.css.
@@ -31,13 +28,11 @@ _STEPS = (0.9, 0.8, 0.65, 0.5, 0.35, 0.2)
 
 def build(inputs: Inputs, pictures: Pictures) -> Section:
     """A chart over strengths, a shaded table over kinds, examples, and every cell."""
+    del pictures
     name, title = "robustness", "Robustness"
     if "robustness" not in inputs.sources:
         return absent(name, title, "robustness")
     document = inputs.sources["robustness"].document
-    notices = inputs.stale("robustness")
-    if not pictures.splits:
-        notices.append(NO_PICTURES)
     counted = [name for name, about in document["groups"].items() if about["counted"]]
     kinds = sum(kind["group"] in counted for kind in document["kinds"].values())
     words = (
@@ -50,10 +45,10 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         paragraph(words),
         _over_strengths(inputs, document, kinds).html(),
         _by_kind(inputs, document, kinds),
-        _examples(document, pictures),
+        _examples(document),
         _cells(inputs, document),
     ]
-    return Section(name, title, "".join(body), notices)
+    return Section(name, title, "".join(body), inputs.stale("robustness"))
 
 
 def _over_strengths(inputs: Inputs, document: Document, kinds: int) -> Chart:
@@ -154,28 +149,25 @@ def _rows(document: Document, kinds: int) -> Iterator[tuple[str, bool, list[floa
             yield title, True, [one["by_kind"][kind]["mean"] for one in models]
 
 
-def _examples(document: Document, pictures: Pictures) -> str:
+def _examples(document: Document) -> str:
     """A garment for each kind: as it is, then at each strength."""
-    if not pictures.splits:
-        return ""
-    images = pictures.splits["test"]
+    examples: Mapping[str, Mapping[str, str]] = document.get("examples", {})
     rows = []
-    for number, (name, kind) in enumerate(document["kinds"].items()):
-        known = KINDS.get(name)
-        class_id = number % len(CLASS_NAMES)
-        chosen = images.pixels[images.labels == class_id][:1]
-        if known is None or list(known.levels) != kind["levels"] or not len(chosen):
-            continue  # measured by another version
-        strengths = range(1, len(known.levels) + 1)
-        shown = np.concatenate([chosen, *(corrupt(name, chosen, one) for one in strengths)])
-        levels = ", ".join(f"{level:g}" for level in known.levels)
+    for name, example in examples.items():
+        kind = document["kinds"][name]
+        levels = ", ".join(f"{level:g}" for level in kind["levels"])
         alt = (
-            f"{known.title}: a test image of {CLASS_NAMES[class_id]} as it is, then with"
-            f" {known.parameter} {levels}"
+            f"{kind['title']}: a test image of {example['class']} as it is, then with"
+            f" {kind['parameter']} {levels}"
         )
-        # All strips are of one width, so that their pixels are of one size.
-        strip = image_html(sheet(shown, 1 + _longest(document)), alt, "strip")
-        rows.append(f"<li><span>{text(known.title)}</span>{strip}</li>\n")
+        rows.append(
+            f"<li><span>{text(kind['title'])}</span>"
+            f'<img class="strip" src="data:image/png;base64,{text(example["strip"])}"'
+            f' width="{SIDE * (1 + _longest(document))}" height="{SIDE}" decoding="async"'
+            f' alt="{text(alt)}"></li>\n'
+        )
+    if not rows:
+        return ""
     return (
         "<figure><figcaption>Examples: as it is, then at each strength</figcaption>\n"
         f'<ul class="samples">{"".join(rows)}</ul></figure>\n'
