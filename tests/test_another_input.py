@@ -73,7 +73,7 @@ def test_folders_are_evaluated(place: Path) -> None:
 
 
 def test_it_is_timed_and_explained(place: Path) -> None:
-    said("bench", "-m", "toy", "--rounds", "1", "--seconds", "0.1", "--json", "bench.json")
+    said("bench", "-m", "toy", "--rounds", "1", "--seconds", "0.1", "-o", "bench.json")
     document = json.loads((place / "bench.json").read_text(encoding="utf-8"))
     assert document["models"]
     said("explain", "others/pants/000.jpg", "-m", "toy", "-o", "explained")

@@ -107,9 +107,6 @@ Classes = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON, nothing else.")]
-JsonFile = Annotated[
-    str | None, typer.Option("--json", help="File for the results as JSON; - for stdout.")
-]
 ResultsFile = Annotated[
     Path | None,
     typer.Option("--output", "-o", metavar="FILE", help="Also write the results to a JSON file."),

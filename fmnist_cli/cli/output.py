@@ -95,18 +95,23 @@ class Results(NamedTuple):
         if self.file is not None and self.file.is_dir():
             raise UsageError(f"{self.file} is a folder; name a file to write the results to")
 
+    @property
+    def has_tables(self) -> bool:
+        """Whether people see tables: not where JSON goes, nor, if quiet, beside a file."""
+        return not self.as_json and not (Level.quiet and self.file is not None)
+
     def show(self, text: str) -> None:
-        """Tables for people; not where JSON goes, nor, if quiet, beside a file."""
-        if not self.as_json and not (Level.quiet and self.file is not None):
+        """Tables for people."""
+        if self.has_tables:
             show(text)
 
-    def write(self, document: Mapping[str, Any]) -> None:
+    def write(self, document: Mapping[str, Any], indent: int | None = 2) -> None:
         """The same results as JSON, where they were asked for."""
         import json
 
         from fmnist_cli.files import write_text
 
-        text = json.dumps(document, indent=2) + "\n"
+        text = json.dumps(document, indent=indent) + "\n"
         if self.as_json:
             sys.stdout.write(text)
         if self.file is not None:

@@ -235,7 +235,7 @@ def train_all(
     """
     left_out = [] if photos else [s.name for s in REGISTRY.values() if s.framework == "pictures"]
     if left_out:
-        note(f"left out: {', '.join(left_out)}, which learns from photos; give --photos DIR")
+        note(f"left out: {', '.join(left_out)}; --photos DIR trains on photos")
     train(
         [name for name in REGISTRY if name not in left_out],
         preset,
