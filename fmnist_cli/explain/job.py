@@ -128,7 +128,7 @@ def write_gallery(
         subjects = one_per_class(images, "test", session.probabilities(images.pixels))
         explained[explainer.file.name] = (explainer, explainer.explain(subjects))
         _say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
-    words = ["fmnist", "explain", "--gallery", path.name, *_chosen_words(models, method, layer)]
+    words = ["fmnist", "explain", "--maps", path.name, *_chosen_words(models, method, layer)]
     write_json(path, gallery(explained, shlex.join(words)))
 
 
