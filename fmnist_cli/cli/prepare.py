@@ -37,11 +37,12 @@ def prepare(
 
     Exit code 0: all prepared; 3: some inputs rejected, each with its reason.
     """
-    from fmnist_cli.album.folder import check_folder
-    from fmnist_cli.album.prepared import Pair, original_of, write_album
     from fmnist_cli.decode import MAX_PIXELS
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.errors import ImageError
+    from fmnist_cli.html.contact_sheet import original
+    from fmnist_cli.html.folder import PANEL, check_folder
+    from fmnist_cli.html.prepared import Pair, write_pairs
     from fmnist_cli.inference.session import Session
     from fmnist_cli.inference.store import open_model
     from fmnist_cli.preprocess import check_mode
@@ -64,8 +65,8 @@ def prepare(
             (result,) = framer([item])
             if isinstance(result, Prepared) and output is not None:
                 try:
-                    original = original_of(item, MAX_PIXELS, request.max_bytes)
-                    pairs.append(Pair(item.path, original, result.pixels, result.prepared))
+                    before = original(item.read(request.max_bytes), PANEL, MAX_PIXELS)
+                    pairs.append(Pair(item.path, before, result.pixels, result.prepared))
                 except ImageError as error:  # changed since
                     result = Rejected(item.path, str(error))
             if isinstance(result, Rejected):
@@ -80,7 +81,7 @@ def prepare(
             " Pictures are told by suffix or content; hidden files are left alone"
         )
     if output is not None:
-        write_album(output, pairs, rejected)
+        write_pairs(output, pairs, rejected)
         sys.stderr.write(f"{len(pairs):,} before and after in {output}\n")
     if rejected:
         raise typer.Exit(EXIT_REJECTED)

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from fmnist_cli import __version__
-from fmnist_cli.album.folder import check_folder
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
@@ -27,6 +26,7 @@ from fmnist_cli.explain.measure import measure as measured
 from fmnist_cli.explain.measure import settings
 from fmnist_cli.explain.output import gallery, write_folder, write_json
 from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
+from fmnist_cli.html.folder import check_folder
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_cli import __version__
-from fmnist_cli.album.folder import PAGE, file_names
-from fmnist_cli.explain.draw import triptych
 from fmnist_cli.explain.explanation import Explainer, Explanation
-from fmnist_cli.explain.page import page
+from fmnist_cli.explain.page import page, triptych
 from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.html.folder import PAGE, file_names
 from fmnist_cli.rows import Rejected
 from fmnist_cli.sinks.text import printable
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
-from fmnist_cli.sinks.gallery.page import text as without_markup
+from fmnist_cli.rows import printable
 
 SPACE = "\N{NO-BREAK SPACE}"
 # Colours are names that page.js looks up in the style sheet, so that they follow light and dark;
@@ -22,7 +23,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
 def text(value: str) -> str:
     """Any words as HTML text or attribute: nothing in them is markup, nothing is invisible."""
-    return SPACE.join(map(without_markup, value.split(SPACE)))
+    return escape(SPACE.join(map(printable, value.split(SPACE))), quote=True)
 
 
 @dataclass(frozen=True, slots=True)

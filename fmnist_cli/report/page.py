@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fmnist_cli import __version__
 from fmnist_cli.errors import MissingExtraError, ResultsError
+from fmnist_cli.html.page import allowed, asset
 from fmnist_cli.report.inputs import Inputs
 from fmnist_cli.report.kinds import KINDS
 from fmnist_cli.report.markup import Section, text
@@ -28,7 +29,6 @@ from fmnist_cli.report.sections import (
     results,
     robustness,
 )
-from fmnist_cli.sinks.gallery.page import allowed, asset
 
 # Section → the kind of file it shows first, to name in an error.
 _SECTIONS: Sequence[tuple[Build, str]] = (

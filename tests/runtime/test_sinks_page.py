@@ -1,4 +1,4 @@
-"""The contact sheet: what is on it, and what no name can make of it."""
+"""The page of `classify`: what is on it, and what no name can make of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tinymodel import card_of
 from fmnist_cli.errors import UsageError
 from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.base import Sink
-from fmnist_cli.sinks.gallery import GallerySink
+from fmnist_cli.sinks.page import PageSink
 from fmnist_cli.sources.base import HeldItem, Item, UnreadableItem
 
 HOSTILE = [
@@ -73,7 +73,7 @@ class Page(HTMLParser):
 
 def page_of(folder: Path, rows: list[Row], items: list[Item], **options: int) -> str:
     path = folder / "page.html"
-    sink: Sink = GallerySink(path, card_of("cnn"), **options)
+    sink: Sink = PageSink(path, card_of("cnn"), **options)
     with sink:
         for row, item in zip(rows, items, strict=True):
             sink.write([row], [item])
@@ -95,7 +95,7 @@ def test_the_least_sure_come_first_and_the_surest_apart(tmp_path: Path) -> None:
     # With few pictures each is shown once, in one list.
     text = page_of(tmp_path, rows[:4], [picture(row.path) for row in rows[:4]])
     assert shown(text) == ["2-0.3", "0-0.5", "3-0.8", "1-0.9"]
-    assert "surest" not in text.split("<main>")[1].split("<script>")[0]
+    assert "surest" not in text.split("<main")[1].split("<script>")[0]
 
 
 def test_the_least_sure_under_any_label_come_before_all(tmp_path: Path) -> None:
@@ -256,9 +256,9 @@ def test_no_pictures_make_a_page_too(tmp_path: Path) -> None:
 
 
 def test_after_an_error_there_is_no_page(tmp_path: Path) -> None:
-    sink = GallerySink(tmp_path / "page.html", card_of("cnn"))
+    sink = PageSink(tmp_path / "page.html", card_of("cnn"))
     with pytest.raises(ValueError, match="zip"), sink:
         sink.write([row_of("a", 0.5)], [])
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(UsageError, match="is a folder"):
-        GallerySink(tmp_path, card_of("cnn"))
+        PageSink(tmp_path, card_of("cnn"))

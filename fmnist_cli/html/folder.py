@@ -1,27 +1,51 @@
-"""Pictures for people: several side by side, with words above and below."""
+"""A folder of pictures side by side, with a page of them: what `explain` and `prepare` write."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-Color = npt.NDArray[np.uint8]  # [H, W, 3], RGB
+from fmnist_cli.errors import UsageError
+from fmnist_cli.html.contact_sheet import SMALL, Color
 
+PAGE = "index.html"
 SCALE = 8  # of the pixels of a frame
 PANEL = 28 * SCALE  # pixels of a side
-SMALL = 64  # pixels of a side up to which a picture has its pixels drawn as squares
 _GAP = 8
 _TITLE = 22
 _LINE = 22
 _PAPER, _INK, _SOFT = "#14171b", "#e8eaed", "#a6afba"
 
 
-def in_color(grey: npt.NDArray[np.uint8]) -> Color:
-    """Grey [H, W] as RGB [H, W, 3]; what is RGB as it is."""
-    return np.repeat(grey[..., None], 3, axis=2) if grey.ndim == 2 else grey
+def check_folder(out: Path, *, force: bool) -> None:
+    """Refuse a folder whose content would be written over.
+
+    Raises:
+        UsageError: it is a file, or a folder that is not empty, without `force`.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; name a folder with -o")
+    existing = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []
+    if existing and not force:
+        raise UsageError(
+            f"{out} is not empty (it holds {existing[0]}). Name another folder, or add --force to"
+            " write into this one"
+        )
+
+
+def file_names(sources: Sequence[str]) -> list[str]:
+    """``0001-coat.png`` and so on: the number of the picture, and what is left of its name."""
+    width = max(4, len(str(len(sources))))
+    names = []
+    for number, source in enumerate(sources, start=1):
+        # Of a name only what every file system takes, and no folders.
+        stem = re.sub(r"\.\w{1,5}$", "", source.rpartition("/")[2])
+        plain = re.sub(r"[^\w-]+", "-", stem, flags=re.ASCII).strip("-")[:60]
+        names.append(f"{number:0{width}d}-{plain or 'picture'}.png")
+    return names
 
 
 def panels(parts: Sequence[tuple[str, Color]], caption: str, below: str) -> Image.Image:
