@@ -75,8 +75,8 @@ def data_uri(pixels: Pixels, kind: Literal["png", "jpeg"] | None = None) -> str:
     """Grey [H, W] or RGB [H, W, 3] as a data URI; by default PNG if it is small, else JPEG."""
     kind = kind or ("png" if max(pixels.shape[:2]) <= SMALL else "jpeg")
     bgr = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    options = [cv2.IMWRITE_PNG_COMPRESSION, 9, cv2.IMWRITE_JPEG_QUALITY, 85]
-    content = cv2.imencode(f".{kind}", bgr, options)[1].tobytes()
+    quality = (cv2.IMWRITE_PNG_COMPRESSION, 9) if kind == "png" else (cv2.IMWRITE_JPEG_QUALITY, 85)
+    content = cv2.imencode(f".{kind}", bgr, quality)[1].tobytes()
     return f"data:image/{kind};base64,{b64encode(content).decode()}"
 
 
