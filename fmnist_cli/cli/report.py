@@ -38,9 +38,8 @@ def report(
     """
     from fmnist_cli.files import write_text
     from fmnist_cli.inference.store import find_models_dir
-    from fmnist_cli.report.inputs import gather
+    from fmnist_cli.report.inputs import Pictures, gather
     from fmnist_cli.report.page import make
-    from fmnist_cli.report.pictures import Pictures
 
     if out.is_dir():
         raise UsageError(f"{out} is a folder; name a file with -o")

@@ -34,8 +34,8 @@ def render(
     from markupsafe import Markup
 
     style = asset("style.css")
-    images, styles = ("data: blob:", "'unsafe-inline'") if charts else ("data:", allowed(style))
-    running = " ".join(map(allowed, scripts)) or "'none'"
+    images, styles = ("data: blob:", "'unsafe-inline'") if charts else ("data:", _allowed(style))
+    running = " ".join(map(_allowed, scripts)) or "'none'"
     policy = (
         f"default-src 'none'; img-src {images}; style-src {styles}; script-src {running};"
         " base-uri 'none'; form-action 'none'"
@@ -58,12 +58,12 @@ def part(template: str, macro: str, **values: Any) -> Markup:
     return made
 
 
-def asset(name: str, package: str = __package__) -> str:
+def asset(name: str) -> str:
     """The text of a style sheet or a script of this package."""
-    return files(package).joinpath(name).read_text(encoding="utf-8")
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def allowed(source: str) -> str:
+def _allowed(source: str) -> str:
     """The entry of a content security policy that allows just this text."""
     return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"
 

@@ -151,6 +151,8 @@
   figures.forEach((one) => observer.observe(one));
   const redraw = () => [...drawn.keys()].forEach((plot) => draw(plot.closest("figure")));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  // Colours are those of the screen again only once the browser has left the paper.
+  matchMedia("screen").addEventListener("change", ({ matches }) => matches && redraw());
   let waiting = 0;
   addEventListener("resize", () => {
     clearTimeout(waiting);
