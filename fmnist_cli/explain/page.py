@@ -10,7 +10,15 @@ from PIL import Image
 
 from fmnist_cli.contract import Pixels
 from fmnist_cli.explain.explanation import Explainer, Explanation, Heat
-from fmnist_cli.html.contact_sheet import Card, Shown, data_uri, heat_colors, in_color, under_heat
+from fmnist_cli.html.contact_sheet import (
+    Card,
+    Shown,
+    data_uri,
+    heat_colors,
+    in_color,
+    pixels_of,
+    under_heat,
+)
 from fmnist_cli.html.folder import panels
 from fmnist_cli.html.page import SPACE, render
 from fmnist_cli.rows import Rejected
@@ -56,7 +64,7 @@ def page(
         method=explainer.method,
         layer=explainer.layer,
         counts=counts,
-        ramp=Shown(data_uri(ramp, "png"), words, size=(256, 1)),
+        ramp=pixels_of(ramp, words, "colors"),
         rejected=rejected,
         cards=(_card(one, name) for one, name in zip(explanations, names, strict=True)),
     )

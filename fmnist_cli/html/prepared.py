@@ -71,7 +71,7 @@ def _card(pair: Pair, name: str) -> Card:
     seen = f"{pair.source} as the model sees it"
     return Card(
         (
-            Shown(data_uri(pair.original, "jpeg"), pair.source),
+            Shown(data_uri(pair.original), pair.source),
             Shown(data_uri(pair.pixels), seen, size=(width, height)),
         ),
         verdicts=[(pair.prepared, "")],
