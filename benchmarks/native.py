@@ -25,7 +25,7 @@ import torch
 from harness.rounds import Spread, interleave, ratio
 
 from fmnist_cli import __version__
-from fmnist_cli.bench.latency import split_batches, time_calls
+from fmnist_cli.bench.measure import split_batches, time_calls
 from fmnist_cli.contract import Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import load_split

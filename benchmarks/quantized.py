@@ -35,7 +35,7 @@ from onnxruntime.quantization import (
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, Pixels
 from fmnist_cli.data.classes import resolve
-from fmnist_cli.evaluate.folders import allowed_of, is_right, macro, recalls
+from fmnist_cli.evaluate.metrics import allowed_of, is_right, macro, recalls
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model
 from fmnist_cli.labelled.folders import LabelledFolders, read_folders

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from fmnist_cli.audit.findings import Copy, Findings, Group, Issue
-from fmnist_cli.audit.source import AuditData
+from fmnist_cli.audit.labels import AuditData
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.html.contact_sheet import Card, Shown, pixels_of

@@ -10,7 +10,7 @@ from fmnist_cli.html.page import asset, render
 
 
 def page(document: Mapping[str, Any]) -> Iterator[str]:
-    """The page, piece by piece, of what `fmnist bench --json` writes."""
+    """The page, piece by piece, of what `fmnist bench -o` writes."""
     words = footer_text(document, "below a figure: its 95 % interval").replace("\n", " ")
     return render(
         "bench.html",

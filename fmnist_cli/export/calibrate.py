@@ -13,20 +13,29 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 
-from fmnist_cli.calibration.curve import Curve, behind
-from fmnist_cli.calibration.fit import RULE, VOTE_FLOOR, fit_curve
-from fmnist_cli.calibration.graph import ends_in_softmax, with_curve, without_curve
+from fmnist_cli.calibration import (
+    RULE,
+    VOTE_FLOOR,
+    Curve,
+    behind,
+    ends_in_softmax,
+    fit_curve,
+    with_curve,
+    without_curve,
+)
 from fmnist_cli.contract import Labels, ModelCard, Probabilities
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist
 from fmnist_cli.errors import ModelError
-from fmnist_cli.evaluate.folders import is_right, macro, recalls
 from fmnist_cli.evaluate.metrics import (
     accuracy,
     cross_entropy,
     expected_calibration_error,
+    is_right,
+    macro,
     of_first,
+    recalls,
     reliability,
 )
 from fmnist_cli.export.graph import canonical, count_parameters, kept_names, serialize

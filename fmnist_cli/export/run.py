@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 
 from fmnist_cli import __version__
-from fmnist_cli.calibration.curve import behind
+from fmnist_cli.calibration import behind
 from fmnist_cli.contract import ModelCard, Pixels
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import knows_fashion_mnist

@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Novelty, Probabilities
 from fmnist_cli.data.classes import FolderClasses
-from fmnist_cli.evaluate.folders import allowed_of, is_right, macro, recalls
-from fmnist_cli.evaluate.novelty import auroc
+from fmnist_cli.evaluate.metrics import allowed_of, auroc, is_right, macro, recalls
 from fmnist_cli.inference.classifier import Route
 from fmnist_cli.inference.session import batch_of
 from fmnist_cli.labelled.folders import LabelledFolders

@@ -46,7 +46,7 @@ def build(inputs: Inputs) -> Made:
     if inputs.other_data(document["data_checksum"]):
         notices.append(
             f"{inputs.sources['data'].name} describes other data than the models were trained on;"
-            " describe it again: fmnist data describe --json data.json"
+            " describe it again: fmnist data describe -o data.json"
         )
     placed = document["embedding"]
     shown = pictures.at(placed["split"], placed["index"])

@@ -1,31 +1,20 @@
-"""Where the networks looked, and how far the heat maps can be trusted."""
+"""Where the networks looked: heat maps over pictures."""
 
 from __future__ import annotations
 
 import math
 from base64 import b64decode
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.html.contact_sheet import Card, heat_colors, in_color, pixels_of, under_heat
 from fmnist_cli.report.inputs import NO_PICTURES, Inputs, Made, Pictures
-from fmnist_cli.report.parts import made, percent, table, words
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
+from fmnist_cli.report.parts import made, percent, words
 
 _MOST = 80  # maps that are shown
-# Metric of the file → column title.
-_METRICS: Mapping[str, str] = {
-    "insertion_blurred": "insertion AUC ↑",
-    "deletion_blurred": "deletion AUC ↓",
-    "drop": "average drop ↓",
-    "increase": "increase ↑",
-    "energy_inside": "energy inside ↑",
-}
 
 
 def maps(inputs: Inputs) -> Made:
@@ -89,54 +78,4 @@ def _card(item: Mapping[str, Any], pictures: Pictures) -> Card:
         verdicts=[(f"{predicted}{wrong}", percent(item["confidence"], 1))],
         notes=notes,
         path=place,
-    )
-
-
-def faithfulness(inputs: Inputs) -> Made:
-    """A table per model, methods against controls, and the check with scrambled weights."""
-    document = inputs.sources["faithfulness"].document
-    parts = [
-        words(
-            f"Means over {document['images']:,} test images with 95 % bootstrap intervals. Pixels"
-            " are put in, or taken out, in the order of the map; the area under the target's"
-            " probability should be large, or small. Controls know nothing of the model; a map"
-            " that beats them all says something of it."
-        )
-    ]
-    for model, result in document["models"].items():
-        title = inputs.title(model)
-        parts += [
-            made("heading", text=f"{title}, layer {result['layer']}"),
-            _measured(title, result),
-            words(_sanity(result["sanity"])),
-        ]
-    return parts, inputs.stale("faithfulness")
-
-
-def _measured(title: str, result: Mapping[str, Any]) -> Markup:
-    beats = result.get("beats_controls", {})
-    metrics = [one for one in _METRICS if one in next(iter(result["methods"].values()))]
-    rows = [
-        [
-            one,
-            *(_interval(found[metric]) for metric in metrics),
-            ", ".join(beats[one]) or "none" if one in beats else "control",
-        ]
-        for one, found in {**result["methods"], **result["controls"]}.items()
-    ]
-    header = ["map", *(_METRICS[metric] for metric in metrics), "beats"]
-    return table(f"{title}: faithfulness", header, rows, (0, len(header) - 1))
-
-
-def _interval(estimate: Mapping[str, float]) -> str:
-    return f"{estimate['mean']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
-
-
-def _sanity(sanity: Mapping[str, Any]) -> str:
-    whole, unrelated = sanity["scrambled"], sanity["unrelated"]
-    passed = "passed" if sanity["passed"] else "not passed"
-    return (
-        f"Weights scrambled (Adebayo et al. 2018, {sanity['images']:,} images): {passed}. With all"
-        f" weights scrambled, maps correlate with the real ones by {whole['spearman']:.3f} (rank"
-        f" correlation); maps of different pictures do so by {unrelated['spearman']:.3f}."
     )

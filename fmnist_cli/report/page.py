@@ -40,12 +40,6 @@ _PLANS = (
     _Plan("robustness", "Robustness", "robustness", robustness.build),
     _Plan("surest", "Most confident mistakes", "evaluation", mistakes.surest),
     _Plan("gradcam", "Where the networks looked", "explanations", heat.maps),
-    _Plan(
-        "faithfulness",
-        "Whether the heat maps can be trusted",
-        "faithfulness",
-        heat.faithfulness,
-    ),
     _Plan("audit", "Labels and duplicates", "audit", data.audit),
 )
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.evaluate.corruptions import KINDS, corrupt
-from fmnist_cli.html.contact_sheet import pixels_of
-from fmnist_cli.report.inputs import NO_PICTURES, Inputs, Made, Pictures
-from fmnist_cli.report.parts import COLOURS, chart, made, percent, points, sheet, table, words
+from fmnist_cli.data.fashion_mnist import SIDE
+from fmnist_cli.html.contact_sheet import Shown
+from fmnist_cli.report.inputs import Inputs, Made
+from fmnist_cli.report.parts import COLOURS, chart, made, percent, points, table, words
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -25,9 +22,6 @@ _STEPS = (0.9, 0.8, 0.65, 0.5, 0.35, 0.2)
 def build(inputs: Inputs) -> Made:
     """A chart over strengths, a shaded table over kinds, examples, and every cell."""
     document = inputs.sources["robustness"].document
-    notices = inputs.stale("robustness")
-    if not inputs.pictures.splits:
-        notices.append(NO_PICTURES)
     counted = [name for name, about in document["groups"].items() if about["counted"]]
     kinds = sum(kind["group"] in counted for kind in document["kinds"].values())
     how = (
@@ -47,9 +41,9 @@ def build(inputs: Inputs) -> Made:
         words(how),
         _over_strengths(inputs, document, kinds),
         by_kind,
-        *_examples(document, inputs.pictures),
+        *_examples(document),
         _cells(inputs, document),
-    ], notices
+    ], inputs.stale("robustness")
 
 
 def _over_strengths(inputs: Inputs, document: Document, kinds: int) -> Markup:
@@ -125,28 +119,22 @@ def _rows(document: Document, kinds: int) -> Iterator[dict[str, Any]]:
             yield row(document["kinds"][kind]["title"], shares, within=True)
 
 
-def _examples(document: Document, pictures: Pictures) -> list[Markup]:
+def _examples(document: Document) -> list[Markup]:
     """A garment for each kind: as it is, then at each strength."""
-    if not pictures.splits:
-        return []
-    images = pictures.splits["test"]
     longest = max(len(kind["levels"]) for kind in document["kinds"].values())
     strips = []
-    for number, (name, kind) in enumerate(document["kinds"].items()):
-        known = KINDS.get(name)
-        class_id = number % len(CLASS_NAMES)
-        chosen = images.pixels[images.labels == class_id][:1]
-        if known is None or list(known.levels) != kind["levels"] or not len(chosen):
-            continue  # measured by another version
-        strengths = range(1, len(known.levels) + 1)
-        shown = np.concatenate([chosen, *(corrupt(name, chosen, one) for one in strengths)])
-        levels = ", ".join(f"{level:g}" for level in known.levels)
+    for name, example in document.get("examples", {}).items():
+        kind = document["kinds"][name]
+        levels = ", ".join(f"{level:g}" for level in kind["levels"])
         alt = (
-            f"{known.title}: a test image of {CLASS_NAMES[class_id]} as it is, then with"
-            f" {known.parameter} {levels}"
+            f"{kind['title']}: a test image of {example['class']} as it is, then with"
+            f" {kind['parameter']} {levels}"
         )
         # All strips are of one width, so that their pixels are of one size.
-        strips.append((known.title, pixels_of(sheet(shown, 1 + longest), alt, "strip")))
+        source = f"data:image/png;base64,{example['strip']}"
+        strips.append((kind["title"], Shown(source, alt, "strip", (SIDE * (1 + longest), SIDE))))
+    if not strips:
+        return []
     return [made("samples", title="Examples: as it is, then at each strength", strips=strips)]
 
 

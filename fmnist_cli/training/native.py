@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
 from fmnist_cli.cores import available_cores
-from fmnist_cli.evaluate.folders import is_right
-from fmnist_cli.evaluate.metrics import cross_entropy
+from fmnist_cli.evaluate.metrics import cross_entropy, is_right
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier

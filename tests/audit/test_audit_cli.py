@@ -15,7 +15,7 @@ from process import RunFmnist
 from synthetic import images
 from typer.testing import CliRunner
 
-from fmnist_cli.audit.probabilities import Judgements
+from fmnist_cli.audit.labels import Judgements
 from fmnist_cli.cli.data import app
 from fmnist_cli.data.exclude import read_exclusions
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES

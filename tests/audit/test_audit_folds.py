@@ -13,7 +13,7 @@ from silent import SilentReporter
 from synthetic import images
 
 from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
-from fmnist_cli.audit.source import AuditData
+from fmnist_cli.audit.labels import AuditData
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.files import FILES
 from fmnist_cli.errors import TrainingError, UsageError

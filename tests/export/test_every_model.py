@@ -13,8 +13,7 @@ from silent import SilentReporter
 from synthetic import data, images
 from toypictures import write_pictures
 
-from fmnist_cli.calibration.curve import behind
-from fmnist_cli.calibration.graph import without_curve
+from fmnist_cli.calibration import behind, without_curve
 from fmnist_cli.contract import ModelCard
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, VerificationError

@@ -13,16 +13,13 @@ from tinymodel import write_exported
 import fmnist_cli
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import VerificationError
-from fmnist_cli.evaluate.novelty import auroc
+from fmnist_cli.evaluate.metrics import auroc
 from fmnist_cli.export.graph import GraphBuilder
-from fmnist_cli.guard.examples import gather
-from fmnist_cli.guard.export import convert, verify, write
-from fmnist_cli.guard.fit import Schedule, fit
-from fmnist_cli.guard.job import Outcome, make
-from fmnist_cli.guard.network import GuardNet
 from fmnist_cli.inference.guard import PART, SHARES, Guard
 from fmnist_cli.inference.store import open_part
 from fmnist_cli.manifest import Manifest
+from fmnist_cli.ood.export import convert, verify, write
+from fmnist_cli.ood.fit import GuardNet, Outcome, Schedule, fit, gather, make
 
 SHORT = Schedule(steps=60)
 

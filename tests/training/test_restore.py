@@ -11,7 +11,7 @@ import torch
 import toypictures
 from tinymodel import card_of, tiny_onnx
 
-from fmnist_cli.calibration.graph import with_curve, without_curve
+from fmnist_cli.calibration import with_curve, without_curve
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.graph import canonical, serialize
