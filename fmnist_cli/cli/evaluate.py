@@ -386,8 +386,8 @@ def _write_page(
     target: Path,
 ) -> None:
     from fmnist_cli.decode.quiet import libraries_quiet
-    from fmnist_cli.labelled.page import Shown, page
-    from fmnist_cli.sinks.gallery.thumbnails import Thumbnails
+    from fmnist_cli.html.contact_sheet import Shown, Thumbnails
+    from fmnist_cli.labelled.page import Wrong, page
     from fmnist_cli.sinks.whole import whole_file, writing
     from fmnist_cli.sources import open_source
 
@@ -399,9 +399,9 @@ def _write_page(
     items = {item.path: item for item in open_source(found.root) if item.path in wrong}
     thumbnails = Thumbnails({None: found.spec}, found.mode)
 
-    def draw(path: str, prepared: str) -> tuple[str | None, str | None]:
-        return thumbnails(items[path], prepared) if path in items else (None, None)
+    def draw(path: str, prepared: str) -> list[Shown]:
+        return thumbnails(items[path], path, prepared) if path in items else []
 
-    shown = Shown(found, found.root.resolve().name, names, results, draw)
+    shown = Wrong(found, found.root.resolve().name, names, results, draw)
     with libraries_quiet(), whole_file(target) as partial, writing(partial):
         partial.write_text("".join(page(shown)), encoding="utf-8", newline="\n")

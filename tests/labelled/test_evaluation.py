@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
+from fmnist_cli.html.contact_sheet import Shown
 from fmnist_cli.labelled.classes import FolderClasses
 from fmnist_cli.labelled.evaluation import (
     FolderEvaluation,
@@ -17,7 +18,7 @@ from fmnist_cli.labelled.evaluation import (
     folder_table,
     unknown_words,
 )
-from fmnist_cli.labelled.page import Shown, page
+from fmnist_cli.labelled.page import Wrong, page
 from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.rows import Rejected
 
@@ -89,12 +90,12 @@ def test_tables_have_a_row_per_folder() -> None:
 def test_the_page_shows_what_is_wrong_and_no_markup_of_names() -> None:
     drawn: list[str] = []
 
-    def draw(path: str, prepared: str) -> tuple[str | None, str | None]:
+    def draw(path: str, prepared: str) -> list[Shown]:
         drawn.append(f"{path} {prepared}")
-        return None, "data:image/png;base64,AAAA"
+        return [Shown("data:image/png;base64,AAAA", path, "frame alone")]
 
     results = {"one": evaluated(), "two": evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5])}
-    shown = Shown(found(), "photos", dict.fromkeys(results, NAMES), results, draw)
+    shown = Wrong(found(), "photos", dict.fromkeys(results, NAMES), results, draw)
     text = "".join(page(shown))
     assert drawn == [f"f/{number}.png frame" for number in (0, 1, 4, 6)]
     assert "<Shoe>" not in text
