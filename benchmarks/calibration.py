@@ -19,8 +19,15 @@ import numpy as np
 import onnx
 from sklearn.model_selection import KFold
 
-from fmnist_cli.calibration.fit import KNOTS, ONE_PIECE, RULE, VOTE_FLOOR, fit_curve
-from fmnist_cli.calibration.graph import ends_in_softmax, without_curve
+from fmnist_cli.calibration import (
+    KNOTS,
+    ONE_PIECE,
+    RULE,
+    VOTE_FLOOR,
+    ends_in_softmax,
+    fit_curve,
+    without_curve,
+)
 from fmnist_cli.contract import Labels, Probabilities
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
@@ -108,7 +115,7 @@ def measure(name: str, data_dir: Path | None) -> dict[str, object]:
 
 
 def table(models: dict[str, Any]) -> str:
-    """The table of docs/calibration.md."""
+    """The table of docs/research/calibration.md."""
     lines = [
         "| | As it is: loss | error | Temperature: loss | error | Curve: loss | error"
         " | A perfect model's error |",

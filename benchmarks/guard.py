@@ -24,9 +24,8 @@ from harness.strangers import strangers
 
 from fmnist_cli import __version__
 from fmnist_cli.contract import Pixels
-from fmnist_cli.data.dataset import load_split
-from fmnist_cli.data.idx import read_idx
-from fmnist_cli.evaluate.novelty import Scores, auroc
+from fmnist_cli.data.dataset import load_split, read_idx
+from fmnist_cli.evaluate.metrics import Scores, auroc
 from fmnist_cli.files import write_text
 from fmnist_cli.inference.models import find_models_dir, open_model, open_part
 from fmnist_cli.inference.ood import PART, Guard

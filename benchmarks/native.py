@@ -25,7 +25,7 @@ import torch
 from harness.rounds import Spread, interleave, ratio
 
 from fmnist_cli import __version__
-from fmnist_cli.bench.latency import split_batches, time_calls
+from fmnist_cli.bench.measure import split_batches, time_calls
 from fmnist_cli.contract import Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import load_split
@@ -35,8 +35,8 @@ from fmnist_cli.inference.session import Session
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.registry import get_spec
-from fmnist_cli.training.native import TorchModel
 from fmnist_cli.training.restore import restore
+from fmnist_cli.training.torch_fit import TorchModel
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "benchmarks" / "results" / "native.json"

@@ -1,33 +1,20 @@
-"""Writes the tables of README.md, docs/results.md and docs/photo.md from committed JSON.
+"""Writes the tables of README.md and docs from committed JSON.
 
 Run: python benchmarks/readme_tables.py [--check]
 """
 
 from __future__ import annotations
 
-import json
-import re
 import sys
-from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
+import research_tables
+from harness.tables import RESULTS, ROOT, read, render, table
+
 # Test accuracy in per cent that the student report states; it names none for KNN.
 REPORT = {"logreg": 83, "svm": 87, "random-forest": 89, "mlp": 85, "cnn": 91, "resnet": 91}
-
-
-def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _table(header: list[str], rows: list[list[str]], words: int = 1) -> str:
-    """A Markdown table; columns after the first `words` are figures and aligned right."""
-    align = ["---"] * words + ["---:"] * (len(header) - words)
-    return "\n".join("| " + " | ".join(row) + " |" for row in [header, align, *rows])
 
 
 def _kind(run: dict[str, Any]) -> Any:
@@ -56,7 +43,7 @@ def _over_seeds(runs: list[dict[str, Any]], run: dict[str, Any]) -> str:
 
 def seeds_table() -> str:
     """Mean and standard deviation where three seeds or more were trained."""
-    runs = _read(RESULTS / "accuracy.json")["runs"]
+    runs = read(RESULTS / "accuracy.json")["runs"]
     rows, seen = [], []
     for run in runs:
         if (kind := _kind(run)) in seen:
@@ -70,13 +57,13 @@ def seeds_table() -> str:
             cells.append(f"{mean(shirt):.3f} ± {stdev(shirt):.3f}")
             rows.append([f"`{run['model']}`", f"`{run['preset']}`", str(len(same)), *cells])
     header = ["Model", "Preset", "Seeds", "Validation", "Test accuracy", "Shirt F1"]
-    return _table(header, rows, words=2)
+    return table(header, rows, words=2)
 
 
 def accuracy_table() -> str:
     """Accuracy of the shipped models and of their variants on raw pixels."""
-    runs = _read(RESULTS / "accuracy.json")["runs"]
-    measured = _read(RESULTS / "evaluate-test.json")["models"]
+    runs = read(RESULTS / "accuracy.json")["runs"]
+    measured = read(RESULTS / "evaluate-test.json")["models"]
     rows = []
     for name in measured:
         shipped = next(run for run in runs if run["model"] == name and run["shipped"])
@@ -104,13 +91,13 @@ def accuracy_table() -> str:
                 ]
             )
     header = ["Model", "The report", "Test accuracy", "Over seeds", "Validation", "Test loss"]
-    return _table([*header, "Shirt F1", "Training"], rows)
+    return table([*header, "Shirt F1", "Training"], rows)
 
 
 def native_table() -> str:
     """The exported graphs against the frameworks they come from."""
     rows = []
-    for name, result in _read(RESULTS / "native.json")["models"].items():
+    for name, result in read(RESULTS / "native.json")["models"].items():
         row = [f"`{name}`"]
         for batch in ("1", "256"):
             found = result["batches"][batch]
@@ -119,12 +106,12 @@ def native_table() -> str:
     header = ["Model"]
     for batch in ("1", "256"):
         header += [f"One image, batch {batch}", "PyTorch takes"]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def cost_table(results: Path = RESULTS) -> str:
     """What each shipped graph costs to run."""
-    document = _read(results / "bench.json")
+    document = read(results / "bench.json")
     # Results of format 1 know nothing of these; they are read until they are measured again.
     more = document["format"] > 1
     rows = []
@@ -140,12 +127,12 @@ def cost_table(results: Path = RESULTS) -> str:
         ]
         rows.append(row)
     header = ["Model", "Size", "Parameters", *(["Multiply-adds", "Memory"] if more else [])]
-    return _table([*header, "Load", "One image (p50)", "Images per second"], rows)
+    return table([*header, "Load", "One image (p50)", "Images per second"], rows)
 
 
 def robustness_table() -> str:
     """Accuracy on corrupted images by group of corruptions."""
-    document = _read(RESULTS / "robustness.json")
+    document = read(RESULTS / "robustness.json")
     groups = document["groups"]
     rows = []
     for name, result in document["models"].items():
@@ -161,7 +148,7 @@ def robustness_table() -> str:
         )
     titles = [f"{group['title'][0].upper()}{group['title'][1:]}" for group in groups.values()]
     return (
-        f"{_table(['Model', 'Clean', 'Mean of 15', *titles], rows)}\n\n"
+        f"{table(['Model', 'Clean', 'Mean of 15', *titles], rows)}\n\n"
         f"{document['images']:,} images, the same for all; ±: half of the 95 % interval."
     )
 
@@ -175,7 +162,7 @@ PRESETS = {
 
 def presets_table() -> str:
     """What each preset takes and gives."""
-    document = _read(RESULTS / "presets.json")
+    document = read(RESULTS / "presets.json")
     rows = []
     for preset, purpose in PRESETS.items():
         if preset not in document:
@@ -191,7 +178,7 @@ def presets_table() -> str:
             ]
         )
     header = ["Preset", "For", "Fitting all", "`cnn` validation", "`resnet` validation"]
-    return _table(header, rows, words=2)
+    return table(header, rows, words=2)
 
 
 def _times(spread: dict[str, Any]) -> str:
@@ -200,7 +187,7 @@ def _times(spread: dict[str, Any]) -> str:
 
 def classify_table() -> str:
     """`fmnist classify` against the usual scripts and the limit of the machine."""
-    document = _read(RESULTS / "classify.json")
+    document = read(RESULTS / "classify.json")
     rows = []
     for case in document["cases"].values():
         torch, pillow, reached = case["torch"], case["pillow"], case["roofline"]["reached"]
@@ -219,7 +206,7 @@ def classify_table() -> str:
     first = document["first_row"]
     times = first["times"]
     return (
-        f"{_table(header, rows, words=2)}\n\n"
+        f"{table(header, rows, words=2)}\n\n"
         f"One picture from a cold start: {first['ours_s']['median']:.2f} s,"
         f" {times['median']:.2f} times ({times['min']:.2f}–{times['max']:.2f})"
         " the mere import of ONNX Runtime and numpy."
@@ -228,7 +215,7 @@ def classify_table() -> str:
 
 def memory_table() -> str:
     """Peak memory of `fmnist classify`, all its processes together."""
-    runs = _read(RESULTS / "memory.json")["runs"]
+    runs = read(RESULTS / "memory.json")["runs"]
     peaks = {(run["files"], run["model"], run["layout"]): run["pss_bytes"] for run in runs}
     columns = sorted({(model, layout) for _, model, layout in peaks})
     rows = [
@@ -236,14 +223,14 @@ def memory_table() -> str:
         for files in sorted({files for files, _, _ in peaks})
     ]
     layouts = {"flat": "one folder", "nested": "folders of 1,000"}
-    return _table(["Pictures", *(f"`{m}`, {layouts[layout]}" for m, layout in columns)], rows)
+    return table(["Pictures", *(f"`{m}`, {layouts[layout]}" for m, layout in columns)], rows)
 
 
 def summary_table() -> str:
     """One line for each shipped model."""
-    photos = _read(RESULTS / "photo.json")["validation"]["macro_accuracy"]
+    photos = read(RESULTS / "photo.json")["validation"]["macro_accuracy"]
     rows = []
-    for name, result in _read(RESULTS / "bench.json")["models"].items():
+    for name, result in read(RESULTS / "bench.json")["models"].items():
         accuracy, timing = result["quality"], result["timing"]
         rows.append(
             [
@@ -254,14 +241,14 @@ def summary_table() -> str:
                 f"{timing['images_per_s']:,.0f}",
             ]
         )
-    return _table(["Model", "Accuracy", "File", "One image", "Images per second"], rows)
+    return table(["Model", "Accuracy", "File", "One image", "Images per second"], rows)
 
 
 def photo_table() -> str:
     """How good `photo` is on photos."""
-    document = _read(RESULTS / "photo.json")
+    document = read(RESULTS / "photo.json")
     own, beside = document["validation"], document["beside"]["resnet"]
-    held = _read(ROOT / "exported" / "manifest.json")["models"]["photo"]["metrics"]
+    held = read(ROOT / "exported" / "manifest.json")["models"]["photo"]["metrics"]
     held = held["cross-validation"]
     rows = [
         [
@@ -279,7 +266,7 @@ def photo_table() -> str:
     header = ["Validation photos", "Right is", "Right", "`photo`", "`resnet`"]
     known, unknown = held["wrongly_unknown"], own["unknown"]
     return (
-        f"{_table(header, rows, words=2)}\n\n"
+        f"{table(header, rows, words=2)}\n\n"
         f"A network that has not seen a third of the training photos has"
         f" {held['macro_accuracy']:.1%} there (mean over folders, {held['images']:,} photos),"
         f" calibration error {held['calibration_error']:.3f}. With `--unknown`, where 5 % are meant"
@@ -293,7 +280,7 @@ def photo_table() -> str:
 
 def shoes_table() -> str:
     """How often the type of a shoe is right."""
-    shoes = _read(RESULTS / "photo.json")["shoes"]
+    shoes = read(RESULTS / "photo.json")["shoes"]
     rows = []
     for split, title in (
         ("validation", "not learnt from"),
@@ -304,18 +291,18 @@ def shoes_table() -> str:
             wrong = {label: count for label, count in labels.items() if label != kind}
             said = ", ".join(f"{label} {count}" for label, count in wrong.items()) or "–"
             rows.append([kind, title, f"{labels.get(kind, 0)} of {total}", said])
-    return _table(["Shoes", "Photos", "Right", "Taken for"], rows, words=2)
+    return table(["Shoes", "Photos", "Right", "Taken for"], rows, words=2)
 
 
 def features_table() -> str:
     """What features are worth for classes that nothing was trained for."""
-    found = _read(RESULTS / "photo.json")["features"]
+    found = read(RESULTS / "photo.json")["features"]
     titles = {"photo": "`embedding` of `photo`", "imagenet": "ImageNet's own weights"}
     rows = [
         [title, *(f"{value['mean']:.1%} ± {value['deviation']:.1%}" for value in found[n].values())]
         for n, title in titles.items()
     ]
-    return _table(["Features", *(f"{shots} photos each" for shots in found["photo"])], rows)
+    return table(["Features", *(f"{shots} photos each" for shots in found["photo"])], rows)
 
 
 TABLES = {
@@ -333,23 +320,8 @@ FILES = {
     "README.md": {"summary": summary_table},
     "docs/results.md": TABLES,
     "docs/photo.md": OF_PHOTO,
+    **research_tables.FILES,
 }
-
-
-def _instead(block: str, _match: re.Match[str]) -> str:
-    """`block` for whatever was found, without a meaning of its backslashes."""
-    return block
-
-
-def render(text: str, tables: Mapping[str, Callable[[], str]]) -> str:
-    """`text` with every marked table written anew."""
-    for name, table_of in tables.items():
-        block = f"<!-- {name} -->\n{table_of()}\n<!-- /{name} -->"
-        pattern = rf"<!-- {name} -->.*?<!-- /{name} -->"
-        text, count = re.subn(pattern, partial(_instead, block), text, flags=re.DOTALL)
-        if count != 1:
-            raise SystemExit(f"there are {count} places for the table {name!r}, not 1")
-    return text
 
 
 def main() -> None:

@@ -11,7 +11,8 @@
     └── TrainingError           1   a training run cannot start or continue
 
 `ImageError` is apart: it rejects one picture, becomes that picture's row, and never
-ends a run. Exit code 3 (done, some inputs rejected) and 130 (interrupted) are no errors.
+ends a run. No errors are the exit codes 3 (done, some inputs rejected), 4 (measured, and a rule of
+`fmnist bench --fail-if` holds) and 130 (interrupted).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 EXIT_REJECTED = 3
+EXIT_RULE_FAILED = 4
 EXIT_INTERRUPTED = 130
 
 
@@ -39,8 +41,8 @@ class MissingExtraError(UsageError):
 
     def __init__(self, package: str, extra: str = "train") -> None:
         super().__init__(
-            f"this command needs the package '{package}', which is not installed.\n"
-            f"Run: pip install 'fmnist-cli[{extra}]'"
+            f"this command needs the package '{package}', which is not installed\n"
+            f"hint: pip install 'fmnist-cli[{extra}]'"
             f"   (inside a clone of the project: pip install -e '.[{extra}]')"
         )
 

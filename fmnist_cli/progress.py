@@ -95,7 +95,7 @@ class Tally:
         # Not rich: its import takes as long as labelling hundreds of pictures.
         import typer
 
-        from fmnist_cli.sinks.text import printable
+        from fmnist_cli.contract import printable
 
         colored = sys.stderr.isatty()
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness.corruptions import KINDS
+from robustness import described, examples, summary
 from synthetic import write_files
 
-from fmnist_cli.bench.robustness import described, summary
 from fmnist_cli.cli.evaluate import predictions_json
 from fmnist_cli.contract import Labels, Probabilities
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.evaluate.corruptions import KINDS
 from fmnist_cli.evaluate.metrics import evaluate
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 
@@ -64,11 +64,10 @@ def write_all(folder: Path) -> Folders:
         (folders.models / f"{name}.json").write_text(record, encoding="utf-8")
     folders.write("evaluate-test", _evaluation(entries, load_split("test", data).labels, rng))
     folders.write("bench", _bench(entries, folders.read("evaluate-test"), rng))
-    folders.write("robustness", _robustness(entries, rng))
+    folders.write("robustness", _robustness(entries, data, rng))
     folders.write("data", _description(data, rng))
     folders.write("accuracy", {"test_images": 200, "runs": [_run(n, entries[n]) for n in TITLES]})
     folders.write("explain", _explanations(entries, load_split("test", data).labels))
-    folders.write("faithfulness", _faithfulness(entries))
     folders.write("audit", _audit())
     return folders
 
@@ -150,13 +149,14 @@ def _bench(
     return {"format": 2, "machine": {"processor": "Test CPU"}, "threads": 2, "models": models}
 
 
-def _robustness(entries: dict[str, Entry], rng: np.random.Generator) -> dict[str, Any]:
+def _robustness(entries: dict[str, Entry], data: Path, rng: np.random.Generator) -> dict[str, Any]:
     models = {}
     for name, entry in entries.items():
         hits = {n: [rng.random(80) < 0.6 for _ in kind.levels] for n, kind in KINDS.items()}
         found = summary(rng.random(80) < 0.9, hits)
         models[name] = {"title": entry.title, "sha256": entry.sha256, **found}
-    return {"format": 1, "split": "test", "images": 80, "seed": 0, **described(), "models": models}
+    shown = {**described(), "examples": examples(load_split("test", data))}
+    return {"format": 1, "split": "test", "images": 80, "seed": 0, **shown, "models": models}
 
 
 def _description(data: Path, rng: np.random.Generator) -> dict[str, Any]:
@@ -204,26 +204,6 @@ def _explanations(entries: dict[str, Entry], labels: Labels) -> dict[str, Any]:
         for at, predicted in ((3, labels[3]), (7, (labels[7] + 1) % 10))
     ]  # fmt: skip
     return {"models": {"cnn": entries["cnn"].sha256}, "items": items}
-
-
-def _faithfulness(entries: dict[str, Entry]) -> dict[str, Any]:
-    found = {"insertion_blurred": {"mean": 0.75, "low": 0.7, "high": 0.8}}
-    alike = {"spearman": 0.0625, "ssim": 0.1}
-    one = {
-        "sha256": entries["cnn"].sha256,
-        "layer": "14x14",
-        "methods": {"hirescam": found},
-        "controls": {"random": found},
-        "beats_controls": {"hirescam": ["random"]},
-        "sanity": {
-            "images": 20,
-            "stages": [{"spearman": 0.375, "ssim": 0.1}],  # one draw, which is not what counts
-            "scrambled": alike,
-            "unrelated": {"spearman": 0.1875, "ssim": 0.1},
-            "passed": True,
-        },
-    }
-    return {"images": 1000, "models": {"cnn": one}}
 
 
 def _audit() -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.fashion_mnist import SIDE
-from fmnist_cli.guard.drawn import between, levels, per_frame, stretched
+from fmnist_cli.ood.drawn import between, levels, per_frame, stretched
 
 Family = Callable[[np.random.Generator, int], Pixels]
 

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import torch
 
-from fmnist_cli.calibration.graph import without_curve
+from fmnist_cli.calibration import without_curve
 from fmnist_cli.contract import Pixels
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session

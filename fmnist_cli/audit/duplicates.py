@@ -23,7 +23,7 @@ from sklearn.decomposition import PCA
 
 from fmnist_cli.contract import Pixels
 
-THRESHOLD = 0.996  # chosen by looking at pairs; see docs/audit.md
+THRESHOLD = 0.996  # chosen by looking at pairs; see docs/research/audit.md
 _COMPONENTS = 32
 _FITTED_ON = 10_000  # images; components of more are hardly better
 _CHUNK = 20_000

@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_cli.audit.confident import LabelQuality, label_quality
 from fmnist_cli.audit.duplicates import Pair, groups
-from fmnist_cli.audit.probabilities import Judgements
-from fmnist_cli.audit.source import AuditData
-from fmnist_cli.data.dataset import Split
+from fmnist_cli.audit.labels import AuditData, Judgements, LabelQuality, label_quality
+from fmnist_cli.data.fashion_mnist import Split
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ import numpy.typing as npt
 import torch
 from sklearn.model_selection import StratifiedKFold
 
-from fmnist_cli.audit.probabilities import Judgements
-from fmnist_cli.audit.source import AuditData
+from fmnist_cli.audit.labels import AuditData, Judgements
 from fmnist_cli.data.dataset import LabelledImages, split_indices
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import UsageError

@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fmnist_cli.bench.words import interval, rounded, shortened
-
 Result = Mapping[str, Any]  # one model of the document
 
 
@@ -38,6 +36,25 @@ class Table:
 
     title: str
     columns: tuple[Column, ...]
+
+
+def rounded(value: float) -> str:
+    """About three digits: 0.012, 1.23, 12.3, 1,234."""
+    digits = sum(value < limit for limit in (1, 10, 100))
+    return f"{value:,.{digits}f}"
+
+
+def shortened(count: float) -> str:
+    """A count in at most five characters: 785, 7.85k, 1.35M, 2.40G."""
+    for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return rounded(count / size) + suffix
+    return str(round(count))
+
+
+def interval(estimate: Mapping[str, float]) -> str:
+    """The ends of an interval: 1.20–1.31."""
+    return f"{rounded(estimate['low'])}–{rounded(estimate['high'])}"
 
 
 def _at(*keys: str) -> Callable[[Result], Any]:
@@ -83,12 +100,6 @@ def _shown_margin(*keys: str) -> Column:
     return Column(("", "±"), half, "±{:.0%}".format, narrow=True)
 
 
-def _most_faster(result: Result) -> Mapping[str, float] | None:
-    """How many times faster than the native model the graph is with its largest batch."""
-    by_size: Mapping[str, Any] | None = _at("native", "speed_up")(result)
-    return by_size[max(by_size, key=int)] if by_size else None
-
-
 def _f1(value: float) -> str:
     return f"{value:.4f}"
 
@@ -110,13 +121,12 @@ def quality_and_cost() -> Table:
             Column(("para-", "meters"), _at("parameters"), shortened),
             Column(("", "MACs"), _at("macs"), shortened),
             Column(("memory", "MB"), _times(1e-6, "peak_memory_bytes"), _whole, _memory_interval),
-            Column(("parity", "max |Δp|"), _at("native", "parity"), "{:.0e}".format),
         ),
     )
 
 
 def speed(threads: int) -> Table:
-    """Loading, latency, best throughput, and the ratio to the native framework."""
+    """Loading, latency and best throughput."""
 
     def one_thread(result: Result) -> float | None:
         by_size = result["timing"]["intervals"]["images_per_s"]["1"]
@@ -132,13 +142,6 @@ def speed(threads: int) -> Table:
         Column(("images", "/s"), _at("timing", "images_per_s"), _whole, _best_interval, bar=True),
         Column(("at", "batch"), _at("timing", "batch_size"), _whole),
         Column(("on one", "thread"), one_thread, _whole),
-        _timed(("× native", "batch 1"), "native", "speed_up", "1"),
-        Column(
-            ("× native", "batched"),
-            lambda result: (_most_faster(result) or {}).get("median"),
-            rounded,
-            lambda result: interval(found) if (found := _most_faster(result)) else "",
-        ),
         Column(
             ("", "spread"),
             lambda result: max(
@@ -236,10 +239,8 @@ def footer_text(
     )
     return (note if others else "") + (
         "ECE: calibration error, 15 bins. MACs: multiply-adds per image. memory: peak of a\n"
-        "process that loads and runs the model. parity: largest difference from the native model.\n"
-        "p50, p95, p99: latency of one image per call. images/s: best of batches of\n"
-        f"{sizes}, of large images only the smaller ones. × native: how many times faster\n"
-        "than its own framework, one image per call and with the largest of these batches.\n"
+        "process that loads and runs the model. p50, p95, p99: latency of one image per call.\n"
+        f"images/s: best of batches of {sizes}, of large images only the smaller ones.\n"
         f"Medians of {document['rounds']} interleaved rounds on {pixels}; {intervals};\n"
         "spread: slowest / fastest round."
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,69 +11,44 @@ import typer
 
 from fmnist_cli.cli.options import (
     DataDir,
-    JsonFile,
+    Json,
     Models,
     ModelsDir,
     Prepare,
-    RunsDir,
+    ResultsFile,
     one_of,
-    require_extra,
 )
-from fmnist_cli.errors import DataError, FmnistError, MissingExtraError, UsageError
+from fmnist_cli.cli.output import Level, Results, error, note, say
+from fmnist_cli.errors import EXIT_RULE_FAILED, DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fmnist_cli.bench.plan import Candidate, Plan
-    from fmnist_cli.bench.run import FindNative, NativeModel
+    from rich.table import Table as RichTable
+
+    from fmnist_cli.bench.rounds import Candidate, Plan
+    from fmnist_cli.bench.tables import Table
     from fmnist_cli.data.dataset import LabelledImages
-    from fmnist_cli.inference.models import ModelFile
 
 
-def _note(text: str) -> None:
-    sys.stderr.write(f"note: {text}\n")
+_WIDTH = 100
 
 
 def _test_split(data_dir: Path | None) -> LabelledImages | None:
     """The test split; None, with a note, where nobody said it should be there."""
     import os
 
-    from fmnist_cli.data.dataset import find_data_dir, load_split
-    from fmnist_cli.data.files import ENV_VAR
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.data.fashion_mnist import ENV_VAR, find_data_dir
 
     try:
         find_data_dir(data_dir, split="test")
-    except DataError as error:
+    except DataError as missing:
         if data_dir is not None or os.environ.get(ENV_VAR):
             raise
-        _note(f"no accuracy, and timing on random pixels: {error}")
+        note(f"no accuracy, and timing on random pixels: {missing}")
         return None
     return load_split("test", data_dir)
-
-
-def _native_of(candidates: list[Candidate], runs_dir: Path, threads: int) -> FindNative | None:
-    """What finds native models; None, with a note, where their libraries are missing."""
-    from fmnist_cli.inference.session import Session
-    from fmnist_cli.models.registry import REGISTRY
-
-    if not any(Session(candidate.file).card.name in REGISTRY for candidate in candidates):
-        return None  # files of others: PyTorch need not even be imported
-    try:
-        require_extra()
-    except MissingExtraError:
-        _note(
-            "no comparison with native models, which needs PyTorch and scikit-learn:"
-            " pip install 'fmnist-cli[train]'"
-        )
-        return None
-
-    def find(file: ModelFile) -> NativeModel:
-        # Not before it is needed: PyTorch is to take no part in what is timed until then.
-        from fmnist_cli.export.native import find_native
-
-        return find_native(file, runs_dir, threads)
-
-    return find
 
 
 def _check_paths(images: Path | None, targets: Sequence[Path | None]) -> None:
@@ -96,7 +71,7 @@ def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Ca
         UsageError: there are none.
         ModelError: a file is missing or another one than its manifest says.
     """
-    from fmnist_cli.bench.plan import Candidate
+    from fmnist_cli.bench.rounds import Candidate
     from fmnist_cli.bench.run import unique_names
     from fmnist_cli.inference.models import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
@@ -111,9 +86,7 @@ def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Ca
     return [Candidate(name, file) for name, file in zip(unique, files, strict=True)]
 
 
-def _command(
-    models: Sequence[str], plan: Plan, native: bool, images: Path | None, prepare: str
-) -> str:
+def _command(models: Sequence[str], plan: Plan, images: Path | None, prepare: str) -> str:
     """The command line that measures the same again."""
     import shlex
 
@@ -121,133 +94,222 @@ def _command(
     words = [word for one in models for word in ("--model", Path(one).name)]
     words += ["--threads", str(plan.threads), "--seconds", f"{plan.seconds_per_model:g}"]
     words += ["--rounds", str(plan.rounds)]
-    words += [] if native else ["--no-native"]
     words += ["--images", images.name or str(images)] if images else []
     words += [] if prepare == "auto" else ["--prepare", prepare]
     return shlex.join(["fmnist", "bench", *words])
 
 
+@contextmanager
+def _progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal, and what moves it on: told what happens next, `steps` times."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(
+        *columns, console=console, transient=True, disable=Level.quiet or not console.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=steps)
+        begun = 0
+
+        def on_step(step: str) -> None:
+            nonlocal begun
+            progress.update(task, completed=begun, description=escape(step))
+            begun += 1
+
+        yield on_step
+
+
+def _rich_table(table: Table, models: Mapping[str, Any]) -> RichTable:
+    """One line per model; what was not measured shows as –."""
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    made = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    made.add_column("\nmodel", style="bold", overflow="fold")
+    for column in table.columns:
+        made.add_column("\n".join(column.head), justify="right", no_wrap=True)
+    for name, result in models.items():
+        values = [column.value(result) for column in table.columns]
+        words = [
+            "–" if value is None else column.words(value)
+            for column, value in zip(table.columns, values, strict=True)
+        ]
+        made.add_row(escape(name), *words)
+    return made
+
+
+def _print_document(document: Mapping[str, Any]) -> None:
+    """Machine, tables and how to read them, on standard output."""
+    from rich.console import Console
+
+    from fmnist_cli.bench.tables import footer_text, header_text, tables_of
+
+    console = Console(width=_WIDTH, highlight=False)
+    console.print(header_text(document), markup=False)
+    for table in tables_of(document):
+        console.print()
+        console.print(_rich_table(table, document["models"]))
+    console.print()
+    console.print(footer_text(document), markup=False)
+
+
+def _print_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, stderr: bool) -> None:
+    """The figures that moved beyond their intervals, and how many there are of each kind.
+
+    Args:
+        old: the earlier document.
+        new: the later one.
+        stderr: not on standard output, which holds JSON.
+    """
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+
+    from fmnist_cli.bench.compare import compare, only_in
+    from fmnist_cli.bench.tables import rounded, shortened
+
+    def words(value: float) -> str:
+        if value >= 1e5:
+            return shortened(value)
+        return f"{value:.4f}" if value < 1 else rounded(value)
+
+    cells = compare(old, new)
+    table = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("model", style="bold", overflow="fold")
+    table.add_column("figure", no_wrap=True)
+    for head in ("then", "now", "change", ""):
+        table.add_column(head, justify="right", no_wrap=True)
+    for cell in cells:
+        if cell.verdict != "same":
+            before, after = cell.old.median, cell.new.median
+            change = f"{after / before - 1:+.1%}" if before else "–"
+            table.add_row(
+                escape(cell.model), cell.metric, words(before), words(after), change, cell.verdict
+            )
+    console = Console(width=_WIDTH, highlight=False, stderr=stderr)
+    console.print()
+    counts = Counter(cell.verdict for cell in cells)
+    console.print(
+        f"Since {old['date']}: {counts['better']} figures better, {counts['worse']} worse,"
+        f" {counts['same']} the same within their 95 % intervals.",
+        markup=False,
+    )
+    if table.row_count:
+        console.print(table)
+    for names, what in (
+        (only_in(old, new), "not measured now"),
+        (only_in(new, old), "not measured then"),
+    ):
+        if names:
+            console.print(f"{what}: {', '.join(names)}", markup=False)
+
+
 def _write(
-    document: Mapping[str, Any], json_: str | None, csv: Path | None, html: Path | None
+    document: Mapping[str, Any], results: Results, csv: Path | None, report: Path | None
 ) -> None:
     """The document where it was asked for, and tables unless standard output holds JSON."""
+    from fmnist_cli.bench.compare import csv_text
     from fmnist_cli.bench.page import page
-    from fmnist_cli.bench.rows import csv_text
-    from fmnist_cli.cli.bench_text import print_document
     from fmnist_cli.files import write_text
 
-    text = json.dumps(document, indent=2) + "\n"
-    if json_ == "-":
-        sys.stdout.write(text)
-    else:
-        print_document(document)
-        if json_ is not None:
-            write_text(Path(json_), text)
+    if results.has_tables:
+        _print_document(document)
+    results.write(document)
     if csv is not None:
         write_text(csv, csv_text(document))
-    if html is not None:
-        write_text(html, "".join(page(document)))
+    if report is not None:
+        write_text(report, "".join(page(document)))
 
 
 def bench(
-    context: typer.Context,
     model: Models = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads per call; all available cores by default.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Threads per call; by default all available cores."),
     ] = None,
     seconds: Annotated[
         float,
-        typer.Option(min=0.01, help="Timing per model; slow models take longer, the rest extra."),
-    ] = 6.0,
+        typer.Option(
+            min=0.01, metavar="SECONDS", help="Timing of each model; slow models take longer."
+        ),
+    ] = 4.0,
     rounds: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Turns per model; more say more of the noise.")
-    ] = 10,
-    native: Annotated[
-        bool, typer.Option("--native/--no-native", help="Compare with PyTorch and scikit-learn.")
-    ] = True,
+        int,
+        typer.Option(min=1, metavar="N", help="Turns per model; more turns narrow the intervals."),
+    ] = 5,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="Also time classify on these pictures."),
+        typer.Option("--images", metavar="DIR", help="Also time fmnist classify on this folder."),
     ] = None,
     prepare: Prepare = "auto",
-    json_: JsonFile = None,
+    json_: Json = False,
+    output: ResultsFile = None,
     csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="A row per model, with intervals.")
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Also write a CSV file with a row per model."),
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="The tables as a page.")
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Also write the tables as an HTML page."),
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option("--compare", metavar="OLD.json", help="Say what changed since --json OLD."),
+        typer.Option(
+            "--compare", metavar="OLD", help="Say what changed since OLD, a file written with -o."
+        ),
     ] = None,
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
             "--fail-if",
             metavar="RULE",
-            help="Exit with 1 if it holds for a model, repeatable: 'accuracy < 94%',"
-            " 'latency_p50 > 1.2x' (of OLD).",
-        ),
-    ] = None,
-    robustness: Annotated[
-        bool,
-        typer.Option("--robustness", help="Instead, accuracy on test images made worse."),
-    ] = False,
-    robustness_images: Annotated[
-        int | None,
-        typer.Option(
-            "--robustness-images", min=1, metavar="N", help="Test images for it; 1000 by default."
+            help="Exit with code 4 if this holds for a model; repeatable: 'accuracy < 94%',"
+            " 'latency_p50 > 1.2x' (times OLD).",
         ),
     ] = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
-    runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Accuracy against latency, throughput, memory and size, side by side."""
+    """Measure accuracy against latency and size.
+
+    Also throughput and memory, all models side by side, with intervals.
+
+    Examples:
+        fmnist bench -m cnn -m resnet
+        fmnist bench -o bench.json --report bench.html
+        fmnist bench --compare bench.json --fail-if 'latency_p50 > 1.2x'
+    """
     from datetime import UTC, datetime
 
-    from rich.console import Console
-    from rich.markup import escape
-
     from fmnist_cli.bench import compare as earlier
-    from fmnist_cli.bench.conditions import complete, head
-    from fmnist_cli.bench.endtoend import Pictures
-    from fmnist_cli.bench.plan import Plan
-    from fmnist_cli.bench.rules import parse_rule, violations
-    from fmnist_cli.bench.run import noisy_models, run
-    from fmnist_cli.cli.bench_text import print_changes
+    from fmnist_cli.bench.rounds import Plan
+    from fmnist_cli.bench.run import Pictures, head, noisy_models, run, steps_of
     from fmnist_cli.cores import available_cores
     from fmnist_cli.inference.session import Session
     from fmnist_cli.preprocess import MODES, check_mode
 
-    if robustness:
-        from fmnist_cli.cli.bench_robustness import bench_robustness, check_options
-
-        check_options(context)
-        _check_paths(None, [Path(json_) if json_ and json_ != "-" else None, csv])
-        candidates = _candidates(model, models_dir)
-        count = robustness_images
-        bench_robustness(model or (), candidates, threads, count, data_dir, json_, csv)
-        return
-    if robustness_images is not None:
-        raise UsageError("--robustness-images needs --robustness")
     one_of(prepare, MODES, "--prepare")
     if images is None and prepare != "auto":
         raise UsageError("--prepare says how the pictures of --images are prepared; name some")
-    rules = [parse_rule(text) for text in fail_if or ()]
+    rules = [earlier.parse_rule(text) for text in fail_if or ()]
     if compare is None and (relative := [rule.text for rule in rules if rule.relative]):
         raise UsageError(f"--fail-if {relative[0]!r} needs --compare OLD.json to be a multiple of")
-    _check_paths(images, [Path(json_) if json_ and json_ != "-" else None, csv, html])
+    results = Results(json_, output)
+    results.check()
+    _check_paths(images, [csv, report])
     candidates = _candidates(model, models_dir)
     if prepare != "auto":
         for candidate in candidates:
             check_mode(prepare, Session(candidate.file).spec)
     plan = Plan(threads or available_cores(), seconds, rounds)
     split = _test_split(data_dir)
-    find_native = _native_of(candidates, runs_dir, plan.threads) if native else None
     begun = head(
-        _command(model or (), plan, native, images, prepare),
+        _command(model or (), plan, images, prepare),
         plan,
         pixels="random" if split is None else "test",
         started=datetime.now(UTC),
@@ -258,36 +320,21 @@ def bench(
         names: Mapping[str, Any] = {candidate.name: None for candidate in candidates}
         earlier.check_comparable(old, {**begun, "models": names}, compare)
 
-    missing: dict[str, list[str]] = {}
-    with Console(stderr=True).status("") as status:
-        results = run(
-            candidates,
-            plan,
-            split,
-            find_native=find_native,
-            pictures=None if images is None else Pictures(images, prepare),
-            on_step=lambda step: status.update(escape(step)),
-            on_missing=lambda name, reason: missing.setdefault(reason, []).append(name),
-        )
-    document = complete(begun, results)
-    for reason, without in missing.items():
-        _note(f"no native model of {', '.join(without)}: {reason}")
-    if noisy := noisy_models(results):
-        sys.stderr.write(
+    pictures = None if images is None else Pictures(images, prepare)
+    with _progress(steps_of(len(candidates), plan, pictures=images is not None)) as on_step:
+        measured = run(candidates, plan, split, pictures=pictures, on_step=on_step)
+    document = {**begun, "models": measured}
+    if noisy := noisy_models(measured):
+        say(
             "warning: machine is noisy: timings of the same model differ by more than 30 % between"
-            f" rounds ({', '.join(noisy)}); stop other work, or give more --rounds\n"
+            f" rounds ({', '.join(noisy)}); stop other work, or give more --rounds"
         )
 
-    _write(document, json_, csv, html)
+    _write(document, results, csv, report)
     if old is not None:
-        print_changes(
-            earlier.compare(old, document),
-            old["date"],
-            earlier.only_in(old, document),
-            earlier.only_in(document, old),
-            stderr=json_ == "-",
-        )
-    broken = list(violations(rules, document["models"], old["models"] if old else {}))
+        _print_changes(old, document, stderr=json_)
+    broken = list(earlier.violations(rules, document["models"], old["models"] if old else {}))
     if broken:
-        sys.stderr.write("".join(f"failed: {line}\n" for line in broken))
-        raise typer.Exit(FmnistError.exit_code)
+        for line in broken:
+            error(f"rule failed: {line}")
+        raise typer.Exit(EXIT_RULE_FAILED)

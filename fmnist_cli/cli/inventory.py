@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 
+from fmnist_cli.contract import printable
 from fmnist_cli.errors import ImageError
-from fmnist_cli.sinks.text import printable
 from fmnist_cli.sources.items import Item, Source
 from fmnist_cli.sources.kinds import kind_of
 

@@ -1,14 +1,17 @@
-"""Accuracy, loss, per-class report, confusion matrix and calibration, with numpy alone."""
+"""Accuracy, loss, confusion, calibration, labelled folders and novelty, with numpy alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Probabilities
+
+Allowed = npt.NDArray[np.bool_]  # [N, classes]: the classes that are right
+Scores = npt.NDArray[np.floating]  # [N], larger is stranger
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +167,65 @@ def evaluate(
         calibration_error=expected_calibration_error(bins),
         reliability=bins,
     )
+
+
+def allowed_of(
+    members: npt.NDArray[np.intp], columns: Sequence[Sequence[int]], classes: int
+) -> Allowed:
+    """Which classes are right for each picture.
+
+    Args:
+        members: intp [N], the folder of each.
+        columns: of each folder, the classes that are right; none where no class is.
+        classes: how many there are.
+
+    Returns:
+        bool [N, classes].
+    """
+    table = np.zeros((len(columns), classes), np.bool_)
+    for row, right in zip(table, columns, strict=True):
+        row[list(right)] = True
+    return table[members]
+
+
+def is_right(predicted: Labels, allowed: Allowed) -> npt.NDArray[np.bool_]:
+    """Whether each prediction is among the allowed classes, bool [N]."""
+    result: npt.NDArray[np.bool_] = allowed[np.arange(len(predicted)), predicted]
+    return result
+
+
+def recalls(
+    right: npt.NDArray[np.bool_], members: npt.NDArray[np.intp], folders: Sequence[str]
+) -> Mapping[str, float]:
+    """Share of right answers, 0 to 1, of each folder that has pictures."""
+    return {
+        name: float(right[members == at].mean())
+        for at, name in enumerate(folders)
+        if (members == at).any()
+    }
+
+
+def macro(shares: Mapping[str, float]) -> float:
+    """Mean over folders, each counting the same; 0 without any."""
+    return sum(shares.values()) / max(len(shares), 1)
+
+
+def auroc(known: Scores, strange: Scores) -> float:
+    """Area under the receiver operating characteristic, 0 to 1.
+
+    The probability that a strange one scores higher than a known one; equal scores count half.
+
+    Args:
+        known: scores of what is known, at least one.
+        strange: scores of what is strange, at least one.
+    """
+    ordered = np.sort(known)
+    below = np.searchsorted(ordered, strange, side="left")
+    not_above = np.searchsorted(ordered, strange, side="right")
+    return float((below + not_above).mean() / (2 * len(known)))
+
+
+def quantiles(scores: Scores, shares: Sequence[float]) -> tuple[float, ...]:
+    """The scores that these shares do not exceed, each one of `scores`."""
+    values = np.quantile(np.asarray(scores, np.float64), shares, method="higher")
+    return tuple(float(value) for value in values)

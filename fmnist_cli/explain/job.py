@@ -1,4 +1,4 @@
-"""The work behind `fmnist explain`: pictures, the gallery file, or the measurements."""
+"""The work behind `fmnist explain`: pictures → a folder, or the gallery file."""
 
 from __future__ import annotations
 
@@ -6,37 +6,39 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import numpy as np
-
 from fmnist_cli import __version__
-from fmnist_cli.album.folder import check_folder
-from fmnist_cli.contract import Rejected
+from fmnist_cli.contract import Rejected, printable
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
-from fmnist_cli.data.files import Split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, of_data_set
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import FmnistError, ModelError
-from fmnist_cli.explain.explanation import Explainer, class_id, parse_target
-from fmnist_cli.explain.measure import measure as measured
-from fmnist_cli.explain.measure import settings
-from fmnist_cli.explain.output import gallery, write_folder, write_json
-from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
+from fmnist_cli.explain.explanation import (
+    Explainer,
+    Explanation,
+    Subject,
+    class_id,
+    from_items,
+    from_split,
+    one_per_class,
+    parse_target,
+)
+from fmnist_cli.explain.page import page, triptych
+from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.html.folder import PAGE, check_folder, file_names
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.machine import Machine
 from fmnist_cli.preprocess import check_mode
-from fmnist_cli.sinks.text import printable
 from fmnist_cli.sources import Inputs
 
-_MODELS = ("cnn", "resnet")  # the shipped networks with convolutions
+FORMAT = 1
+DATA = "explain.json"
+MODELS = ("cnn", "resnet")  # the shipped networks with convolutions
 _SHOWN_REASONS = 20
 FROM_SPLIT = 20  # images of a split, where nobody said how many
 
@@ -82,7 +84,7 @@ def explain_pictures(
 ) -> int:
     """Write the folder; how many inputs were rejected."""
     check_folder(out.folder, force=out.force)
-    explainer, session = _open(
+    explainer, session = open_explainer(
         model, method, layer, models_dir, on_data_set=chosen.split is not None
     )
     check_mode(chosen.prepare, session.spec)
@@ -119,99 +121,16 @@ def write_gallery(
     """Write maps of a right and a wrong test image per class and model, as one JSON file."""
     images = load_split("test", data_dir)
     explained = {}
-    for model in models or _MODELS:
-        explainer, session = _open(model, method, layer, models_dir)
+    for model in models or MODELS:
+        explainer, session = open_explainer(model, method, layer, models_dir)
         subjects = one_per_class(images, "test", session.probabilities(images.pixels))
         explained[explainer.file.name] = (explainer, explainer.explain(subjects))
         _say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
-    words = ["fmnist", "explain", "--gallery", path.name, *_chosen_words(models, method, layer)]
+    words = ["fmnist", "explain", "--maps", path.name, *_chosen_words(models, method, layer)]
     write_json(path, gallery(explained, shlex.join(words)))
 
 
-def measure(
-    models: Sequence[str] | None,
-    method: str,
-    layer: str,
-    count: int,
-    seed: int,
-    json_: str | None,
-    data_dir: Path | None,
-    models_dir: Path | None,
-) -> None:
-    """Measure all methods at one layer on test images; print a table, and write the figures."""
-    images = load_split("test", data_dir)
-    count = min(count, len(images))
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
-    results: dict[str, Any] = {}
-    for model in models or _MODELS:
-        explainer, session = _open(model, method, layer, models_dir)
-        found = measured(
-            explainer.classifier,
-            session.probabilities,
-            images.pixels[drawn],
-            method,
-            explainer.layer,
-            partial(_step, explainer.file.name),
-        )
-        results[explainer.file.name] = {"sha256": explainer.file.sha256, **found}
-    words = [*_chosen_words(models, method, layer), "--images", str(count), "--seed", str(seed)]
-    document = {
-        "format": 1,
-        "command": shlex.join(["fmnist", "explain", "--faithfulness", *words]),
-        "split": "test",
-        "method": method,
-        **settings(count, seed),
-        "machine": asdict(Machine.current()),
-        "versions": {
-            "fmnist-cli": __version__,
-            **{name: version(name) for name in ("captum", "torch", "onnxruntime", "numpy")},
-        },
-        "models": results,
-    }
-    if json_ == "-":
-        sys.stdout.write(json.dumps(document, indent=1) + "\n")
-        return
-    for name, result in results.items():
-        sys.stdout.write(faithfulness_text(name, method, result) + "\n")
-    if json_ is not None:
-        write_json(Path(json_), document)
-
-
-_COLUMNS = {
-    "insertion_blurred": "insertion ↑",
-    "deletion_blurred": "deletion ↓",
-    "insertion_black": "ins. black ↑",
-    "deletion_black": "del. black ↓",
-    "drop": "drop ↓",
-    "increase": "increase ↑",
-    "energy_inside": "inside ↑",
-}
-
-
-def faithfulness_text(name: str, method: str, result: Mapping[str, Any]) -> str:
-    """A table of means with half the width of their intervals, and the verdicts."""
-    lines = [f"{name} at {result['layer']}"]
-    lines.append(f"{'':<12}" + "".join(f"{title:>14}" for title in _COLUMNS.values()))
-    for kind in ("methods", "controls"):
-        for one, found in result[kind].items():
-            cells = (
-                f"{found[m]['mean']:.3f} ± {(found[m]['high'] - found[m]['low']) / 2:.3f}"
-                for m in _COLUMNS
-            )
-            lines.append(f"{one:<12}" + "".join(f"{cell:>14}" for cell in cells))
-    for one, beaten in result["beats_controls"].items():
-        lines.append(f"{one} is better, beyond the intervals, than: {', '.join(beaten) or 'none'}")
-    sanity = result["sanity"]
-    last, unrelated = sanity["scrambled"], sanity["unrelated"]
-    lines.append(
-        f"weights scrambled: {method} {'passes' if sanity['passed'] else 'FAILS'}; similar to the"
-        f" first maps by {last['spearman']:.2f} (rank) and {last['ssim']:.2f} (SSIM), maps of"
-        f" different pictures by {unrelated['spearman']:.2f} and {unrelated['ssim']:.2f}\n"
-    )
-    return "\n".join(lines)
-
-
-def _open(
+def open_explainer(
     model: str,
     method: str,
     layer: str,
@@ -219,6 +138,12 @@ def _open(
     *,
     on_data_set: bool = True,
 ) -> tuple[Explainer, Session]:
+    """A network and its session.
+
+    Raises:
+        UsageError: there is no such method or layer.
+        ModelError: it is no network, or `on_data_set` and of other images or classes.
+    """
     file = open_model(model, models_dir)
     session = Session(file, threads=available_cores())
     if on_data_set and not of_data_set(session.card):
@@ -255,10 +180,91 @@ def _chosen_words(models: Sequence[str] | None, method: str, layer: str) -> list
     return [*words, "--method", method, "--layer", layer]
 
 
-def _step(model: str, step: str) -> None:
-    _say(f"{model}: {step}")
-
-
 def _say(text: str) -> None:
     sys.stderr.write(f"{text}\n")
     sys.stderr.flush()
+
+
+def write_folder(
+    out: Path,
+    explainer: Explainer,
+    title: str,
+    explanations: Sequence[Explanation],
+    rejected: Sequence[Rejected],
+    command: str,
+) -> None:
+    """A PNG per picture, ``index.html`` with all of them, and ``explain.json``.
+
+    Args:
+        out: made when missing; files of the same names are replaced, others stay.
+        explainer: what explained them.
+        title: of its model, for people.
+        explanations: of what could be read.
+        rejected: what could not.
+        command: that makes the same again.
+    """
+    names = file_names([explanation.subject.source for explanation in explanations])
+    for explanation, name in zip(explanations, names, strict=True):
+        caption, below = _captions(explanation, explainer)
+        image = triptych(explanation.subject.pixels, explanation.heat, caption, below)
+        replace_file(out / name, partial(image.save, format="PNG"))
+    write_text(out / PAGE, "".join(page(explainer, title, explanations, names, rejected)))
+    items = [
+        {"file": name, **explanation.to_json()}
+        for explanation, name in zip(explanations, names, strict=True)
+    ]
+    document = {
+        **_asked(command),
+        "model": _model(explainer),
+        "method": explainer.method,
+        "layer": explainer.layer,
+        "items": items,
+        "rejected": [row._asdict() for row in rejected],
+    }
+    write_json(out / DATA, document)
+
+
+def gallery(
+    explained: Mapping[str, tuple[Explainer, Sequence[Explanation]]], command: str
+) -> dict[str, Any]:
+    """Heat maps of several models in one document, without any pixels of the pictures.
+
+    Args:
+        explained: name of each model → what explained, and the explanations.
+        command: that makes the same again.
+    """
+    items = [
+        {
+            "model": name,
+            "method": explainer.method,
+            "layer": explainer.layer,
+            **{key: value for key, value in explanation.to_json().items() if key != "source"},
+        }
+        for name, (explainer, explanations) in explained.items()
+        for explanation in explanations
+    ]
+    models = {name: _model(explainer)["sha256"] for name, (explainer, _) in explained.items()}
+    return {**_asked(command), "models": models, "items": items}
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Replace a JSON file in one step; ASCII, since names of files need not be Unicode."""
+    write_text(path, json.dumps(document, indent=1) + "\n")
+
+
+def _asked(command: str) -> dict[str, Any]:
+    return {"format": FORMAT, "command": command, "version": __version__}
+
+
+def _model(explainer: Explainer) -> dict[str, str]:
+    return {"name": explainer.file.name, "sha256": explainer.file.sha256}
+
+
+def _captions(explanation: Explanation, explainer: Explainer) -> tuple[str, str]:
+    subject = explanation.subject
+    true = f"true: {explanation.true_name}   " if explanation.true_name else ""
+    verdict = f"{true}predicted: {explanation.predicted_name}, {subject.confidence:.1%}"
+    return verdict, (
+        f"evidence for {explanation.target_name} · {explainer.file.name}"
+        f" {explainer.method} {explainer.layer} · {printable(subject.source)}"
+    )

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from fmnist_cli.contract import Labels
 from fmnist_cli.models import features as inputs
 from fmnist_cli.models.features import HogFeatures, PixelFeatures, TemperedPCA
-from fmnist_cli.models.recipes import SklearnRecipe
+from fmnist_cli.models.registry import SklearnRecipe
 
 
 class HalfNeighbors(KNeighborsClassifier):  # type: ignore[misc]

@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from fmnist_cli.models.features import TRUSTED, HogFeatures, PixelFeatures
-from fmnist_cli.models.recipes import SklearnRecipe
+from fmnist_cli.models.registry import SklearnRecipe
 
 __all__ = ["RECIPES", "TRUSTED", "VARIANTS", "build"]
 

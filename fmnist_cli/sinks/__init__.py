@@ -91,9 +91,9 @@ def _rows_of_parquet(path: Path) -> Iterator[Row]:
 
 
 def _page(path: Path, run: Run) -> Sink:
-    from fmnist_cli.sinks.gallery import GallerySink
+    from fmnist_cli.sinks.page import PageSink
 
-    return GallerySink(
+    return PageSink(
         path,
         run.card,
         run.specs,

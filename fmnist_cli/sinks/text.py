@@ -6,15 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmnist_cli.contract import Prediction, Row
+from fmnist_cli.contract import Prediction, Row, printable
 from fmnist_cli.errors import UsageError
-
-
-def printable(text: str) -> str:
-    """`text` without control characters: a file name must not move the cursor."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from fmnist_cli.contract import Picture, Prediction, Row
+from fmnist_cli.contract import Picture, Prediction, Row, printable
 from fmnist_cli.errors import ImageError, UsageError
 from fmnist_cli.files import writing
 from fmnist_cli.sinks.placing import (
@@ -27,7 +27,6 @@ from fmnist_cli.sinks.placing import (
     places,
     write_content,
 )
-from fmnist_cli.sinks.text import printable
 from fmnist_cli.sources.items import MAX_BYTES, Item, UnreadableItem
 
 Mode = Literal["copy", "link", "move"]

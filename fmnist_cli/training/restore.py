@@ -16,8 +16,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from fmnist_cli.calibration.curve import Curve
-from fmnist_cli.calibration.graph import without_curve
+from fmnist_cli.calibration import Curve, without_curve
 from fmnist_cli.contract import OUTPUT_NAME
 from fmnist_cli.errors import ModelError
 from fmnist_cli.inference.models import ModelFile

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fmnist_cli.audit.confident import label_quality
+from fmnist_cli.audit.labels import label_quality
 from fmnist_cli.contract import Labels, Probabilities
 
 CLASSES = 5

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from typer.main import get_command
 
-from fmnist_cli.bench.endtoend import Pictures, label_folder
-from fmnist_cli.bench.rules import METRICS
+from fmnist_cli.bench.compare import METRICS
+from fmnist_cli.bench.run import Pictures, label_folder
 from fmnist_cli.cli import build_app
 from fmnist_cli.errors import DataError
-from fmnist_cli.inference.models import shipped_dir
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,18 +39,13 @@ def picture() -> bytes:
     return cv2.imencode(".png", pixels)[1].tobytes()
 
 
-def run_bench(
-    tmp_path: Path, *arguments: object, before: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """`fmnist bench …` in an empty folder and home, so that no data is found by itself.
-
-    `before` is Python to run first.
-    """
+def run_bench(tmp_path: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """`fmnist bench …` in an empty folder and home, so that no data is found by itself."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith("FMNIST_")}
     here = tmp_path / "here"
     here.mkdir(exist_ok=True)
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", before + _CHECKED, "bench", *map(str, arguments)],
+        [sys.executable, "-W", "error", "-c", _CHECKED, "bench", *map(str, arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -66,8 +60,8 @@ def test_all_models_with_data(tmp_path: Path, tiny_models: Path, tiny_data: Path
     out = tmp_path / "out"
     done = run_bench(
         tmp_path,
-        *("--models-dir", tiny_models, "--data-dir", tiny_data, "--json", out / "bench.json"),
-        *("--csv", out / "bench.csv", "--html", out / "bench.html"),
+        *("--models-dir", tiny_models, "--data-dir", tiny_data, "-o", out / "bench.json"),
+        *("--csv", out / "bench.csv", "--report", out / "bench.html"),
         *QUICK,
     )
     assert done.returncode == 0, done.stderr
@@ -77,7 +71,7 @@ def test_all_models_with_data(tmp_path: Path, tiny_models: Path, tiny_data: Path
     assert "threads: 1, fmnist" in lines[0]
     rows = [line.split() for line in lines if line.startswith(("one", "two"))]
     assert [row[0] for row in rows] == ["one", "two", "one", "two"]
-    assert [len(row) for row in rows] == [10, 10, 12, 12]
+    assert [len(row) for row in rows] == [9, 9, 10, 10]
 
     text = (out / "bench.json").read_text(encoding="utf-8")
     document = json.loads(text)
@@ -93,7 +87,6 @@ def test_all_models_with_data(tmp_path: Path, tiny_models: Path, tiny_data: Path
         result = document["models"][name]
         assert result["file_bytes"] == (tiny_models / f"{name}.onnx").stat().st_size
         assert result["parameters"] == result["macs"] == 7840
-        assert result["native"] is None
         assert result["quality"]["images"] == 40
         assert 0 <= result["quality"]["macro_f1"] <= 1
         assert row[1] == f"{result['quality']['accuracy']:.2%}"
@@ -112,10 +105,10 @@ def test_all_models_with_data(tmp_path: Path, tiny_models: Path, tiny_data: Path
 def test_without_data_there_is_no_accuracy_and_a_note(tmp_path: Path, tiny_models: Path) -> None:
     done = run_bench(
         tmp_path,
-        *("--models-dir", tiny_models, "-m", "two", "-m", "two", "--json", "-", *QUICK),
+        *("--models-dir", tiny_models, "-m", "two", "-m", "two", "--json", *QUICK),
         *("--fail-if", "size > 0.001", "--fail-if", "load > 1000000"),
     )
-    assert done.returncode == 1, done.stderr
+    assert done.returncode == 4, done.stderr
     assert "failed: two #2: size > 0.001: is 0.03" in done.stderr
     assert "note: no accuracy, and timing on random pixels" in done.stderr
     assert "fmnist data download" in done.stderr
@@ -135,7 +128,15 @@ def test_a_model_of_colour_pictures_is_measured_but_for_accuracy(
     words = (*words, "--data-dir", tiny_data, "--images", pictures, *QUICK)
     done = run_bench(
         tmp_path,
-        *(*words, "--csv", tmp_path / "bench.csv", "--html", page, "--fail-if", "accuracy < 0.1%"),
+        *(
+            *words,
+            "--csv",
+            tmp_path / "bench.csv",
+            "--report",
+            page,
+            "--fail-if",
+            "accuracy < 0.1%",
+        ),
     )
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("colour ")]
@@ -158,7 +159,7 @@ def test_a_file_by_path_has_no_parameters_and_other_classes_no_accuracy(
     done = run_bench(
         tmp_path,
         *("-m", tiny_models / "other.onnx", "-m", tiny_models / "one.onnx"),
-        *("--data-dir", tiny_data, "--json", "-", *QUICK),
+        *("--data-dir", tiny_data, "--json", *QUICK),
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -175,7 +176,7 @@ def test_two_measurements_and_pictures_of_the_user(tmp_path: Path, tiny_models: 
         (pictures / f"{name}.png").write_bytes(picture())
     (pictures / "cut.png").write_bytes(picture()[:40])
     words = ("--models-dir", tiny_models, *QUICK)
-    first = run_bench(tmp_path, "-m", "one", "--images", pictures, "--json", old, *words)
+    first = run_bench(tmp_path, "-m", "one", "--images", pictures, "-o", old, *words)
     assert first.returncode == 0, first.stderr
     end_to_end = json.loads(old.read_text(encoding="utf-8"))["models"]["one"]["end_to_end"]
     assert (end_to_end["images"], end_to_end["rejected"]) == (3, 1)
@@ -190,7 +191,7 @@ def test_two_measurements_and_pictures_of_the_user(tmp_path: Path, tiny_models: 
         *("-m", "one", "-m", other, "--compare", old, *words),
         *("--fail-if", "latency_p50 < 1000x", "--fail-if", "accuracy < 0.1x"),
     )
-    assert second.returncode == 1
+    assert second.returncode == 4
     assert "failed: one: latency_p50 < 1000x: is " in second.stderr
     assert "failed: one: accuracy < 0.1x: was not measured" in second.stderr
     assert "failed: other" not in second.stderr
@@ -204,33 +205,6 @@ def test_two_measurements_and_pictures_of_the_user(tmp_path: Path, tiny_models: 
     assert refused.stdout == ""
 
 
-def test_a_shipped_network_is_compared_with_pytorch(tmp_path: Path) -> None:
-    words = ("--models-dir", shipped_dir(), "-m", "cnn", "--json", "-", *QUICK, "--rounds", "1")
-    compared = run_bench(tmp_path, *words)
-    assert compared.returncode == 0, compared.stderr
-    document = json.loads(compared.stdout)
-    assert {"torch", "scikit-learn"} < set(document["versions"])
-    native = document["models"]["cnn"]["native"]
-    assert native["framework"] == "PyTorch"
-    assert native["parity"] < 1e-4
-    assert list(native["speed_up"]) == ["1", "256"]
-    alone = run_bench(tmp_path, *words, "--no-native")
-    assert alone.returncode == 0, alone.stderr
-    assert "heavy imports" not in alone.stderr
-    assert json.loads(alone.stdout)["models"]["cnn"]["native"] is None
-
-
-def test_without_the_extra_a_note_says_what_to_install(tmp_path: Path, exported_dir: Path) -> None:
-    words = ("--models-dir", exported_dir, "--json", "-", *QUICK, "--rounds", "1")
-    done = run_bench(tmp_path, *words, before="import sys; sys.modules['torch'] = None\n")
-    assert done.returncode == 0, done.stderr
-    assert "note: no comparison with native models" in done.stderr
-    assert "pip install 'fmnist-cli[train]'" in done.stderr
-    document = json.loads(done.stdout)
-    assert document["models"]["cnn"]["native"] is None
-    assert "torch" not in document["versions"]
-
-
 def test_a_folder_without_pictures_is_told(tmp_path: Path, tiny_models: Path) -> None:
     with pytest.raises(DataError, match=r"--images .*: no pictures found in"):
         label_folder(Pictures(tmp_path), tiny_models / "one.onnx", workers=1)
@@ -239,9 +213,10 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path, tiny_models: Path) ->
 def test_every_option_is_documented() -> None:
     command = get_command(build_app("bench")).commands["bench"]  # type: ignore[attr-defined]
     text = (ROOT / "docs" / "bench.md").read_text(encoding="utf-8")
-    options = [n for p in command.params for n in (*p.opts, *p.secondary_opts) if n[0] == "-"]
-    assert len(options) > 15
-    assert not [name for name in options if name not in text and name != "--help"]
+    parameters = [one for one in command.params if one.expose_value]  # others: command-line.md
+    options = [n for p in parameters for n in (*p.opts, *p.secondary_opts) if n[0] == "-"]
+    assert len(options) > 12
+    assert not [name for name in options if name not in text and name not in ("--help", "--output")]
     assert not [metric for metric in METRICS if f"`{metric}`" not in text]
 
 

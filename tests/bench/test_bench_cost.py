@@ -1,8 +1,7 @@
-"""Multiply-adds, memory, and the ratio to a native model."""
+"""Multiply-adds and memory."""
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +10,9 @@ import numpy as np
 import pytest
 from tinymodel import card_of, tiny_onnx
 
-from fmnist_cli.bench.macs import count_macs, macs_of
-from fmnist_cli.bench.memory import peak_memory_bytes
-from fmnist_cli.bench.pixels import random_pixels
-from fmnist_cli.bench.speedup import parity, speed_up
-from fmnist_cli.contract import INPUT_NAME, Pixels, Probabilities
+from fmnist_cli.bench.measure import count_macs, macs_of
+from fmnist_cli.bench.rounds import peak_memory_bytes
+from fmnist_cli.contract import INPUT_NAME
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.graph import GraphBuilder, serialize
 from fmnist_cli.inference.models import ModelFile
@@ -100,59 +97,3 @@ def test_a_process_that_cannot_run_the_model_says_so(tmp_path: Path) -> None:
     path.write_bytes(b"no graph")
     with pytest.raises(ModelError, match=r"broken\.onnx ended with exit code 1: .*not a usable"):
         peak_memory_bytes(path, threads=1, batch_size=4)
-
-
-class Sides:
-    """A slow and a quick model on one clock, which runs at another speed in each round."""
-
-    def __init__(self, native_s: float, graph_s: float) -> None:
-        self.native_s, self.graph_s = native_s, graph_s
-        self.now_s = 0.0
-        self.paces = itertools.cycle([1.0, 3.0, 2.0])
-        self.pauses = 0
-        self.pace = 0.0
-
-    def pause(self, seconds: float) -> None:
-        assert 0 < seconds < 0.1
-        if self.pauses % 2 == 0:
-            self.pace = next(self.paces)
-        self.pauses += 1
-
-    def native(self, pixels: Pixels) -> Probabilities:
-        self.now_s += self.native_s * self.pace
-        return np.full((len(pixels), 10), 0.1, np.float32)
-
-    def graph(self, pixels: Pixels) -> Probabilities:
-        self.now_s += self.graph_s * self.pace
-        return np.full((len(pixels), 10), 0.125, np.float32)
-
-
-def test_the_ratio_is_taken_within_each_round() -> None:
-    sides = Sides(native_s=0.4, graph_s=0.1)
-    found = speed_up(
-        sides.native,
-        sides.graph,
-        random_pixels((28, 28), 8),
-        4,
-        rounds=5,
-        turn_s=1,
-        clock=lambda: sides.now_s,
-        pause=sides.pause,
-    )
-    assert sides.pauses == 10
-    assert (found.low, found.median, found.high) == pytest.approx((4, 4, 4))
-
-
-def test_parity_is_the_largest_difference_over_all_batches() -> None:
-    def native(pixels: Pixels) -> Probabilities:
-        return pixels[:, :1, 0].astype(np.float32)
-
-    def graph(pixels: Pixels) -> Probabilities:
-        found = native(pixels)
-        found[pixels[:, 0, 1] == 1] -= 0.5
-        return found
-
-    pixels = np.zeros((7, 28, 28), np.uint8)
-    assert parity(native, graph, pixels, batch_size=3) == 0
-    pixels[6, 0, 1] = 1
-    assert parity(native, graph, pixels, batch_size=3) == 0.5

@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fmnist_cli.bench.latency import (
+from fmnist_cli.bench.measure import (
     images_per_s_of,
     latency_of,
-    percentile,
     split_batches,
     time_calls,
 )
@@ -34,28 +33,9 @@ def frames(count: int) -> Pixels:
     return np.arange(count, dtype=np.uint8)[:, None, None] * np.ones((1, 28, 28), np.uint8)
 
 
-@pytest.mark.parametrize(
-    ("percent", "expected"), [(0, 1), (1, 1), (50, 50), (50.5, 51), (95, 95), (99, 99), (100, 100)]
-)
-def test_percentiles_are_nearest_ranks_of_unsorted_values(percent: float, expected: float) -> None:
-    assert percentile(range(100, 0, -1), percent) == expected
-
-
-def test_a_percentile_of_one_value_is_that_value() -> None:
-    assert [percentile([7.0], percent) for percent in (0, 50, 99, 100)] == [7.0] * 4
-
-
-def test_percentiles_agree_with_numpy() -> None:
-    values = np.random.default_rng(0).exponential(size=137)
-    for percent in (50, 95, 99):
-        expected = np.percentile(values, percent, method="inverted_cdf")
-        assert percentile(values.tolist(), percent) == expected
-
-
 def test_latency_is_in_milliseconds() -> None:
-    latency = latency_of([0.001 * n for n in range(1, 101)])
-    assert latency.calls == 100
-    assert (latency.p50_ms, latency.p95_ms, latency.p99_ms) == pytest.approx((50, 95, 99))
+    latency = latency_of([0.001 * n for n in range(100, 0, -1)])
+    assert latency == pytest.approx({"calls": 100, "p50_ms": 50, "p95_ms": 95, "p99_ms": 99})
 
 
 def test_throughput_counts_images_not_calls() -> None:

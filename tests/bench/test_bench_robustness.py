@@ -1,47 +1,54 @@
-"""`fmnist bench --robustness`: the right images, the right shares, the right files."""
+"""benchmarks/robustness.py: the right images, the right shares, the right file."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
+from base64 import b64decode
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
-from test_bench_cli import run_bench
+import robustness
+from harness.corruptions import GROUPS, KINDS, corrupt, counted
+from robustness import choose, over_images, summary
 
-from fmnist_cli.bench.robustness import choose, over_images, summary
-from fmnist_cli.bench.robustness_rows import wilson
 from fmnist_cli.data.dataset import LabelledImages, load_split
-from fmnist_cli.evaluate.corruptions import GROUPS, KINDS, corrupt, counted
+from fmnist_cli.errors import ModelError
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
+def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
+    """``python benchmarks/robustness.py WORD…`` within this process."""
+    monkeypatch.setattr("sys.argv", ["robustness.py", *map(str, words)])
+    robustness.main()
+
+
 def test_every_cell_is_the_accuracy_on_the_corrupted_images(
-    tmp_path: Path, tiny_models: Path, tiny_data: Path
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    tiny_models: Path,
+    tiny_data: Path,
 ) -> None:
-    out = tmp_path / "out"
-    done = run_bench(
-        tmp_path,
-        *("--robustness", "--robustness-images", 30, "--threads", 1),
+    target = tmp_path / "robustness.json"
+    run(
+        monkeypatch,
         *("-m", "one", "-m", tiny_models / "other.onnx", "-m", "two"),
-        *("-m", tiny_models / "colour.onnx"),
+        *("-m", tiny_models / "colour.onnx", "--images", 30, "-o", target),
         *("--models-dir", tiny_models, "--data-dir", tiny_data),
-        *("--json", out / "robustness.json", "--csv", out / "robustness.csv"),
     )
-    assert done.returncode == 0, done.stderr
-    assert "heavy imports" not in done.stderr
-    assert "note: left out, as models of other images or classes: other, colour" in done.stderr
-    text = (out / "robustness.json").read_text(encoding="utf-8")
+    said = capsys.readouterr()
+    assert "left out, as models of other images or classes: other colour" in said.err
+    text = target.read_text(encoding="utf-8")
     assert str(tmp_path) not in text
     document = json.loads(text)
     assert document["command"] == (
-        "fmnist bench --robustness --robustness-images 30"
-        " --model one --model other.onnx --model two --model colour.onnx"
+        "python benchmarks/robustness.py --images 30 -m one -m other.onnx -m two -m colour.onnx"
     )
     assert {"fmnist-cli", "python", "numpy", "onnxruntime", "opencv-python-headless"} == set(
         document["versions"]
@@ -56,22 +63,27 @@ def test_every_cell_is_the_accuracy_on_the_corrupted_images(
     assert two["sha256"] == file.sha256
     for name in ("fog", "jpeg", "tilt"):
         for strength, share in enumerate(two["by_kind"][name]["accuracy"], start=1):
-            said = session(corrupt(name, images.pixels, strength, document["seed"])).argmax(1)
-            assert share == np.mean(said == images.labels)
-
-    with (out / "robustness.csv").open(encoding="utf-8", newline="") as opened:
-        rows = list(csv.DictReader(opened))
-    cells = sum(len(kind.levels) for kind in KINDS.values())
-    assert len(rows) == 2 * (1 + cells)
-    (row,) = [r for r in rows if (r["model"], r["kind"], r["strength"]) == ("two", "fog", "2")]
-    assert float(row["accuracy"]) == two["by_kind"]["fog"]["accuracy"][1]
-    assert float(row["low"]) <= float(row["accuracy"]) <= float(row["high"])
-
-    lines = done.stdout.splitlines()
-    assert max(map(len, lines)) <= 100
-    shown = next(line.split()[-2:] for line in lines if line.startswith("  fog"))
+            predicted = session(corrupt(name, images.pixels, strength, document["seed"])).argmax(1)
+            assert share == np.mean(predicted == images.labels)
+    shown = next(line.split()[-2:] for line in said.out.splitlines() if line.startswith("  fog"))
     means = [document["models"][name]["by_kind"]["fog"]["mean"] for name in ("one", "two")]
     assert shown == [f"{100 * mean:.1f}" for mean in means]
+
+
+def test_examples_are_corrupted_as_measured(tiny_data: Path) -> None:
+    images = load_split("test", tiny_data)
+    found = robustness.examples(images)
+    assert list(found) == list(KINDS)
+    for number, (name, kind) in enumerate(KINDS.items()):
+        content = np.frombuffer(b64decode(found[name]["strip"]), np.uint8)
+        strip = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
+        assert strip.shape == (28, 168)
+        picture = images.pixels[images.labels == number % 10][:1]
+        np.testing.assert_array_equal(strip[:, :28], picture[0])
+        for strength in range(1, len(kind.levels) + 1):
+            tile = strip[:, 28 * strength : 28 * (strength + 1)]
+            np.testing.assert_array_equal(tile, corrupt(name, picture, strength)[0])
+        assert not strip[:, 28 * (1 + len(kind.levels)) :].any()
 
 
 def test_means_are_over_kinds_and_strengths_and_intervals_over_images() -> None:
@@ -97,11 +109,6 @@ def test_intervals_stay_within_0_and_1() -> None:
     assert over_images(np.ones(1)) == (1, 1, 1)
     share = over_images(np.arange(100) < 98)
     assert share.low < share.mean == 0.98 < share.high == 1
-    # Newcombe 1998, table I, case 1: 81 of 263.
-    low, high = wilson(81 / 263, 263)
-    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
-    assert wilson(0, 20)[0] == 0
-    assert wilson(1, 20)[1] == pytest.approx(1)
 
 
 def test_images_are_drawn_evenly_over_the_classes() -> None:
@@ -121,26 +128,8 @@ def test_images_are_drawn_evenly_over_the_classes() -> None:
     assert set(found.positions) < set(choose(images, 40).positions)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "exit_code", "message"),
-    [
-        (["--robustness-images", "5"], 2, "--robustness-images needs --robustness"),
-        (["--robustness", "--no-native"], 2, "accuracy alone; leave out --native"),
-        (["--robustness", "--csv", "."], 2, ". is a folder; name a file"),
-        (["--robustness"], 1, "fmnist data download"),
-    ],
-)
-def test_what_cannot_be_measured_is_said(
-    tmp_path: Path, tiny_models: Path, arguments: list[str], exit_code: int, message: str
-) -> None:
-    done = run_bench(tmp_path, "--models-dir", tiny_models, *arguments)
-    assert done.returncode == exit_code
-    assert message in done.stderr
-    assert done.stdout == ""
-
-
 def test_every_kind_is_documented() -> None:
-    text = (DOCS / "robustness.md").read_text(encoding="utf-8")
+    text = (DOCS / "research" / "robustness.md").read_text(encoding="utf-8")
     for name, kind in KINDS.items():
         levels = ", ".join(f"{level:g}" for level in kind.levels)
         row = f"| {kind.title} (`{name}`) | {GROUPS[kind.group][0]} | {kind.source} |"
@@ -150,9 +139,7 @@ def test_every_kind_is_documented() -> None:
 
 
 def test_models_of_other_classes_alone_are_refused(
-    tmp_path: Path, tiny_models: Path, tiny_data: Path
+    monkeypatch: pytest.MonkeyPatch, tiny_models: Path, tiny_data: Path
 ) -> None:
-    words = ("--robustness", "-m", tiny_models / "other.onnx", "--data-dir", tiny_data)
-    done = run_bench(tmp_path, *words)
-    assert done.returncode == 1
-    assert "no model takes the images of Fashion-MNIST and knows its ten classes" in done.stderr
+    with pytest.raises(ModelError, match="no model takes the images of Fashion-MNIST and knows"):
+        run(monkeypatch, "-m", tiny_models / "other.onnx", "--data-dir", tiny_data)

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from functools import partial
 
 import numpy as np
 import pytest
 
-from fmnist_cli.bench.latency import Latency
-from fmnist_cli.bench.pixels import random_pixels
-from fmnist_cli.bench.plan import Plan
-from fmnist_cli.bench.rounds import turn_of
-from fmnist_cli.bench.turns import Turn, interleave, summarise, take_turn
+from fmnist_cli.bench.measure import random_pixels
+from fmnist_cli.bench.rounds import Plan, Turn, interleave, summarise, take_turn
 from fmnist_cli.contract import Pixels, Probabilities
 
 
@@ -41,8 +36,9 @@ class FakeMachine:
         return np.full((len(pixels), 10), 0.1, np.float32)
 
 
-def turn(p50_ms: float, images_per_s: dict[int, float], load_s: float = 0.1) -> Turn:
-    return Turn(load_s, Latency(100, p50_ms, 2 * p50_ms, 3 * p50_ms), {1: images_per_s})
+def turn(p50_ms: float, images_per_s: dict[str, float], load_s: float = 0.1) -> Turn:
+    latency = {"calls": 100, "p50_ms": p50_ms, "p95_ms": 2 * p50_ms, "p99_ms": 3 * p50_ms}
+    return {"load_s": load_s, "latency": latency, "images_per_s": {"1": images_per_s}}
 
 
 def test_rounds_visit_every_model_before_any_comes_again() -> None:
@@ -62,10 +58,10 @@ def test_a_turn_loads_once_and_measures_single_images_then_each_batch_size() -> 
     plan = Plan(threads=1, seconds_per_model=4, rounds=2, batch_sizes=(1, 9))
     result = take_turn(machine.load, random_pixels((28, 28), 20), plan, machine.clock)
     assert machine.loads == [1]
-    assert result.load_s == pytest.approx(0.5)
-    assert result.latency.p50_ms == pytest.approx(2)
-    assert result.latency.p99_ms == pytest.approx(2)
-    assert result.images_per_s == {1: pytest.approx({1: 500, 9: 900})}
+    assert result["load_s"] == pytest.approx(0.5)
+    assert result["latency"]["p50_ms"] == pytest.approx(2)
+    assert result["latency"]["p99_ms"] == pytest.approx(2)
+    assert result["images_per_s"] == {"1": pytest.approx({"1": 500, "9": 900})}
     assert machine.batch_sizes == sorted(machine.batch_sizes)
     # A round's share of the budget, over-run by no more than the last call of each loop.
     assert machine.now_s - 0.5 == pytest.approx(2, abs=0.05)
@@ -76,11 +72,11 @@ def test_throughput_is_measured_with_one_thread_too_and_latency_with_all() -> No
     plan = Plan(threads=2, seconds_per_model=4, rounds=2, batch_sizes=(1, 9))
     result = take_turn(machine.load, random_pixels((28, 28), 20), plan, machine.clock)
     assert machine.loads == [2, 1]
-    assert result.load_s == pytest.approx(0.5)
-    assert result.latency.p50_ms == pytest.approx(1)
-    assert list(result.images_per_s) == [1, 2]
-    assert result.images_per_s[1] == pytest.approx({1: 500, 9: 500})
-    assert result.images_per_s[2] == pytest.approx({1: 1000, 9: 1000})
+    assert result["load_s"] == pytest.approx(0.5)
+    assert result["latency"]["p50_ms"] == pytest.approx(1)
+    assert list(result["images_per_s"]) == ["1", "2"]
+    assert result["images_per_s"]["1"] == pytest.approx({"1": 500, "9": 500})
+    assert result["images_per_s"]["2"] == pytest.approx({"1": 1000, "9": 1000})
     assert machine.now_s - 1 == pytest.approx(2, abs=0.1)
 
 
@@ -88,31 +84,25 @@ def test_a_slow_model_still_makes_enough_calls_for_its_percentiles() -> None:
     machine = FakeMachine(load_s=0, call_s=1, image_s=0)
     plan = Plan(threads=1, seconds_per_model=0.1, batch_sizes=(4,))
     result = take_turn(machine.load, random_pixels((28, 28), 8), plan, machine.clock)
-    assert result.latency.calls == 100
+    assert result["latency"]["calls"] == 100
     assert machine.batch_sizes.count(1) == 103
     assert machine.batch_sizes.count(4) == 3
 
 
 def test_the_summary_is_the_median_round_at_the_best_batch_size() -> None:
     turns = [
-        turn(1.0, {1: 10, 64: 100}, load_s=0.3),
-        turn(4.0, {1: 500, 64: 90}, load_s=0.1),
-        turn(2.0, {1: 20, 64: 120}, load_s=0.2),
+        turn(1.0, {"1": 10, "64": 100}, load_s=0.3),
+        turn(4.0, {"1": 500, "64": 90}, load_s=0.1),
+        turn(2.0, {"1": 20, "64": 120}, load_s=0.2),
     ]
     timing = summarise(turns, threads=1)
-    assert timing.load_s == 0.2
-    assert timing.latency == Latency(300, 2.0, 4.0, 6.0)
-    assert timing.latency_spread == 4
-    assert timing.images_per_s_by_batch_size == {1: 20, 64: 100}
-    assert (timing.batch_size, timing.images_per_s) == (64, 100)
-    assert timing.images_per_s_spread == pytest.approx(120 / 90)
-    assert timing.spread == 4
-    assert timing.rounds == tuple(turns)
-    p50 = timing.intervals.p50_ms
-    assert (p50.low, p50.median, p50.high) == (1, 2, 4)  # of three rounds all that was seen
-    assert timing.intervals.images_per_s[1][64].median == 100
-
-
-def test_a_turn_goes_through_json_unchanged() -> None:
-    before = turn(1.5, {1: 10.0, 64: 100.0})
-    assert turn_of(json.loads(json.dumps(asdict(before)))) == before
+    assert timing["load_s"] == 0.2
+    assert timing["latency"] == {"calls": 300, "p50_ms": 2.0, "p95_ms": 4.0, "p99_ms": 6.0}
+    assert timing["latency_spread"] == 4
+    assert timing["images_per_s_by_batch_size"] == {"1": 20, "64": 100}
+    assert (timing["batch_size"], timing["images_per_s"]) == (64, 100)
+    assert timing["images_per_s_spread"] == pytest.approx(120 / 90)
+    assert timing["rounds"] == turns
+    # Of three rounds the interval is all that was seen.
+    assert timing["intervals"]["p50_ms"] == {"median": 2, "low": 1, "high": 4}
+    assert timing["intervals"]["images_per_s"]["1"]["64"]["median"] == 100

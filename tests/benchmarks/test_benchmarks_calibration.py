@@ -1,4 +1,4 @@
-"""docs/calibration.md says what was measured, of the files that are shipped."""
+"""docs/research/calibration.md says what was measured, of the files that are shipped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import calibration
 
-from fmnist_cli.calibration.fit import RULE
+from fmnist_cli.calibration import RULE
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.registry import REGISTRY
@@ -17,7 +17,7 @@ DOCUMENT = json.loads((ROOT / "benchmarks" / "results" / "calibration.json").rea
 
 
 def test_its_table_comes_from_the_results() -> None:
-    text = (ROOT / "docs" / "calibration.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "research" / "calibration.md").read_text(encoding="utf-8")
     assert calibration.table(DOCUMENT["models"]) in text
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fmnist_cli.calibration.curve import Curve
-from fmnist_cli.calibration.fit import VOTE_FLOOR, fit_curve
+from fmnist_cli.calibration import VOTE_FLOOR, Curve, fit_curve
 from fmnist_cli.contract import Labels, Probabilities
 from fmnist_cli.evaluate.metrics import (
     cross_entropy,

@@ -9,8 +9,7 @@ import onnx
 import pytest
 from tinymodel import card_of, tiny_graph
 
-from fmnist_cli.calibration.curve import Curve
-from fmnist_cli.calibration.graph import ends_in_softmax, with_curve, without_curve
+from fmnist_cli.calibration import Curve, ends_in_softmax, with_curve, without_curve
 from fmnist_cli.contract import Probabilities
 from fmnist_cli.export.graph import canonical, serialize
 from fmnist_cli.inference.models import ModelFile, open_model, shipped_dir

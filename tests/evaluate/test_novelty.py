@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from fmnist_cli.evaluate.novelty import auroc, quantiles
+from fmnist_cli.evaluate.metrics import auroc, quantiles
 
 
 def test_auroc_is_that_of_scikit_learn_with_ties() -> None:

@@ -10,8 +10,16 @@ from synthetic import images
 from torch import nn
 
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.explain.cam import METHODS, gradcam, gradcam_pp, heatmaps, hirescam, layercam
-from fmnist_cli.explain.layers import choose_layers, layers_of
+from fmnist_cli.explain.cam import (
+    METHODS,
+    choose_layers,
+    gradcam,
+    gradcam_pp,
+    heatmaps,
+    hirescam,
+    layercam,
+    layers_of,
+)
 from fmnist_cli.models.mlp import build as build_mlp
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY

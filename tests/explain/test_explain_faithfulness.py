@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import faithfulness
 import numpy as np
 import pytest
 import torch
-from synthetic import images
-
-from fmnist_cli.contract import Pixels, Probabilities
-from fmnist_cli.explain.cam import heatmaps
-from fmnist_cli.explain.controls import CONTROLS, Maps
-from fmnist_cli.explain.faithfulness import (
+from faithfulness import (
+    CONTROLS,
     STEPS,
     area,
     baseline_of,
+    beats,
     curves,
     energy_inside,
+    estimates,
     masking,
+    measure,
     perturbation,
     ranks,
 )
-from fmnist_cli.explain.layers import choose_layers, layers_of
-from fmnist_cli.explain.measure import beats, estimates, measure
-from fmnist_cli.explain.sanity import Similarity, check, compare
+from harness.sanity import Maps, Similarity, check, compare
+from synthetic import images
+
+from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.explain.cam import choose_layers, heatmaps, layers_of
 from fmnist_cli.models.network import PixelClassifier
 
 DATA = images(30)
@@ -206,3 +211,27 @@ def test_the_whole_measurement(cnn: PixelClassifier) -> None:
                 assert estimate["mean"] == pytest.approx(difference, abs=2e-5)
     assert found["sanity"]["stages"][0]["layer"]
     assert len(said) == 3 + 4 + 1
+
+
+def test_the_script_prints_and_writes_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    data_dir: Path,
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "faithfulness.json"
+    words = ["-m", "cnn", "--images", "20", "--data-dir", str(data_dir), "-o", str(target)]
+    monkeypatch.setattr("sys.argv", ["faithfulness.py", *words])
+    faithfulness.main()
+    printed = capsys.readouterr().out
+    document = json.loads(target.read_text(encoding="utf-8"))
+    assert document["images"] == 20
+    assert document["command"] == (
+        "python benchmarks/faithfulness.py -m cnn --method layercam --layer stages"
+        " --images 20 --seed 0"
+    )
+    result = document["models"]["cnn"]
+    for one, found in (result["methods"] | result["controls"]).items():
+        line = next(line for line in printed.splitlines() if line.startswith(f"{one} "))
+        assert f" {found['insertion_blurred']['mean']:.3f} ±" in line
+    assert ("passes" if result["sanity"]["passed"] else "FAILS") in printed

@@ -10,8 +10,15 @@ from synthetic import images
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import UsageError
-from fmnist_cli.explain.explanation import Explanation, class_id, parse_target
-from fmnist_cli.explain.subjects import Subject, from_items, from_split, one_per_class
+from fmnist_cli.explain.explanation import (
+    Explanation,
+    Subject,
+    class_id,
+    from_items,
+    from_split,
+    one_per_class,
+    parse_target,
+)
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.sources.items import HeldItem, Item
 

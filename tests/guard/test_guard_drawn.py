@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic import images
 
-from fmnist_cli.guard.drawn import FAMILIES, draw
+from fmnist_cli.ood.drawn import FAMILIES, draw
 
 
 @pytest.mark.parametrize("name", FAMILIES)

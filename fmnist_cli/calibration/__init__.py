@@ -1,1 +1,0 @@
-"""Calibrated confidence: a curve over margins, its fit, and its nodes in a graph."""

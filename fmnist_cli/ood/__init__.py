@@ -1,0 +1,1 @@
+"""Making `guard.onnx`, the out-of-distribution detector."""
