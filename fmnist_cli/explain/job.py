@@ -96,7 +96,7 @@ def explain_pictures(
     if not subjects and not rejected:
         raise FmnistError(
             f"no pictures found in {', '.join(chosen.inputs)}."
-            " Pictures are told by suffix or content; hidden files are left alone"
+            " Pictures are recognised by suffix or content; hidden files are not read"
         )
     explanations = explainer.explain(subjects, wanted)
     words = [*chosen.words(), "--model", Path(model).name, "--method", method]
