@@ -99,7 +99,7 @@ class Command(TyperCommand):
             detail(f"fmnist {__version__}: {Level.command}")
             for name, value in ctx.params.items():
                 source = ctx.get_parameter_source(name)
-                if source is not None and value is not None and value is not False:
+                if source is not None and value not in (None, ()) and value is not False:
                     detail(f"  {name.strip('_')}: {value} ({source.name.lower()})")
         return super().invoke(ctx)
 

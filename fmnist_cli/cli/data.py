@@ -7,21 +7,19 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fmnist_cli.cli.audit import audit
 from fmnist_cli.cli.command import Command, Group
 from fmnist_cli.cli.describe import describe
-from fmnist_cli.cli.options import FOLDERS, DataDir, Json
+from fmnist_cli.cli.options import FOLDERS, DataDir, Json, SplitName
 from fmnist_cli.cli.output import Level, Results, note, say, show
 
 if TYPE_CHECKING:
     from fmnist_cli.data.download import DownloadEvent, Progress
     from fmnist_cli.data.files import DataFile, Split
-
-SplitName = Literal["test", "validation", "train"]
 
 app = typer.Typer(
     cls=Group,

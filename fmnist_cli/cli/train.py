@@ -183,7 +183,7 @@ def train(
         for job in jobs:  # all of them now, so that --resume knows what was left to do
             run.announce(job, data_of[job.spec.name], runs_dir / job.spec.name)
     try:
-        with console_reporter(len(jobs)) as reporter:
+        with console_reporter(len(jobs), quiet=Level.quiet) as reporter:
             for job in jobs:
                 run.train(
                     job,

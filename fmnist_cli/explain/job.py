@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -84,8 +83,9 @@ def explain_pictures(
     layer: str,
     target: str,
     models_dir: Path | None,
+    say: Callable[[str], None],
 ) -> int:
-    """Write the folder; how many inputs were rejected."""
+    """Write the folder, and `say` what was done; how many inputs were rejected."""
     check_folder(out.folder, force=out.force)
     explainer, session = open_explainer(
         model, method, layer, models_dir, on_data_set=chosen.split is not None
@@ -104,12 +104,11 @@ def explain_pictures(
     command = shlex.join(["fmnist", "explain", *words])
     write_folder(out.folder, explainer, session.card.title, explanations, rejected, command)
     for row in rejected[:_SHOWN_REASONS]:
-        _say(f"rejected: {printable(row.path)}: {printable(row.error)}")
+        say(f"rejected: {printable(row.path)}: {printable(row.error)}")
     if len(rejected) > _SHOWN_REASONS:
-        _say(f"… and {len(rejected) - _SHOWN_REASONS:,} more; all are in explain.json")
+        say(f"… and {len(rejected) - _SHOWN_REASONS:,} more; all are in explain.json")
     refused = f", {len(rejected):,} rejected" if rejected else ""
-    _say(f"{len(explanations):,} explained by {method} at {explainer.layer}{refused}")
-    sys.stdout.write(f"{out.folder}\n")
+    say(f"{len(explanations):,} explained by {method} at {explainer.layer}{refused}")
     return len(rejected)
 
 
@@ -120,6 +119,7 @@ def write_gallery(
     layer: str,
     data_dir: Path | None,
     models_dir: Path | None,
+    say: Callable[[str], None],
 ) -> None:
     """Write maps of a right and a wrong test image per class and model, as one JSON file."""
     images = load_split("test", data_dir)
@@ -128,7 +128,7 @@ def write_gallery(
         explainer, session = open_explainer(model, method, layer, models_dir)
         subjects = one_per_class(images, "test", session.probabilities(images.pixels))
         explained[explainer.file.name] = (explainer, explainer.explain(subjects))
-        _say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
+        say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
     words = ["fmnist", "explain", "--maps", path.name, *_chosen_words(models, method, layer)]
     write_json(path, gallery(explained, shlex.join(words)))
 
@@ -181,11 +181,6 @@ def _subjects(chosen: Chosen, session: Session) -> tuple[list[Subject], list[Rej
 def _chosen_words(models: Sequence[str] | None, method: str, layer: str) -> list[str]:
     words = [word for one in models or () for word in ("--model", Path(one).name)]
     return [*words, "--method", method, "--layer", layer]
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
 
 
 def write_folder(

@@ -214,7 +214,11 @@ def test_errors_name_cause_and_fix(data_dir: Path, tmp_path: Path) -> None:
         ((coat, "--model", "svm", *out), 1, "was not exported from a PyTorch network"),
         ((coat, "--model", "mlp", *out), 1, "choose a convolutional one: cnn, resnet"),
         ((tmp_path / "none.png", *out), 2, "there is no file or folder"),
-        (("--split", "all", *out), 2, "--split 'all' is unknown; choose from test, validation"),
+        (
+            ("--split", "all", *out),
+            2,
+            "nvalid value for '--split': 'all' is not one of 'test', 'validation'",
+        ),
         ((*split, "--index", "60", "-m", "cnn", *out), 2, "--index 60 is none of the 60"),
     ):
         done = explain(*arguments)
