@@ -8,13 +8,12 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from htmlpage import Page
 from hypothesis import given
 from hypothesis import strategies as st
 from reportfiles import EPOCHS, TITLES, Folders
@@ -31,61 +30,6 @@ from fmnist_cli.report.page import make
 from fmnist_cli.report.parts import sheet
 
 ROOT = Path(__file__).resolve().parents[2]
-Table = list[list[str]]
-
-
-class Page(HTMLParser):
-    """Elements, data and tables of a page, checked for being closed in order."""
-
-    VOID = frozenset({"meta", "img", "input", "br"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.tables: dict[str, Table] = {}
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self._open: list[str] = []
-        self._table: Table | None = None
-        self._cell: list[str] | None = None
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.elements.append((tag, found))
-        if tag not in self.VOID:
-            self._open.append(tag)
-        if found.get("role") == "region":
-            self._table = self.tables.setdefault(found["aria-label"] or "", [])
-        elif tag == "tr" and self._table is not None:
-            self._table.append([])
-        elif tag in ("th", "td"):
-            self._cell = []
-        elif tag == "script":
-            self.scripts.append((found, ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-        if tag in ("th", "td") and self._cell is not None:
-            if self._table is not None:
-                self._table[-1].append("".join(self._cell))
-            self._cell = None
-        elif tag == "table":
-            self._table = None
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "script":
-            attributes, before = self.scripts[-1]
-            self.scripts[-1] = (attributes, before + data)
-        if self._cell is not None:
-            self._cell.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def data(self, name: str) -> Any:
-        return next(json.loads(text) for found, text in self.scripts if found.get("id") == name)
 
 
 def html_of(folders: Folders) -> str:
