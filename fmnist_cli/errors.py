@@ -41,8 +41,8 @@ class MissingExtraError(UsageError):
 
     def __init__(self, package: str, extra: str = "train") -> None:
         super().__init__(
-            f"this command needs the package '{package}', which is not installed.\n"
-            f"Run: pip install 'fmnist-cli[{extra}]'"
+            f"this command needs the package '{package}', which is not installed\n"
+            f"hint: pip install 'fmnist-cli[{extra}]'"
             f"   (inside a clone of the project: pip install -e '.[{extra}]')"
         )
 

@@ -1,4 +1,4 @@
-"""Documents as `fmnist bench --json` writes them, with figures that are easy to tell apart."""
+"""Documents as `fmnist bench -o` writes them, with figures that are easy to tell apart."""
 
 from __future__ import annotations
 

@@ -42,9 +42,8 @@ def command(*arguments: str | Path) -> list[str]:
 def environment(home: Path) -> dict[str, str]:
     """An environment that names no data, no models and no terminal width to wrap at."""
     values = {**os.environ, "COLUMNS": "300", "HOME": str(home)}
-    for variable in ("FMNIST_MODELS_DIR", "FMNIST_DATA_DIR", "XDG_CACHE_HOME"):
-        values.pop(variable, None)
-    return values
+    named = {name for name in values if name.startswith("FMNIST_")} | {"XDG_CACHE_HOME"}
+    return {name: value for name, value in values.items() if name not in named}
 
 
 def run(*arguments: str | Path, home: Path, bound_by_permissions: bool = False) -> Finished:

@@ -65,7 +65,7 @@ def test_pictures_are_classified_by_name_and_by_path_alike(place: Path) -> None:
 
 
 def test_folders_are_evaluated(place: Path) -> None:
-    said("evaluate", "--data", "others", "-m", "toy", "--json", "evaluated.json")
+    said("evaluate", "--data", "others", "-m", "toy", "-o", "evaluated.json")
     document = json.loads((place / "evaluated.json").read_text(encoding="utf-8"))
     (model,) = document["models"].values()
     assert model["macro_accuracy"] > 0.8
@@ -73,7 +73,7 @@ def test_folders_are_evaluated(place: Path) -> None:
 
 
 def test_it_is_timed_and_explained(place: Path) -> None:
-    said("bench", "-m", "toy", "--rounds", "1", "--seconds", "0.1", "--json", "bench.json")
+    said("bench", "-m", "toy", "--rounds", "1", "--seconds", "0.1", "-o", "bench.json")
     document = json.loads((place / "bench.json").read_text(encoding="utf-8"))
     assert document["models"]
     said("explain", "others/pants/000.jpg", "-m", "toy", "-o", "explained")

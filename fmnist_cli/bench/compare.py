@@ -59,7 +59,7 @@ class Cell:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The document that ``fmnist bench --json`` wrote.
+    """The document that ``fmnist bench -o`` wrote.
 
     Raises:
         DataError: it cannot be read, is something else, or was written by another version.
@@ -69,7 +69,7 @@ def read(path: Path) -> dict[str, Any]:
         if document["format"] != FORMAT:
             raise DataError(
                 f"{path} has format {document['format']}, this version compares format {FORMAT};"
-                " measure again with: fmnist bench --json"
+                " measure again with: fmnist bench -o"
             )
         for name in document["models"]:
             dict(figures(document, name))
@@ -78,7 +78,7 @@ def read(path: Path) -> dict[str, Any]:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
-            f"{path} is no result of fmnist bench --json ({type(error).__name__}: {error})"
+            f"{path} is no result of fmnist bench ({type(error).__name__}: {error})"
         ) from error
     found: dict[str, Any] = document
     return found

@@ -10,7 +10,7 @@ from fmnist_cli.sinks.gallery.page import allowed, asset, text
 
 
 def page(document: Mapping[str, Any]) -> Iterator[str]:
-    """The page, piece by piece, of what `fmnist bench --json` writes."""
+    """The page, piece by piece, of what `fmnist bench -o` writes."""
     # Its looks are those of the contact sheet of `fmnist classify`.
     style = asset("page.css") + asset("page.css", __package__)
     script = asset("page.js", __package__)

@@ -129,8 +129,9 @@ def run_python(program: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
-    """The last line that a failed process wrote to standard error."""
-    return (done.stderr.strip().splitlines() or ["no message"])[-1]
+    """The last line that a failed process wrote to standard error, hints aside."""
+    lines = [line for line in done.stderr.strip().splitlines() if not line.startswith("hint: ")]
+    return (lines or ["no message"])[-1]
 
 
 def _child(function: Callable[[], None], what: str, *words: str) -> str:

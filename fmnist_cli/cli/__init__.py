@@ -1,4 +1,4 @@
-"""The `fmnist` command: one thin file per command, heavy imports inside each function."""
+"""The `fmnist` command: one thin function per command, heavy imports inside each function."""
 
 from __future__ import annotations
 
@@ -9,25 +9,30 @@ import sys
 from importlib import import_module
 
 import typer
+from typer._click import ClickException  # the versions that pyproject.toml allows have it
+from typer.main import get_command
 
 from fmnist_cli import __version__
-from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError
+from fmnist_cli.cli import output
+from fmnist_cli.cli.command import DEBUG, Command, Group
+from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError, UsageError
 
 # Name → module of this package and the function or sub-application in it.
 COMMANDS = {
+    "classify": ("classify", "classify"),
+    "prepare": ("pages", "prepare"),
+    "evaluate": ("evaluate", "evaluate"),
+    "explain": ("explain", "explain"),
+    "bench": ("bench", "bench"),
+    "report": ("pages", "report"),
+    "models": ("models", "models"),
+    "doctor": ("models", "doctor"),
+    "data": ("data", "app"),
     "train": ("train", "train"),
     "train-all": ("train", "train_all"),
     "train-guard": ("guard", "train_guard"),
-    "export": ("export", "export"),
+    "export": ("train", "export"),
     "calibrate": ("calibrate", "calibrate"),
-    "classify": ("classify", "classify"),
-    "prepare": ("prepare", "prepare"),
-    "evaluate": ("evaluate", "evaluate"),
-    "bench": ("bench", "bench"),
-    "explain": ("explain", "explain"),
-    "models": ("models", "models"),
-    "report": ("report", "report"),
-    "data": ("data", "app"),
 }
 
 
@@ -39,7 +44,12 @@ def _version(asked: bool) -> None:
 
 def _root(
     version: bool = typer.Option(
-        False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
+        False,
+        "--version",
+        "-V",
+        callback=_version,
+        is_eager=True,
+        help="Print the version and leave.",
     ),
 ) -> None:
     del version  # handled before
@@ -49,15 +59,16 @@ def build_app(*names: str) -> typer.Typer:
     """The application with the commands called `names`, or with all of them.
 
     Typer inspects every command it knows at each start; a command that is not asked for
-    is not even imported.
+    is not even imported. Completion needs them all: a shell asks for it without a name.
     """
-    gc.enable()
     app = typer.Typer(
-        help="Train, export, serve and measure Fashion-MNIST classifiers.",
+        cls=Group,
+        help="Label pictures of garments; train, export and measure the models that do it.",
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=not names,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         callback=_root,
     )
     for name in names or COMMANDS:
@@ -66,11 +77,11 @@ def build_app(*names: str) -> typer.Typer:
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name)
         else:
-            app.command(name)(command)
+            app.command(name, cls=Command)(command)
     return app
 
 
-def _leave(code: object) -> None:
+def _leave(code: int) -> None:
     """End the process at once, when all is written that there is to write.
 
     Taking the interpreter and its libraries down by the book takes as long as labelling
@@ -81,33 +92,69 @@ def _leave(code: object) -> None:
         sys.stderr.flush()
     except OSError:
         return  # nobody reads any more; the ordinary way to end knows what to do
-    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+    os._exit(code)
+
+
+def _run(asked: str) -> int:
+    """The command line, its words taken from `sys.argv`; the exit code.
+
+    Raises:
+        Exception: as the command does.
+    """
+    app = get_command(build_app(*filter(None, [asked])))
+    if asked != "classify":  # which knows itself when to begin
+        gc.enable()
+    ended = app.main(prog_name="fmnist", standalone_mode=False)
+    return ended if isinstance(ended, int) else 0
+
+
+def _tell(error: Exception) -> int:
+    """Say in a line or two what went wrong; the exit code."""
+    try_help = f"try '{output.Level.command} --help'"
+    if isinstance(error, FmnistError):
+        text = str(error)
+        is_hint_due = isinstance(error, UsageError) and "\nhint: " not in text
+        output.error(text, try_help if is_hint_due else "")
+        return error.exit_code
+    if isinstance(error, ClickException):
+        text, context = error.format_message(), getattr(error, "ctx", None)
+        if context is not None:
+            try_help = f"try '{context.command_path} --help'"
+        if context is not None and text == context.get_help():  # nothing was asked for
+            sys.stderr.write(f"{text}\n")
+        else:
+            output.error(text[:1].lower() + text[1:].rstrip("."), try_help)
+        return error.exit_code
+    if output.Level.verbose or os.environ.get(DEBUG):
+        raise error
+    if isinstance(error, OSError):
+        # A full disk, a folder that cannot be written to: the system's words say it best.
+        where = f"{error.filename}: " if error.filename else ""
+        output.error(f"{where}{error.strerror or error}")
+    else:
+        name = type(error).__name__
+        output.error(
+            f"this should not happen: {name}: {error}",
+            f"--verbose or {DEBUG}=1 shows where it happened; please report it",
+        )
+    return FmnistError.exit_code
 
 
 def main() -> None:
-    """Entry point: user errors become one message and an exit code, never a traceback."""
+    """Entry point: errors become one message and an exit code, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # Tables and labels are UTF-8 everywhere, also where a console's code page is not.
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    asked = [word for word in sys.argv[1:2] if word in COMMANDS]
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    asked = words[0] if words and words[0] in COMMANDS else ""
     try:
-        app = build_app(*asked)
-        if asked != ["classify"]:  # which knows itself when to begin
-            gc.enable()
-        app()
-    except SystemExit as ending:
-        if asked == ["classify"]:
-            _leave(ending.code)
-        raise
-    except FmnistError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(error.exit_code)
-    except OSError as error:
-        # A full disk, a folder that cannot be written to: the system's words say it best.
-        where = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"error: {where}{error.strerror or error}\n")
-        sys.exit(FmnistError.exit_code)
+        code = _run(asked)
+        if asked == "classify":
+            _leave(code)
+        sys.exit(code)
+    except Exception as error:
+        sys.exit(_tell(error))
     except KeyboardInterrupt:  # while commands are still being imported; later Typer handles it
         sys.stderr.write("interrupted\n")
         sys.exit(EXIT_INTERRUPTED)

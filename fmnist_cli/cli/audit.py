@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 def audit(
     model: Annotated[
-        str, typer.Option("--model", "-m", help=f"Who judges: any of {', '.join(REGISTRY)}.")
+        str,
+        typer.Option(
+            "--model", "-m", metavar="MODEL", help=f"Who judges: any of {', '.join(REGISTRY)}."
+        ),
     ] = "cnn",
     preset: Annotated[Preset, typer.Option(help="How long each fold's model is trained.")] = (
         "standard"
@@ -27,7 +30,9 @@ def audit(
     folds: Annotated[
         int, typer.Option(min=2, metavar="N", help="Parts of the training file; a model for each.")
     ] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the folds and of training.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Seed of the folds and of training.")
+    ] = 0,
     probabilities: Annotated[
         Path | None,
         typer.Option(
@@ -38,23 +43,27 @@ def audit(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option("-o", "--output", help="Folder of the results.")] = Path(
-        "audit"
-    ),
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")
+    ] = Path("audit"),
     top: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="How many the page shows of each.")
+        int, typer.Option(min=1, max=1000, metavar="N", help="How many of each the page shows.")
     ] = 300,
     device: Annotated[Device, typer.Option(help="Device for the PyTorch models.")] = "auto",
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where an interrupted audit stopped.")
+        bool, typer.Option("--resume", help="Continue an interrupted audit.")
     ] = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """List labels that are likely wrong and images that are there twice; prints the folder.
+    """List likely wrong labels and duplicate images.
 
-    Every image is judged by a model that was not trained on it. Writes audit.csv and
-    duplicates.csv, audit.html to look at them, audit.json with counts, and probabilities.npz.
+    Models judge every image that they were not trained on. Writes audit.csv and duplicates.csv,
+    audit.html to look at them, audit.json with counts, and probabilities.npz. Prints the folder.
+
+    Examples:
+        fmnist data audit --preset quick -o audit
+        fmnist data audit --probabilities audit/probabilities.npz --top 100
     """
     require_extra()
     spec = get_spec(model)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +11,14 @@ import typer
 
 from fmnist_cli.cli.options import (
     DataDir,
-    JsonFile,
+    Json,
     Models,
     ModelsDir,
     Prepare,
+    ResultsFile,
     one_of,
 )
+from fmnist_cli.cli.output import Level, Results, error, note, say
 from fmnist_cli.errors import EXIT_RULE_FAILED, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 _WIDTH = 100
 
 
-def _note(text: str) -> None:
-    sys.stderr.write(f"note: {text}\n")
-
-
 def _test_split(data_dir: Path | None) -> LabelledImages | None:
     """The test split; None, with a note, where nobody said it should be there."""
     import os
@@ -47,10 +43,10 @@ def _test_split(data_dir: Path | None) -> LabelledImages | None:
 
     try:
         find_data_dir(data_dir, split="test")
-    except DataError as error:
+    except DataError as missing:
         if data_dir is not None or os.environ.get(ENV_VAR):
             raise
-        _note(f"no accuracy, and timing on random pixels: {error}")
+        note(f"no accuracy, and timing on random pixels: {missing}")
         return None
     return load_split("test", data_dir)
 
@@ -113,7 +109,7 @@ def _progress(steps: int) -> Iterator[Callable[[str], None]]:
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=Level.quiet or not console.is_terminal
     ) as progress:
         task = progress.add_task("", total=steps)
         begun = 0
@@ -214,67 +210,80 @@ def _print_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, stderr: bo
 
 
 def _write(
-    document: Mapping[str, Any], json_: str | None, csv: Path | None, html: Path | None
+    document: Mapping[str, Any], results: Results, csv: Path | None, report: Path | None
 ) -> None:
     """The document where it was asked for, and tables unless standard output holds JSON."""
     from fmnist_cli.bench.compare import csv_text
     from fmnist_cli.bench.page import page
     from fmnist_cli.files import write_text
 
-    text = json.dumps(document, indent=2) + "\n"
-    if json_ == "-":
-        sys.stdout.write(text)
-    else:
+    if results.has_tables:
         _print_document(document)
-        if json_ is not None:
-            write_text(Path(json_), text)
+    results.write(document)
     if csv is not None:
         write_text(csv, csv_text(document))
-    if html is not None:
-        write_text(html, "".join(page(document)))
+    if report is not None:
+        write_text(report, "".join(page(document)))
 
 
 def bench(
     model: Models = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads per call; all available cores by default.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="Threads per call; by default all available cores."),
     ] = None,
     seconds: Annotated[
         float,
-        typer.Option(min=0.01, help="Timing per model; slow models take longer, the rest extra."),
+        typer.Option(
+            min=0.01, metavar="SECONDS", help="Timing of each model; slow models take longer."
+        ),
     ] = 4.0,
     rounds: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Turns per model; more narrow the intervals.")
+        int,
+        typer.Option(min=1, metavar="N", help="Turns per model; more turns narrow the intervals."),
     ] = 5,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="Also time classify on these pictures."),
+        typer.Option("--images", metavar="DIR", help="Also time fmnist classify on this folder."),
     ] = None,
     prepare: Prepare = "auto",
-    json_: JsonFile = None,
+    json_: Json = False,
+    output: ResultsFile = None,
     csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="A row per model, with intervals.")
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Also write a CSV file with a row per model."),
     ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="The tables as a page.")
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Also write the tables as an HTML page."),
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option("--compare", metavar="OLD.json", help="Say what changed since --json OLD."),
+        typer.Option(
+            "--compare", metavar="OLD", help="Say what changed since OLD, a file written with -o."
+        ),
     ] = None,
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
             "--fail-if",
             metavar="RULE",
-            help="Exit with 4 if it holds for a model, repeatable: 'accuracy < 94%',"
-            " 'latency_p50 > 1.2x' (of OLD).",
+            help="Exit with code 4 if this holds for a model; repeatable: 'accuracy < 94%',"
+            " 'latency_p50 > 1.2x' (times OLD).",
         ),
     ] = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Accuracy against latency, throughput, memory and size, side by side."""
+    """Measure accuracy against latency and size.
+
+    Also throughput and memory, all models side by side, with intervals.
+
+    Examples:
+        fmnist bench -m cnn -m resnet
+        fmnist bench -o bench.json --report bench.html
+        fmnist bench --compare bench.json --fail-if 'latency_p50 > 1.2x'
+    """
     from datetime import UTC, datetime
 
     from fmnist_cli.bench import compare as earlier
@@ -290,7 +299,9 @@ def bench(
     rules = [earlier.parse_rule(text) for text in fail_if or ()]
     if compare is None and (relative := [rule.text for rule in rules if rule.relative]):
         raise UsageError(f"--fail-if {relative[0]!r} needs --compare OLD.json to be a multiple of")
-    _check_paths(images, [Path(json_) if json_ and json_ != "-" else None, csv, html])
+    results = Results(json_, output)
+    results.check()
+    _check_paths(images, [csv, report])
     candidates = _candidates(model, models_dir)
     if prepare != "auto":
         for candidate in candidates:
@@ -311,18 +322,19 @@ def bench(
 
     pictures = None if images is None else Pictures(images, prepare)
     with _progress(steps_of(len(candidates), plan, pictures=images is not None)) as on_step:
-        results = run(candidates, plan, split, pictures=pictures, on_step=on_step)
-    document = {**begun, "models": results}
-    if noisy := noisy_models(results):
-        sys.stderr.write(
+        measured = run(candidates, plan, split, pictures=pictures, on_step=on_step)
+    document = {**begun, "models": measured}
+    if noisy := noisy_models(measured):
+        say(
             "warning: machine is noisy: timings of the same model differ by more than 30 % between"
-            f" rounds ({', '.join(noisy)}); stop other work, or give more --rounds\n"
+            f" rounds ({', '.join(noisy)}); stop other work, or give more --rounds"
         )
 
-    _write(document, json_, csv, html)
+    _write(document, results, csv, report)
     if old is not None:
-        _print_changes(old, document, stderr=json_ == "-")
+        _print_changes(old, document, stderr=json_)
     broken = list(earlier.violations(rules, document["models"], old["models"] if old else {}))
     if broken:
-        sys.stderr.write("".join(f"failed: {line}\n" for line in broken))
+        for line in broken:
+            error(f"rule failed: {line}")
         raise typer.Exit(EXIT_RULE_FAILED)

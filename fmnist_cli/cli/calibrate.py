@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, ModelsDir, require_extra
+from fmnist_cli.cli.options import DataDir, ModelsDir, ModelsOut, require_extra
+from fmnist_cli.cli.output import say
 
 
 def calibrate(
@@ -17,16 +17,18 @@ def calibrate(
         list[str] | None,
         typer.Argument(metavar="[MODEL]...", help="Exported models; all by default."),
     ] = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the graphs and manifest.json.")
-    ] = Path("exported"),
+    output: ModelsOut = Path("exported"),
     models_dir: ModelsDir = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Fit the confidence of exported models on validation images, inside their graphs.
+    """Calibrate the confidence of exported models.
 
-    Labels stay as they are. fmnist export does the same, so this is for files that are there
-    already.
+    It is fitted on validation images, inside the ONNX files; labels stay as they are. fmnist
+    export does the same, so this is for files that are there already.
+
+    Examples:
+        fmnist calibrate
+        fmnist calibrate cnn -o models
     """
     require_extra()
     from fmnist_cli.data.dataset import load_split
@@ -47,9 +49,9 @@ def calibrate(
             shutil.copyfile(curves, output / curves.name)
         assert entry.calibration is not None  # noqa: S101
         before, after = entry.calibration["before"], entry.metrics["validation"]
-        sys.stderr.write(
+        say(
             f"{file.name:<13} validation: calibration error {before['calibration_error']:.4f} →"
             f" {after['calibration_error']:.4f}; test: loss {entry.metrics['test']['loss']:.4f},"
             f" calibration error {entry.metrics['test']['calibration_error']:.4f}"
-            f"  → {output / entry.file}\n"
+            f"  → {output / entry.file}"
         )

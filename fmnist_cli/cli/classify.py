@@ -5,20 +5,29 @@
 import gc
 import math
 import os
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from fmnist_cli.cli.options import (
+    MODEL,
     ModelsDir,
     Prepare,
     Unknown,
     UnknownAt,
+    complete_model,
     one_of,
     parse_shard,
     parse_size,
 )
+from fmnist_cli.cli.output import Level
 from fmnist_cli.errors import UsageError
+
+_model = partial(typer.Option, rich_help_panel=MODEL)
+_choice = partial(typer.Option, rich_help_panel="Which pictures")
+_output = partial(typer.Option, rich_help_panel="Output")
+_run = partial(typer.Option, rich_help_panel="Run")
 
 
 def classify(
@@ -27,131 +36,167 @@ def classify(
         typer.Argument(
             metavar="[INPUT]...",
             help="Folders, pictures, glob patterns, zip and tar archives, Parquet and IDX files;"
-            " - for paths on standard input.",
+            " - reads paths from standard input.",
         ),
     ] = None,
     model: Annotated[
         str,
-        typer.Option(
+        _model(
             "--model",
             "-m",
-            help="Name of an exported model, or an .onnx file; auto: resnet for images of the data"
-            " set, photo for all else.",
+            metavar="MODEL",
+            envvar="FMNIST_MODEL",
+            help="Name of a model, or an .onnx file; auto takes resnet for images of the data set"
+            " and photo for all others.",
+            autocompletion=complete_model,
         ),
     ] = "auto",
     output: Annotated[
         list[str] | None,
-        typer.Option(
+        _output(
             "--output",
             "-o",
-            help="File for the rows (.jsonl, .csv, .parquet, .txt), repeatable; - for standard"
+            metavar="FILE",
+            help="File for the rows (.jsonl, .csv, .parquet, .txt), repeatable; - is standard"
             " output, the default.",
         ),
     ] = None,
     format_: Annotated[
         str | None,
-        typer.Option(
+        _output(
             "--format",
-            help="jsonl, csv, parquet or text, where the output's suffix does not say;"
-            " else text on a terminal, jsonl.",
+            metavar="FORMAT",
+            help="jsonl, csv, parquet or text, where the file's suffix does not say it; by default"
+            " text on a terminal, else jsonl.",
         ),
     ] = None,
     report: Annotated[
         list[str] | None,
-        typer.Option(
+        _output(
             "--report",
-            "--gallery",
             metavar="FILE",
-            help="Also a page, one HTML file: counts, confidence, and pictures, the least sure"
-            " first.",
+            help="Also write an HTML page: counts, confidence, and pictures, the least sure first.",
         ),
     ] = None,
+    gallery: Annotated[list[str] | None, typer.Option("--gallery", hidden=True)] = None,
     sort_into: Annotated[
-        str | None, typer.Option(help="Also sort the pictures into this folder, by label.")
+        str | None,
+        _output(metavar="DIR", help="Also sort the pictures into this folder, by label."),
     ] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="Sort copies (the default).")] = False,
-    link: Annotated[bool, typer.Option("--link", help="Sort symbolic links.")] = False,
-    move: Annotated[bool, typer.Option("--move", help="Sort the files themselves.")] = False,
+    copy: Annotated[bool, _output("--copy", help="Sort copies (the default).")] = False,
+    link: Annotated[bool, _output("--link", help="Sort symbolic links.")] = False,
+    move: Annotated[bool, _output("--move", help="Sort the files themselves.")] = False,
     prepare: Prepare = "auto",
     save_prepared: Annotated[
-        str | None,
-        typer.Option(metavar="DIR", help="Also write what the model saw, as PNG."),
+        str | None, _output(metavar="DIR", help="Also write what the model saw, as PNG files.")
     ] = None,
-    top_k: Annotated[int, typer.Option(min=1, help="Candidates per row.")] = 3,
+    top_k: Annotated[int, _output(min=1, metavar="N", help="Candidates per row.")] = 3,
     threshold: Annotated[
         float,
-        typer.Option(min=0, max=1, help='Below this confidence the label is "unknown".'),
+        _model(min=0, max=1, metavar="SHARE", help='Below this confidence the label is "unknown".'),
     ] = 0.0,
     unknown: Unknown = False,
     unknown_at: UnknownAt = None,
     embeddings: Annotated[
-        bool,
-        typer.Option("--embeddings", help="Also write the model's features; needs Parquet."),
+        bool, _output("--embeddings", help="Also write the model's features; needs a Parquet file.")
     ] = False,
     errors_only: Annotated[
-        bool, typer.Option("--errors-only", help="Write rows of rejected inputs only.")
+        bool, _output("--errors-only", help="Write rows of rejected inputs only.")
     ] = False,
     max_errors: Annotated[
-        int | None, typer.Option(min=0, help="Stop when more inputs than this are rejected.")
+        int | None, _run(min=0, metavar="N", help="Stop when more inputs than this are rejected.")
     ] = None,
     summary: Annotated[
-        str | None, typer.Option(help="File for counts and settings of the run, as JSON.")
+        str | None,
+        _output(metavar="FILE", help="Also write counts and settings of the run, as JSON."),
     ] = None,
     from_file: Annotated[
-        str | None, typer.Option(help="Text file of paths, one per line; - for standard input.")
+        str | None,
+        _choice(metavar="FILE", help="Text file of paths, one per line; - is standard input."),
     ] = None,
     null: Annotated[
-        bool, typer.Option("--null", "-0", help="Paths in lists end in NUL, as of find -print0.")
+        bool,
+        _choice("--null", "-0", help="Paths in lists end in NUL, as find -print0 writes them."),
     ] = False,
     no_recursive: Annotated[
-        bool, typer.Option("--no-recursive", help="Leave folders within folders alone.")
+        bool, _choice("--no-recursive", help="Do not look into subfolders.")
     ] = False,
     include: Annotated[
         list[str] | None,
-        typer.Option(help="Only paths that match this pattern (*, ?, **); repeatable."),
+        _choice(
+            metavar="PATTERN",
+            help="Take only paths that match this pattern (*, ?, **); repeatable.",
+        ),
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(help="No paths that match this pattern; repeatable.")
+        list[str] | None,
+        _choice(metavar="PATTERN", help="Take no paths that match this pattern; repeatable."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most this many pictures.")] = None,
+    limit: Annotated[
+        int | None, _choice(min=1, metavar="N", help="Stop after this many pictures.")
+    ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="I/N", help="Part I of N, for many machines: 1/4, 2/4 …"),
+        _choice(
+            metavar="I/N", help="Take part I of N, to share the work among machines: 1/4, 2/4 …"
+        ),
     ] = None,
     image_column: Annotated[
-        str | None, typer.Option(help="Column of pictures in Parquet files.")
+        str | None, _choice(metavar="NAME", help="Column of Parquet files that holds the pictures.")
     ] = None,
     max_pixels: Annotated[
-        str | None, typer.Option(help="Reject larger pictures, told by their header; 120M.")
+        str | None,
+        _choice(
+            metavar="N",
+            help="Reject pictures with more pixels than this, such as 50M; 120M by default.",
+        ),
     ] = None,
-    max_bytes: Annotated[str | None, typer.Option(help="Reject larger files; 512M.")] = None,
+    max_bytes: Annotated[
+        str | None,
+        _choice(
+            metavar="N", help="Reject files with more bytes than this, such as 2G; 512M by default."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what would be read, or where pictures would go."),
+        _run(
+            "--dry-run",
+            help="Label nothing; say what would be read or, with --sort-into, where pictures"
+            " would go.",
+        ),
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run into a file.")
+        bool, _run("--resume", help="Continue an interrupted run that writes to a file.")
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Do the rejected inputs of the output again.")
+        bool,
+        _run("--retry-failed", help="Label only the inputs again that the output has as rejected."),
     ] = False,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Pictures per inference call; else by their cost.")
+        int | None,
+        _run(
+            min=1,
+            metavar="N",
+            help="Pictures per call of the model; by default as fits their cost.",
+        ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; else one per available core.")
+        int | None, _run(min=1, metavar="N", help="Processes; by default one per available core.")
     ] = None,
     provider: Annotated[
-        str, typer.Option(help="What runs the model: cpu, cuda, openvino, coreml …")
+        str, _run(metavar="NAME", help="What runs the model: cpu, cuda, openvino, coreml …")
     ] = "cpu",
     models_dir: ModelsDir = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress and no summary.")
-    ] = False,
 ) -> None:
-    """Label pictures: one row per input, in input order, on standard output or in files.
+    """Label pictures.
 
-    Exit code 0: all labelled; 3: some inputs rejected, each with its reason in its row.
+    Every input gets one row, in input order, on standard output or in files. Exit code 0: all
+    pictures have a label; 3: some inputs are rejected, and their rows say why.
+
+    Examples:
+        fmnist classify photos -o labels.csv --report labels.html
+        fmnist classify shards/*.tar -o labels.parquet --resume
+        find . -name '*.jpg' -print0 | fmnist classify -0 - > labels.jsonl
     """
     # Starting threads for linear algebra, of which there is none here, takes time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -165,13 +210,15 @@ def classify(
     from fmnist_cli.sources.base import MAX_BYTES
     from fmnist_cli.sources.request import Inputs
 
+    gc.freeze()  # what is loaded stays; looking through it again and again takes time
     gc.enable()
     if math.isnan(threshold):
         raise UsageError("--threshold nan is no number; give one from 0 to 1")
     if sum((copy, link, move)) > 1 or ((copy or link or move) and sort_into is None):
         raise UsageError("--copy, --link and --move say how --sort-into works; give one of them")
-    if report and len(report) > 1:
-        raise UsageError("--report, also called --gallery, makes one page; give it once")
+    pages = [*(report or ()), *(gallery or ())]
+    if len(pages) > 1:
+        raise UsageError("--report makes one page; give it once")
     bytes_ = parse_size(max_bytes, "--max-bytes", MAX_BYTES)
     code = label(
         Inputs(
@@ -202,7 +249,7 @@ def classify(
         Wanted(
             outputs=tuple(output or ()),
             format=format_,
-            gallery=report[0] if report else None,
+            gallery=pages[0] if pages else None,
             sort_into=sort_into,
             how="move" if move else "link" if link else "copy",
             save_prepared=save_prepared,
@@ -219,7 +266,7 @@ def classify(
             dry_run=dry_run,
             resume=resume,
             retry_failed=retry_failed,
-            quiet=quiet,
+            quiet=Level.quiet,
         ),
     )
     if code:

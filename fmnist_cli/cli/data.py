@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -13,8 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from fmnist_cli.cli.audit import audit
+from fmnist_cli.cli.command import Command, Group
 from fmnist_cli.cli.describe import describe
-from fmnist_cli.cli.options import DataDir
+from fmnist_cli.cli.options import FOLDERS, DataDir, Json
+from fmnist_cli.cli.output import Level, Results, note, say, show
 
 if TYPE_CHECKING:
     from fmnist_cli.data.download import DownloadEvent, Progress
@@ -22,20 +23,24 @@ if TYPE_CHECKING:
 
 SplitName = Literal["test", "validation", "train"]
 
-app = typer.Typer(help="Fetch the data set, look at it, write it out as pictures, audit it.")
-app.command()(audit)
-app.command()(describe)
+app = typer.Typer(
+    cls=Group,
+    help="Get the data set, look at it, check it.",
+    no_args_is_help=True,
+)
 
 
-@app.command()
+@app.command(cls=Command)
 def download(
     data_dir: Annotated[
         Path | None,
         typer.Option(
             "--data-dir",
-            help="Where to put the files. Default: ./data/fashion-mnist inside a clone of the "
-            "project, else the user's cache.",
+            metavar="DIR",
+            help="Folder for the files; by default ./data/fashion-mnist inside a clone of the"
+            " project, else the cache.",
             show_default=False,
+            rich_help_panel=FOLDERS,
         ),
     ] = None,
     mirror: Annotated[
@@ -43,15 +48,20 @@ def download(
         typer.Option(
             "--mirror",
             metavar="URL",
-            help="Address of a folder with the four files, instead of the built-in mirrors. "
-            "Repeatable; asked in order.",
+            help="Address of a folder with the four files, instead of the built-in mirrors;"
+            " repeatable, tried in order.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Fetch the four Fashion-MNIST files (30 MB); an interrupted download resumes.
+    """Download Fashion-MNIST (30 MB).
 
-    Files that are already there and whole are kept. Prints the folder.
+    Prints the folder of the four files. An interrupted download continues. Files that are there
+    and whole are kept.
+
+    Examples:
+        fmnist data download
+        fmnist data download --data-dir fashion-mnist
     """
     from fmnist_cli.data.download import MIRRORS
     from fmnist_cli.data.download import download as fetch
@@ -62,43 +72,58 @@ def download(
         fetch(target, mirror or MIRRORS, progress=progress)
     elsewhere = os.environ.get(ENV_VAR)
     if elsewhere and Path(elsewhere).expanduser().absolute() != target.absolute():
-        typer.echo(f"note: {ENV_VAR} is set, so commands read {elsewhere} instead", err=True)
-    typer.echo(str(target))
+        note(f"{ENV_VAR} is set, so commands read {elsewhere} instead")
+    show(str(target))
 
 
-@app.command()
+@app.command(cls=Command)
 def info(
     data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json_: Json = False,
 ) -> None:
-    """Show where the data is, whether its files are the official ones, and what they hold."""
+    """Show where the data set is and what it holds.
+
+    Also says whether its files are the published ones.
+
+    Examples:
+        fmnist data info
+        fmnist data info --json
+    """
     from fmnist_cli.data.files import find_data_dir
 
     folder = find_data_dir(data_dir)
     summary = _describe(folder)
-    typer.echo(json.dumps(summary, indent=2) if as_json else _as_text(summary))
+    results = Results(json_)
+    results.show(_as_text(summary))
+    results.write(summary)
 
 
-@app.command()
+@app.command(cls=Command)
 def images(
-    out: Annotated[Path, typer.Argument(help="Folder for the pictures; made when missing.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder for the pictures; made if missing.")
+    ],
     split: Annotated[SplitName, typer.Option(help="Which images to write.")] = "test",
     data_dir: DataDir = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Write the first N only.")
+        int | None, typer.Option(min=1, metavar="N", help="Stop after this many pictures.")
     ] = None,
     force: Annotated[
         bool,
         typer.Option(
             "--force",
-            help="Write into a folder that is not empty; numbered pictures and labels.csv of an "
-            "earlier run are replaced, other files stay.",
+            help="Write into a folder that is not empty: pictures and labels.csv of an earlier"
+            " run are replaced, other files stay.",
         ),
     ] = False,
 ) -> None:
-    """Write a split as PNG files 00000.png, 00001.png, … with a labels.csv beside them.
+    """Write images of the data set as PNG files.
 
-    ``fmnist classify OUT`` reads such a folder. Prints the folder.
+    They are called 00000.png, 00001.png, … beside a labels.csv. Prints the folder.
+
+    Examples:
+        fmnist data images t10k
+        fmnist data images some --split train --limit 100
     """
     from fmnist_cli.data.dataset import LabelledImages, load_split
     from fmnist_cli.data.images import write_images
@@ -106,8 +131,12 @@ def images(
     loaded = load_split(split, data_dir)
     part = LabelledImages(loaded.pixels[:limit], loaded.labels[:limit])
     written = write_images(part, out, force=force)
-    typer.echo(f"wrote {len(written):,} pictures and labels.csv", err=True)
-    typer.echo(str(out))
+    say(f"wrote {len(written):,} pictures and labels.csv")
+    show(str(out))
+
+
+app.command(cls=Command)(audit)
+app.command(cls=Command)(describe)
 
 
 def _describe(folder: Path) -> dict[str, Any]:
@@ -170,8 +199,8 @@ def _as_text(summary: dict[str, Any]) -> str:
 @contextlib.contextmanager
 def _progress() -> Iterator[Progress]:
     """Shows a download on stderr: bars on a terminal, else one line per file and incident."""
-    if not sys.stderr.isatty():
-        yield _echo_event
+    if Level.quiet or not sys.stderr.isatty():
+        yield _say_event
         return
 
     from rich.console import Console
@@ -197,11 +226,11 @@ def _progress() -> Iterator[Progress]:
         yield show
 
 
-def _echo_event(event: DownloadEvent) -> None:
+def _say_event(event: DownloadEvent) -> None:
     texts = {
         "kept": f"{event.name}: already there",
         "note": f"{event.name}: {event.message}",
         "finished": f"{event.name}: {event.done:,} bytes, MD5 ok",
     }
     if event.kind in texts:
-        typer.echo(texts[event.kind], err=True)
+        say(texts[event.kind])

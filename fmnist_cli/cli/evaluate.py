@@ -1,31 +1,37 @@
-"""`fmnist evaluate`: accuracy, loss, per-class report and confusion of exported models."""
+"""`fmnist evaluate`: how good exported models are, on the data set or on pictures of one's own."""
 
 from __future__ import annotations
 
-import json
-import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
+from fmnist_cli import __version__
 from fmnist_cli.cli.options import (
     Classes,
     DataDir,
-    JsonFile,
+    Json,
     Models,
     ModelsDir,
     Prepare,
+    ResultsFile,
     Unknown,
     UnknownAt,
 )
-from fmnist_cli.errors import ModelError, UsageError
+from fmnist_cli.cli.output import Level, Results, detail, say
+from fmnist_cli.errors import EXIT_REJECTED, DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from fmnist_cli.contract import Pixels, Probabilities
+    from fmnist_cli.contract import InputSpec, Pixels, Probabilities
     from fmnist_cli.evaluate.metrics import Evaluation
     from fmnist_cli.inference.session import Session
-
+    from fmnist_cli.inference.store import ModelFile
+    from fmnist_cli.labelled.evaluation import FolderEvaluation
+    from fmnist_cli.labelled.folders import LabelledFolders
 
 _AT_ONCE = 250  # images, so that memory does not grow with those of the split
 _INSTEAD = "--data DIR measures it on pictures of your own"
@@ -92,13 +98,15 @@ def predictions_json(probabilities: Probabilities) -> dict[str, str]:
 
 def evaluate(
     model: Models = None,
-    split: Annotated[EvaluatedSplit, typer.Option(help="Labelled images to measure on.")] = "test",
+    split: Annotated[
+        EvaluatedSplit, typer.Option(help="Images of the data set to measure on.")
+    ] = "test",
     data: Annotated[
         Path | None,
         typer.Option(
             "--data",
             metavar="DIR",
-            help="Measure on labelled pictures of your own instead, DIR/CLASS/….",
+            help="Measure on your own labelled pictures instead: one folder per class in DIR.",
             show_default=False,
         ),
     ] = None,
@@ -109,70 +117,96 @@ def evaluate(
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.html",
-            help="With --data: also a page of the pictures with the wrong label.",
+            metavar="FILE",
+            help="With --data: also write an HTML page of the pictures with a wrong label.",
             show_default=False,
         ),
     ] = None,
-    json_: JsonFile = None,
+    json_: Json = False,
+    output: ResultsFile = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Accuracy, loss and confusion of exported models."""
-    import shlex
-    from dataclasses import asdict
+    """Measure accuracy, loss and confusion of exported models.
 
+    Exit code 3: some pictures of --data could not be read; the others are measured.
+
+    Examples:
+        fmnist evaluate -m resnet
+        fmnist evaluate --json > results.json
+        fmnist evaluate --data pictures -m photo --unknown --report wrong.html
+    """
     about_folders = (classes, report, unknown_at) != (None, None, None) or unknown
     if data is None and (about_folders or prepare != "auto"):
         raise UsageError("--classes, --prepare, --unknown and --report go with --data DIR")
+    results = Results(json_, output)
+    results.check()
 
-    from fmnist_cli import __version__
     from fmnist_cli.bench.run import unique_names
     from fmnist_cli.cores import available_cores
-    from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist, of_data_set
-    from fmnist_cli.evaluate.metrics import evaluate as measure
-    from fmnist_cli.evaluate.metrics import of_first
-    from fmnist_cli.files import write_text
     from fmnist_cli.inference.session import Session
     from fmnist_cli.inference.store import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
 
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
-    files = [open_model(one, models_dir, quiet=not model) for one in asked]
-    names = unique_names([file.name for file in files])
-    if data is not None:
-        from fmnist_cli.cli.evaluate_folders import Asked, evaluate_on_folders
-        from fmnist_cli.inference.guard import known_share
-
-        asks = unknown or unknown_at is not None
-        share = known_share("--unknown-at", unknown_at) if asks else None
-        code = evaluate_on_folders(
-            {
-                name: (file.sha256, Session(file, threads=available_cores()))
-                for name, file in zip(names, files, strict=True)
-            },
-            Asked(data, classes, prepare, share, json_, report, models_dir),
-        )
-        if code:
-            raise typer.Exit(code)
+    files = [open_model(one, models_dir, quiet=not model or Level.quiet) for one in asked]
+    for file in files:
+        detail(f"model {file.name}: {file.path}, SHA-256 {file.sha256}")
+    named = dict(zip(unique_names([file.name for file in files]), files, strict=True))
+    if data is None:
+        _on_data_set(named, model or (), split, data_dir, results)
         return
+
+    from fmnist_cli.inference.guard import known_share
+
+    asks = unknown or unknown_at is not None
+    share = known_share("--unknown-at", unknown_at) if asks else None
+    sessions = {
+        name: (file.sha256, Session(file, threads=available_cores()))
+        for name, file in named.items()
+    }
+    folders = _Folders(data, classes, prepare, share, report, models_dir)
+    if _on_folders(sessions, folders, results):
+        raise typer.Exit(EXIT_REJECTED)
+
+
+def _on_data_set(
+    files: Mapping[str, ModelFile],
+    asked: Sequence[str],
+    split: EvaluatedSplit,
+    data_dir: Path | None,
+    results: Results,
+) -> None:
+    """Measure on a split of the data set.
+
+    Raises:
+        ModelError: a model that was asked for, or every model, is one of other classes.
+    """
+    import shlex
+
+    from fmnist_cli.cores import available_cores
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist, of_data_set
+    from fmnist_cli.evaluate.metrics import evaluate as measure
+    from fmnist_cli.evaluate.metrics import of_first
+    from fmnist_cli.inference.session import Session
+
     images = load_split(split, data_dir)
-    results: dict[str, object] = {}
+    measured: dict[str, object] = {}
     summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
-    for name, file in zip(names, files, strict=True):
+    for name, file in files.items():
         session = Session(file, threads=available_cores())
         knows = knows_fashion_mnist(session.card.class_names)
-        if not knows and model:
+        if not knows and asked:
             raise ModelError(f"{file.path} knows other classes than Fashion-MNIST; {_INSTEAD}")
-        if not model and not of_data_set(session.card):
+        if not asked and not of_data_set(session.card):
             what = "pictures" if knows else "classes"
-            sys.stderr.write(f"left out: {name} is a model of other {what}; {_INSTEAD}\n")
+            say(f"left out: {name} is a model of other {what}; {_INSTEAD}")
             continue
         # Of a model that knows further classes: which of these ten it is.
         probabilities = of_first(_probabilities(session, images.pixels), len(CLASS_NAMES))
         evaluation = measure(probabilities, images.labels, CLASS_NAMES)
-        results[name] = {
+        measured[name] = {
             "sha256": file.sha256,
             **asdict(evaluation),
             "predictions": predictions_json(probabilities),
@@ -181,30 +215,193 @@ def evaluate(
             f"{name:<14} {evaluation.accuracy:>8.4f} {evaluation.loss:>7.4f}"
             f" {evaluation.macro.f1:>8.4f} {evaluation.calibration_error:>7.4f}"
         )
-        if json_ != "-":
-            print(f"{session.card.title} ({name}) on {evaluation.images:,} {split} images")  # noqa: T201
-            print(  # noqa: T201
-                f"loss {evaluation.loss:.4f},"
-                f" calibration error {evaluation.calibration_error:.4f}\n"
-            )
-            print(report_text(evaluation), "\n")  # noqa: T201
-            print(confusion_text(evaluation), "\n")  # noqa: T201
-    if not results:
+        results.show(
+            f"{name} on {evaluation.images:,} {split} images\n"
+            f"loss {evaluation.loss:.4f}, calibration error {evaluation.calibration_error:.4f}\n\n"
+            f"{report_text(evaluation)}\n\n{confusion_text(evaluation)}\n"
+        )
+    if not measured:
         raise ModelError("no model is one of Fashion-MNIST's images; give --data DIR, or name one")
-    if len(results) > 1 and json_ != "-":
-        print("\n".join(summary))  # noqa: T201
-    if json_ is None:
-        return
+    if len(measured) > 1:
+        results.show("\n".join(summary))
     # File names without their folders: the checksums say which files they were.
-    chosen = [word for one in model or () for word in ("--model", Path(one).name)]
-    document = {
-        "command": shlex.join(["fmnist", "evaluate", *chosen, "--split", split]),
+    chosen = [word for one in asked for word in ("--model", Path(one).name)]
+    results.write(
+        {
+            "command": shlex.join(["fmnist", "evaluate", *chosen, "--split", split]),
+            "version": __version__,
+            "split": split,
+            "models": measured,
+        }
+    )
+
+
+class _Folders(NamedTuple):
+    """What to measure on folders of pictures; `unknown_at` is None not to ask what is unknown."""
+
+    root: Path
+    classes: Path | None
+    prepare: str
+    unknown_at: float | None
+    report: Path | None
+    models_dir: Path | None
+
+
+def _on_folders(
+    sessions: Mapping[str, tuple[str, Session]], asked: _Folders, results: Results
+) -> bool:
+    """Measure on folders of labelled pictures; whether some pictures could not be read.
+
+    Args:
+        sessions: by name, SHA-256 of the file and the model.
+        asked: what to do.
+        results: where the figures go.
+
+    Raises:
+        FmnistError: it cannot be done, with the reason.
+    """
+    from fmnist_cli.data.classes import read_meanings, resolve
+    from fmnist_cli.inference.guard import open_guard
+    from fmnist_cli.inference.routes import route_of
+    from fmnist_cli.labelled.evaluation import evaluate_folders, judge
+    from fmnist_cli.labelled.folders import class_folders, read_folders
+    from fmnist_cli.preprocess import check_mode
+    from fmnist_cli.progress import progress
+    from fmnist_cli.sinks.whole import check_target
+
+    if asked.report is not None:
+        check_target(asked.report)
+    meanings = None if asked.classes is None else read_meanings(asked.classes)
+    # Before any picture is read, which takes time.
+    folders = class_folders(asked.root)
+    routes = {}
+    for name, (_, session) in sessions.items():
+        check_mode(asked.prepare, session.spec)
+        resolve(folders, session.card.class_names, meanings, source=str(asked.root))
+        guard = open_guard(asked.unknown_at, session.card, asked.models_dir)
+        routes[name] = route_of(session, guard)
+    measured: dict[str, FolderEvaluation] = {}
+    read: list[LabelledFolders] = []
+    # The pictures are read once for all models that want the same, and then let go.
+    for spec in _distinct([session.spec for _, session in sessions.values()]):
+        with progress(not Level.quiet, None) as advance:
+            found = read_folders(asked.root, spec, asked.prepare, advance=advance)
+        if read and found.paths != read[0].paths:
+            raise DataError(f"the pictures in {asked.root} changed while they were read")
+        for name, route in routes.items():
+            if route.spec == spec:
+                classes = resolve(found.folders, route.class_names, meanings)
+                measured[name] = evaluate_folders(found, classes, *judge(found, route))
+        read.append(replace(found, pixels=found.pixels[:0]))
+    measured = {name: measured[name] for name in sessions}
+    found = read[0]
+    prepared = _prepared(read)
+    names = {name: session.card.class_names for name, (_, session) in sessions.items()}
+    results.show(_folders_text(found, prepared, names, measured))
+    if asked.report is not None:
+        _write_page(found, names, measured, asked.report)
+    checksums = {name: sha256 for name, (sha256, _) in sessions.items()}
+    results.write(_document(found, prepared, checksums, names, measured, asked))
+    return bool(found.rejected)
+
+
+def _distinct(specs: Sequence[InputSpec]) -> list[InputSpec]:
+    """Each once, in the order of the first of its kind; a spec cannot be hashed."""
+    return [spec for at, spec in enumerate(specs) if spec not in specs[:at]]
+
+
+def _folders_text(
+    found: LabelledFolders,
+    counts: Mapping[str, int],
+    names: Mapping[str, tuple[str, ...]],
+    results: Mapping[str, FolderEvaluation],
+) -> str:
+    from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
+    from fmnist_cli.sinks.text import printable
+
+    prepared = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    lines = [f"{len(found):,} pictures of {found.root}, prepared: {prepared}"]
+    lines += [f"not read: {printable(r.path)}: {printable(r.error)}" for r in found.rejected]
+    lines.append("")
+    for name, result in results.items():
+        lines += [
+            f"{name}: accuracy {result.accuracy:.4f} on {result.images:,} pictures,"
+            f" mean over folders {result.macro_accuracy:.4f}",
+            *filter(None, [unknown_words(result)]),
+            "",
+            *(folder_table(result), "", confusion_table(result, names[name]), ""),
+        ]
+    if len(results) > 1:
+        lines.append(f"{'model':<14} {'accuracy':>8} {'macro':>8}")
+        lines += [
+            f"{name:<14} {result.accuracy:>8.4f} {result.macro_accuracy:>8.4f}"
+            for name, result in results.items()
+        ]
+    return "\n".join(lines)
+
+
+def _prepared(read: Sequence[LabelledFolders]) -> Mapping[str, int]:
+    """How many pictures were prepared how, for any of the models."""
+    counts: Counter[str] = Counter()
+    for found in read:
+        counts |= Counter(found.prepared)
+    return dict(counts.most_common())
+
+
+def _document(
+    found: LabelledFolders,
+    prepared: Mapping[str, int],
+    checksums: Mapping[str, str],
+    names: Mapping[str, Sequence[str]],
+    results: Mapping[str, FolderEvaluation],
+    asked: _Folders,
+) -> dict[str, Any]:
+    return {
         "version": __version__,
-        "split": split,
-        "models": results,
+        "pictures": {
+            # Folders without those above them: what was measured, not where it lies.
+            "folder": found.root.resolve().name,
+            "classes": asked.classes and asked.classes.name,
+            "prepare": found.mode,
+            "unknown_at": asked.unknown_at,
+            "images": len(found),
+            "prepared": prepared,
+            "rejected": [{"path": row.path, "error": row.error} for row in found.rejected],
+        },
+        "models": {
+            name: {
+                "sha256": checksums[name],
+                "class_names": list(names[name]),
+                **result.to_json(),
+            }
+            for name, result in results.items()
+        },
     }
-    text = json.dumps(document, indent=2) + "\n"
-    if json_ == "-":
-        sys.stdout.write(text)
-    else:
-        write_text(Path(json_), text)
+
+
+def _write_page(
+    found: LabelledFolders,
+    names: Mapping[str, Sequence[str]],
+    results: Mapping[str, FolderEvaluation],
+    target: Path,
+) -> None:
+    from fmnist_cli.decode.quiet import libraries_quiet
+    from fmnist_cli.labelled.page import Shown, page
+    from fmnist_cli.sinks.gallery.thumbnails import Thumbnails
+    from fmnist_cli.sinks.whole import whole_file, writing
+    from fmnist_cli.sources import open_source
+
+    wrong = {
+        found.paths[position]
+        for result in results.values()
+        for position in result.wrong.nonzero()[0].tolist()
+    }
+    items = {item.path: item for item in open_source(found.root) if item.path in wrong}
+    thumbnails = Thumbnails({None: found.spec}, found.mode)
+
+    def draw(path: str, prepared: str) -> tuple[str | None, str | None]:
+        return thumbnails(items[path], prepared) if path in items else (None, None)
+
+    shown = Shown(found, found.root.resolve().name, names, results, draw)
+    with libraries_quiet(), whole_file(target) as partial, writing(partial):
+        partial.write_text("".join(page(shown)), encoding="utf-8", newline="\n")

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, ModelsDir, Prepare, one_of, require_extra
+from fmnist_cli.cli.options import (
+    DataDir,
+    ModelsDir,
+    Prepare,
+    complete_model,
+    one_of,
+    require_extra,
+)
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 _SPLITS = ("test", "validation", "train")
@@ -26,59 +33,76 @@ def explain(
         typer.Option(
             "--model",
             "-m",
-            help="cnn, resnet, photo, or an .onnx file of such a network; resnet by default."
-            " Repeatable with --gallery, which takes cnn and resnet by default.",
+            metavar="MODEL",
+            help="cnn, resnet, photo, or an .onnx file of such a network; by default resnet."
+            " With --maps repeatable, and by default cnn and resnet.",
+            autocompletion=complete_model,
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder for the pictures, the page and the JSON."),
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder for pictures, HTML page and JSON."
+        ),
     ] = None,
     method: Annotated[
-        str, typer.Option(help="gradcam, hirescam, layercam or gradcam++.")
+        str, typer.Option(metavar="METHOD", help="gradcam, hirescam, layercam or gradcam++.")
     ] = "layercam",
     layer: Annotated[
         str,
         typer.Option(
+            metavar="LAYER",
             help="stages (the mean over all), 14x14 or 7x7 (the last layer of that size), the path"
             " of a module, or several of these joined by +.",
         ),
     ] = "stages",
     target: Annotated[
-        str, typer.Option(help="Class to look for: predicted, true, or its name.")
+        str,
+        typer.Option(metavar="CLASS", help="Class to look for: predicted, true, or its name."),
     ] = "predicted",
     split: Annotated[
-        str | None, typer.Option(help="Take images of the data set: test, validation or train.")
+        str | None,
+        typer.Option(help="Take images of the data set: test, validation or train."),
     ] = None,
     class_: Annotated[
-        str | None, typer.Option("--class", help="Of the split: only images with this label.")
+        str | None,
+        typer.Option("--class", metavar="CLASS", help="With --split: only images of this class."),
     ] = None,
     wrong_only: Annotated[
-        bool, typer.Option("--wrong-only", help="Of the split: only what is labelled wrong.")
+        bool, typer.Option("--wrong-only", help="With --split: only images with a wrong label.")
     ] = False,
     index: Annotated[
-        int | None, typer.Option(min=0, help="Of the split: only the image of this place, from 0.")
+        int | None,
+        typer.Option(min=0, metavar="N", help="With --split: only image number N, from 0."),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help="At most so many pictures; 20 of a split by default."),
+        typer.Option(
+            min=1, metavar="N", help="Stop after this many pictures; by default 20 of --split."
+        ),
     ] = None,
     prepare: Prepare = "auto",
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is not empty.")
     ] = False,
-    gallery: Annotated[
+    maps: Annotated[
         Path | None,
         typer.Option(
-            help="Instead: a JSON file with maps of a right and a wrong image per class and model.",
+            metavar="FILE",
+            help="Only write a JSON file: maps of a right and a wrong image per class and model.",
         ),
     ] = None,
     data_dir: DataDir = None,
     models_dir: ModelsDir = None,
 ) -> None:
-    """Show where a network looked: original, heat map and overlay of every picture.
+    """Show where a network looked.
 
-    Exit code 0: all explained; 3: some inputs rejected, each with its reason.
+    Draws original, heat map and overlay of every picture. Exit code 0: all are explained; 3: some
+    inputs are rejected, each with its reason.
+
+    Examples:
+        fmnist explain photos -m photo -o explained
+        fmnist explain --split test --class Shirt --wrong-only -o shirts
     """
     require_extra()
 
@@ -91,10 +115,8 @@ def explain(
         "--target": target != "predicted",
         "--prepare": prepare != "auto",
     }
-    if gallery is not None and (
-        given := [name for name, is_given in of_pictures.items() if is_given]
-    ):
-        raise UsageError(f"--gallery does not go with {given[0]}; leave one of them out")
+    if maps is not None and (given := [name for name, is_given in of_pictures.items() if is_given]):
+        raise UsageError(f"--maps does not go with {given[0]}; leave one of them out")
     from_split = {
         "--class": class_ is not None,
         "--wrong-only": wrong_only,
@@ -104,15 +126,15 @@ def explain(
         raise UsageError(f"{given[0]} chooses from the data set; say of which images with --split")
     if split is not None and prepare != "auto":
         raise UsageError("--prepare is for files; images of the data set are frames already")
-    if gallery is not None and gallery.is_dir():
-        raise UsageError(f"{gallery} is a folder; name a file to write to")
-    if gallery is None:
+    if maps is not None and maps.is_dir():
+        raise UsageError(f"{maps} is a folder; name a file to write to")
+    if maps is None:
         _check_pictures(inputs, model, output, split, prepare)
 
     from fmnist_cli.explain.job import Chosen, Out, explain_pictures, write_gallery
 
-    if gallery is not None:
-        write_gallery(gallery, model, method, layer, data_dir, models_dir)
+    if maps is not None:
+        write_gallery(maps, model, method, layer, data_dir, models_dir)
         return
     assert output is not None  # noqa: S101
     chosen = Chosen(tuple(inputs or ()), prepare, split, class_, wrong_only, index, limit, data_dir)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, require_extra
+from fmnist_cli.cli.options import DataDir, ModelsOut, require_extra
+from fmnist_cli.cli.output import say
 
 
 def train_guard(
-    steps: Annotated[int, typer.Option(min=1, help="Batches to learn from.")] = 1600,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Batches to learn from.")] = 1600,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of everything random.")] = 0,
     data_dir: DataDir = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for guard.onnx and manifest.json.")
-    ] = Path("exported"),
+    output: ModelsOut = Path("exported"),
 ) -> None:
-    """Learn what is no known garment, for fmnist classify --unknown; writes guard.onnx.
+    """Train the detector of unknown pictures.
 
-    It learns from Fashion-MNIST, and from drawn frames of strokes, shapes and textures.
+    fmnist classify --unknown uses it, for models of frames. It learns from Fashion-MNIST and from
+    drawn frames of strokes, shapes and textures. Writes guard.onnx.
+
+    Examples:
+        fmnist train-guard -o models
     """
     require_extra()
     from fmnist_cli.data.dataset import load_split
@@ -29,11 +31,8 @@ def train_guard(
     from fmnist_cli.ood.fit import Schedule, make
     from fmnist_cli.training.job import TrainingData
 
-    def report(line: str) -> None:
-        sys.stderr.write(f"{line}\n")
-
     data = TrainingData.load(data_dir)
     test = load_split("test", data_dir)
-    outcome = make(data, seed=seed, schedule=Schedule(steps), report=report)
+    outcome = make(data, seed=seed, schedule=Schedule(steps), report=say)
     part = write(outcome, output, test.pixels)
-    report(f"{output / part.file}: {part.bytes / 1e6:.2f} MB")
+    say(f"{output / part.file}: {part.bytes / 1e6:.2f} MB")

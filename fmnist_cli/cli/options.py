@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""Options that several commands share: one name, one meaning."""
 
 from __future__ import annotations
 
@@ -10,60 +10,110 @@ from typing import Annotated
 
 import typer
 
-from fmnist_cli.errors import MissingExtraError, UsageError
+from fmnist_cli.errors import FmnistError, MissingExtraError, UsageError
+
+# Headings of groups of options in `--help`.
+MODEL, FOLDERS = "Model", "Folders"
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Names of models, for completion in a shell."""
+    from fmnist_cli.inference.store import manifests
+
+    try:
+        names = dict.fromkeys(name for _, one in manifests() for name in one.models)
+    except FmnistError:
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
 
 DataDir = Annotated[
     Path | None,
     typer.Option(
         "--data-dir",
-        help="Folder of the data files (else FMNIST_DATA_DIR, ./data/fashion-mnist, the cache).",
+        metavar="DIR",
+        envvar="FMNIST_DATA_DIR",
+        help="Folder of the data set; by default ./data/fashion-mnist, then the cache.",
+        show_default=False,
+        rich_help_panel=FOLDERS,
     ),
 ]
 RunsDir = Annotated[
-    Path, typer.Option("--runs-dir", help="Folder of training runs, one folder per model.")
+    Path,
+    typer.Option(
+        "--runs-dir",
+        metavar="DIR",
+        envvar="FMNIST_RUNS_DIR",
+        help="Folder of training runs, one folder per model.",
+        rich_help_panel=FOLDERS,
+    ),
 ]
 ModelsDir = Annotated[
     Path | None,
     typer.Option(
         "--models-dir",
-        help="Folder of exported models (else FMNIST_MODELS_DIR, ./exported); the shipped ones"
-        " are found as well.",
+        metavar="DIR",
+        envvar="FMNIST_MODELS_DIR",
+        help="Folder of exported models; by default ./exported. Shipped models are found as well.",
+        show_default=False,
+        rich_help_panel=FOLDERS,
     ),
 ]
-
 Prepare = Annotated[
     str,
-    typer.Option(help="auto: as the model wants it; of frames also frame (as it is) or product."),
+    typer.Option(
+        metavar="MODE",
+        help="How pictures are prepared: auto is what the model wants; models of frames also"
+        " take frame (as it is) or product.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Unknown = Annotated[
     bool,
     typer.Option(
-        "--unknown", help='What is none of the garments the models know is "unknown", too.'
+        "--unknown",
+        help='Pictures of no garment that the model knows get the label "unknown".',
+        rich_help_panel=MODEL,
     ),
 ]
 UnknownAt = Annotated[
     float | None,
     typer.Option(
         metavar="SHARE",
-        help="As --unknown, of which this share of ordinary garments stays known: 0.5 to"
-        " 0.999, else 0.95.",
+        help="Like --unknown; this share of ordinary garments keeps its label: 0.5 to 0.999,"
+        " else 0.95.",
+        rich_help_panel=MODEL,
     ),
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option("--model", "-m", help="Model or .onnx file, repeatable; all by default."),
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="Name of a model, or an .onnx file; repeatable; all models by default.",
+        autocompletion=complete_model,
+        rich_help_panel=MODEL,
+    ),
 ]
 Classes = Annotated[
     Path | None,
     typer.Option(
         "--classes",
-        metavar="FILE.toml",
-        help="What each folder of the pictures means; else folders have the names of classes.",
+        metavar="FILE",
+        help="TOML file that says which classes each folder of pictures means; by default each"
+        " folder has the name of its class.",
         show_default=False,
     ),
 ]
-JsonFile = Annotated[
-    str | None, typer.Option("--json", help="File for the results as JSON; - for stdout.")
+Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON, nothing else.")]
+ResultsFile = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Also write the results to a JSON file."),
+]
+ModelsOut = Annotated[
+    Path,
+    typer.Option("--output", "-o", metavar="DIR", help="Folder for the models and manifest.json."),
 ]
 
 # What the extra [train] installs and its commands import.

@@ -1,16 +1,23 @@
-"""`fmnist train MODEL…` and `fmnist train-all`."""
+"""`fmnist train MODEL…`, `fmnist train-all` and `fmnist export [MODEL…]`."""
 
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from fmnist_cli.cli.options import Classes, DataDir, RunsDir, require_extra
-from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
+from fmnist_cli.cli.options import (
+    Classes,
+    DataDir,
+    ModelsOut,
+    RunsDir,
+    complete_model,
+    require_extra,
+)
+from fmnist_cli.cli.output import Level, detail, error, note, say
+from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError, ModelError, UsageError
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
 
 if TYPE_CHECKING:
@@ -19,24 +26,34 @@ if TYPE_CHECKING:
 Device = Literal["auto", "cpu", "cuda"]
 Features = Literal["pixels", "hog"]
 
+_DATA = "What is learned from"
+
 _Models = Annotated[
-    list[str], typer.Argument(metavar="MODEL...", help=f"Any of: {', '.join(REGISTRY)}.")
+    list[str],
+    typer.Argument(
+        metavar="MODEL...",
+        help=f"Any of: {', '.join(REGISTRY)}.",
+        autocompletion=lambda incomplete: [one for one in REGISTRY if one.startswith(incomplete)],
+    ),
 ]
 _Preset = Annotated[
     Preset,
     typer.Option(
-        help="quick: all in minutes, to try; standard: two cores, about 20 minutes;"
-        " best: what the shipped models are made with."
+        help="quick takes minutes for all models, to try things; standard about 20 minutes on two"
+        " cores; best makes the shipped models."
     ),
 ]
-_Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random in training.")]
-_Device = Annotated[Device, typer.Option(help="Device for the PyTorch models.")]
+_Seed = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Seed of everything random in training.")
+]
+_Device = Annotated[Device, typer.Option(help="Where PyTorch models are trained.")]
 _Features = Annotated[
     Features | None,
     typer.Option(
-        help="What svm, logreg, knn, mlp and random-forest see: gradients (hog) or the pixels"
-        " themselves; by default what is best for each.",
+        help="What svm, logreg, knn, mlp and random-forest see: histograms of gradients (hog) or"
+        " pixels; by default what is best for each.",
         show_default=False,
+        rich_help_panel=_DATA,
     ),
 ]
 _Teacher = Annotated[
@@ -44,29 +61,42 @@ _Teacher = Annotated[
     typer.Option(
         "--teacher",
         metavar="MODEL",
-        help="Exported model, or .onnx file, whose predictions are learnt beside the labels;"
-        " several for their mean. For hybrid, its members. By default what the preset says.",
+        help="Exported model, or .onnx file, whose predictions are learned beside the labels;"
+        " repeatable, then their mean. For hybrid: its members. By default the preset decides.",
         show_default=False,
+        autocompletion=complete_model,
+        rich_help_panel=_DATA,
     ),
 ]
-_Exclude = Annotated[
+_LeaveOut = Annotated[
     Path | None,
     typer.Option(
-        help="List of training images to leave out, such as the audit.csv of `fmnist data audit`.",
+        "--leave-out",
+        metavar="FILE",
+        help="List of training images to leave out, such as audit.csv of `fmnist data audit`.",
         show_default=False,
+        rich_help_panel=_DATA,
     ),
 ]
-_ExcludeTop = Annotated[
+_LeaveOutFirst = Annotated[
     int | None,
-    typer.Option(min=1, help="Leave out the first N of the list only.", show_default=False),
+    typer.Option(
+        "--leave-out-first",
+        min=1,
+        metavar="N",
+        help="Leave out only the first N images of the list.",
+        show_default=False,
+        rich_help_panel=_DATA,
+    ),
 ]
 _Photos = Annotated[
     Path | None,
     typer.Option(
         "--photos",
         metavar="DIR",
-        help="Folder of labelled pictures, DIR/CLASS/..., for models that learn from such (photo).",
+        help="Folder of labelled pictures, DIR/CLASS/..., for models of photos (photo).",
         show_default=False,
+        rich_help_panel=_DATA,
     ),
 ]
 _Init = Annotated[
@@ -74,11 +104,13 @@ _Init = Annotated[
     typer.Option(
         "--init",
         metavar="MODEL",
-        help="Exported model, or .onnx file, whose weights are trained on instead of random ones.",
+        help="Exported model, or .onnx file, whose weights training starts from.",
         show_default=False,
+        autocompletion=complete_model,
+        rich_help_panel=_DATA,
     ),
 ]
-_Resume = Annotated[bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")]
+_Resume = Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")]
 
 
 def train(
@@ -88,8 +120,8 @@ def train(
     device: _Device = "auto",
     features: _Features = None,
     teacher: _Teacher = None,
-    exclude: _Exclude = None,
-    exclude_top: _ExcludeTop = None,
+    leave_out: _LeaveOut = None,
+    leave_out_first: _LeaveOutFirst = None,
     init: _Init = None,
     photos: _Photos = None,
     classes: Classes = None,
@@ -97,11 +129,17 @@ def train(
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Train models; each run is kept in RUNS_DIR/MODEL."""
+    """Train models. Each run is kept in a folder of its own, RUNS_DIR/MODEL.
+
+    Examples:
+        fmnist train cnn --preset quick
+        fmnist train photo --photos pictures
+        fmnist train hybrid --teacher cnn --teacher svm --resume
+    """
     require_extra()
     specs = [get_spec(name) for name in dict.fromkeys(models)]
-    if exclude_top is not None and exclude is None:
-        raise UsageError("--exclude-top goes with --exclude FILE")
+    if leave_out_first is not None and leave_out is None:
+        raise UsageError("--leave-out-first goes with --leave-out FILE")
     of_pictures = [spec for spec in specs if spec.framework == "pictures"]
     if of_pictures and photos is None:
         raise UsageError(
@@ -118,6 +156,7 @@ def train(
     from dataclasses import replace
 
     from fmnist_cli.data.exclude import read_exclusions
+    from fmnist_cli.data.files import find_data_dir
     from fmnist_cli.training import run
     from fmnist_cli.training.initial import Start, Teacher
     from fmnist_cli.training.job import Job, TrainingData, in_order
@@ -134,9 +173,10 @@ def train(
         runs_dir,
     )
     data = TrainingData.load(data_dir)
-    if exclude is not None:
+    detail(f"data set: {find_data_dir(data_dir)}; device: {chosen_device}")
+    if leave_out is not None:
         images = len(data.train) + len(data.validation)
-        data = data.without(read_exclusions(exclude, exclude_top, images=images))
+        data = data.without(read_exclusions(leave_out, leave_out_first, images=images))
     read = {spec.name: _read_pictures(photos, spec, classes) for spec in of_pictures if photos}
     data_of = {spec.name: replace(data, pictures=read.get(spec.name)) for spec in specs}
     if not resume:
@@ -154,9 +194,9 @@ def train(
                     reporter=reporter,
                 )
     except KeyboardInterrupt:
-        sys.stderr.write(
+        say(
             "\ninterrupted; finished models and the last epoch are kept."
-            " The same command with --resume goes on.\n"
+            " The same command with --resume goes on."
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
@@ -169,11 +209,11 @@ def _read_pictures(root: Path, spec: ModelSpec, classes: Path | None) -> Labelle
     from fmnist_cli.training.pictures import LabelledPictures, enlarged
 
     meanings = None if classes is None else read_meanings(classes)
-    with progress(True, None) as advance:
+    with progress(not Level.quiet, None) as advance:
         pictures = LabelledPictures.read(
             root, enlarged(spec.input), CLASS_NAMES, meanings, advance=advance
         )
-    sys.stderr.write("\n".join(pictures.told()) + "\n")
+    say("\n".join(pictures.told()))
     return pictures
 
 
@@ -187,12 +227,15 @@ def train_all(
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
-    """Train every model of the registry; those that learn from photos, where --photos is given."""
+    """Train all models; those of photos only if --photos is given.
+
+    Examples:
+        fmnist train-all --preset quick
+        fmnist train-all --photos pictures --resume
+    """
     left_out = [] if photos else [s.name for s in REGISTRY.values() if s.framework == "pictures"]
     if left_out:
-        sys.stderr.write(
-            f"left out: {', '.join(left_out)}, which learn from photos (--photos DIR)\n"
-        )
+        note(f"left out: {', '.join(left_out)}; --photos DIR trains on photos")
     train(
         [name for name in REGISTRY if name not in left_out],
         preset,
@@ -204,3 +247,58 @@ def train_all(
         data_dir=data_dir,
         runs_dir=runs_dir,
     )
+
+
+def export(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...", help="Models to export; by default all that were trained."
+        ),
+    ] = None,
+    runs_dir: RunsDir = Path("runs"),
+    output: ModelsOut = Path("exported"),
+    data_dir: DataDir = None,
+) -> None:
+    """Export trained models to ONNX files.
+
+    Each graph is compared with the model that was trained, on real test images, and written only
+    if both agree. manifest.json beside the files describes them.
+
+    Examples:
+        fmnist export
+        fmnist export cnn resnet -o models
+    """
+    require_extra()
+    specs = [get_spec(name) for name in dict.fromkeys(models or ())]
+
+    from fmnist_cli.data.dataset import find_data_dir, load_split
+    from fmnist_cli.export import run
+    from fmnist_cli.training.record import RECORD_FILE
+
+    if not specs:
+        specs = [s for s in REGISTRY.values() if (runs_dir / s.name / RECORD_FILE).exists()]
+        if not specs:
+            raise ModelError(f"no finished training runs in {runs_dir}; run: fmnist train-all")
+    folder = find_data_dir(data_dir)
+    splits = {"test": load_split("test", folder), "validation": load_split("validation", folder)}
+    failures: list[FmnistError] = []
+    for spec in specs:
+        try:
+            entry = run.export(spec, runs_dir / spec.name, output, splits)
+        except FmnistError as failure:
+            # One model's failure must not cost the others their export.
+            failures.append(failure)
+            error(str(failure))
+            continue
+        run.update_manifest(output, spec.name, entry)
+        check, test = entry.verification, entry.metrics.get("test")
+        accuracy = f"{test['accuracy']:.2%}" if test else "–"
+        say(
+            f"{spec.name:<13} {entry.bytes / 1e6:6.2f} MB"
+            f"  test {accuracy}"
+            f"  labels equal {check['label_agreement']:.2%}, |Δp| ≤ {check['max_difference']:.1e}"
+            f" on {check['images']} images  → {output / entry.file}"
+        )
+    if failures:
+        raise FmnistError(f"{len(failures)} of {len(specs)} models were not exported")

@@ -112,8 +112,9 @@ def find_data_dir(data_dir: Path | None = None, *, split: Split | None = None) -
 
     """
     named, source = data_dir, "--data-dir"
-    if named is None and os.environ.get(ENV_VAR):
-        named, source = Path(os.environ[ENV_VAR]), ENV_VAR
+    variable = os.environ.get(ENV_VAR)
+    if variable and data_dir in (None, Path(variable)):  # options take it, too
+        named, source = Path(variable), ENV_VAR
     wanted = FILES if split is None else files_of(split)
     if named is not None:
         place = named.expanduser()

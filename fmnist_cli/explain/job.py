@@ -96,7 +96,7 @@ def explain_pictures(
     if not subjects and not rejected:
         raise FmnistError(
             f"no pictures found in {', '.join(chosen.inputs)}."
-            " Pictures are told by suffix or content; hidden files are left alone"
+            " Pictures are recognised by suffix or content; hidden files are not read"
         )
     explanations = explainer.explain(subjects, wanted)
     words = [*chosen.words(), "--model", Path(model).name, "--method", method]
@@ -129,7 +129,7 @@ def write_gallery(
         subjects = one_per_class(images, "test", session.probabilities(images.pixels))
         explained[explainer.file.name] = (explainer, explainer.explain(subjects))
         _say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
-    words = ["fmnist", "explain", "--gallery", path.name, *_chosen_words(models, method, layer)]
+    words = ["fmnist", "explain", "--maps", path.name, *_chosen_words(models, method, layer)]
     write_json(path, gallery(explained, shlex.join(words)))
 
 

@@ -39,19 +39,19 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "data": Kind(
         "description of the data",
-        "fmnist data describe --json data.json",
+        "fmnist data describe -o data.json",
         lambda document: "embedding" in document and "mean_images" in document,
         "data.json",
     ),
     "evaluation": Kind(
         "evaluation",
-        "fmnist evaluate --json evaluate-test.json",
+        "fmnist evaluate -o evaluate-test.json",
         lambda document: _models(document, "confusion", "per_class"),
         "evaluate-test.json",
     ),
     "bench": Kind(
         "benchmark",
-        "fmnist bench --json bench.json",
+        "fmnist bench -o bench.json",
         lambda document: _models(document, "timing"),
         "bench.json",
     ),
@@ -69,7 +69,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "explanations": Kind(
         "set of explanations",
-        "fmnist explain --gallery explain.json",
+        "fmnist explain --maps explain.json",
         lambda document: (
             isinstance(document.get("items"), list)
             and all(isinstance(one, dict) and "heat" in one for one in document["items"])

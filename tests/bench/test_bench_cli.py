@@ -60,8 +60,8 @@ def test_all_models_with_data(tmp_path: Path, tiny_models: Path, tiny_data: Path
     out = tmp_path / "out"
     done = run_bench(
         tmp_path,
-        *("--models-dir", tiny_models, "--data-dir", tiny_data, "--json", out / "bench.json"),
-        *("--csv", out / "bench.csv", "--html", out / "bench.html"),
+        *("--models-dir", tiny_models, "--data-dir", tiny_data, "-o", out / "bench.json"),
+        *("--csv", out / "bench.csv", "--report", out / "bench.html"),
         *QUICK,
     )
     assert done.returncode == 0, done.stderr
@@ -105,7 +105,7 @@ def test_all_models_with_data(tmp_path: Path, tiny_models: Path, tiny_data: Path
 def test_without_data_there_is_no_accuracy_and_a_note(tmp_path: Path, tiny_models: Path) -> None:
     done = run_bench(
         tmp_path,
-        *("--models-dir", tiny_models, "-m", "two", "-m", "two", "--json", "-", *QUICK),
+        *("--models-dir", tiny_models, "-m", "two", "-m", "two", "--json", *QUICK),
         *("--fail-if", "size > 0.001", "--fail-if", "load > 1000000"),
     )
     assert done.returncode == 4, done.stderr
@@ -128,7 +128,15 @@ def test_a_model_of_colour_pictures_is_measured_but_for_accuracy(
     words = (*words, "--data-dir", tiny_data, "--images", pictures, *QUICK)
     done = run_bench(
         tmp_path,
-        *(*words, "--csv", tmp_path / "bench.csv", "--html", page, "--fail-if", "accuracy < 0.1%"),
+        *(
+            *words,
+            "--csv",
+            tmp_path / "bench.csv",
+            "--report",
+            page,
+            "--fail-if",
+            "accuracy < 0.1%",
+        ),
     )
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("colour ")]
@@ -151,7 +159,7 @@ def test_a_file_by_path_has_no_parameters_and_other_classes_no_accuracy(
     done = run_bench(
         tmp_path,
         *("-m", tiny_models / "other.onnx", "-m", tiny_models / "one.onnx"),
-        *("--data-dir", tiny_data, "--json", "-", *QUICK),
+        *("--data-dir", tiny_data, "--json", *QUICK),
     )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
@@ -168,7 +176,7 @@ def test_two_measurements_and_pictures_of_the_user(tmp_path: Path, tiny_models: 
         (pictures / f"{name}.png").write_bytes(picture())
     (pictures / "cut.png").write_bytes(picture()[:40])
     words = ("--models-dir", tiny_models, *QUICK)
-    first = run_bench(tmp_path, "-m", "one", "--images", pictures, "--json", old, *words)
+    first = run_bench(tmp_path, "-m", "one", "--images", pictures, "-o", old, *words)
     assert first.returncode == 0, first.stderr
     end_to_end = json.loads(old.read_text(encoding="utf-8"))["models"]["one"]["end_to_end"]
     assert (end_to_end["images"], end_to_end["rejected"]) == (3, 1)
@@ -205,9 +213,10 @@ def test_a_folder_without_pictures_is_told(tmp_path: Path, tiny_models: Path) ->
 def test_every_option_is_documented() -> None:
     command = get_command(build_app("bench")).commands["bench"]  # type: ignore[attr-defined]
     text = (ROOT / "docs" / "bench.md").read_text(encoding="utf-8")
-    options = [n for p in command.params for n in (*p.opts, *p.secondary_opts) if n[0] == "-"]
+    parameters = [one for one in command.params if one.expose_value]  # others: command-line.md
+    options = [n for p in parameters for n in (*p.opts, *p.secondary_opts) if n[0] == "-"]
     assert len(options) > 12
-    assert not [name for name in options if name not in text and name != "--help"]
+    assert not [name for name in options if name not in text and name not in ("--help", "--output")]
     assert not [metric for metric in METRICS if f"`{metric}`" not in text]
 
 

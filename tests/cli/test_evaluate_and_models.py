@@ -39,9 +39,7 @@ def data_dir(tmp_path: Path) -> Path:
 def test_evaluate_prints_json_and_nothing_else(
     run_fmnist: RunFmnist, exported_dir: Path, data_dir: Path
 ) -> None:
-    done = run_fmnist(
-        "evaluate", "--json", "-", "--models-dir", exported_dir, "--data-dir", data_dir
-    )
+    done = run_fmnist("evaluate", "--json", "--models-dir", exported_dir, "--data-dir", data_dir)
     assert (done.code, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert document["version"] == __version__
@@ -71,10 +69,10 @@ def test_evaluate_prints_tables_and_writes_json_beside(
     target = tmp_path / "new" / "results.json"
     by_path = str(exported_dir / "cnn.onnx")
     arguments = ["--models-dir", str(exported_dir), "--data-dir", str(data_dir)]
-    arguments += ["-m", "cnn", "-m", by_path, "--split", "validation", "--json", str(target)]
+    arguments += ["-m", "cnn", "-m", by_path, "--split", "validation", "-o", str(target)]
     result = CliRunner().invoke(build_app(), ["evaluate", *arguments])
     assert result.exit_code == 0
-    assert "Tiny network (cnn) on 10 validation images" in result.stdout
+    assert "cnn on 10 validation images" in result.stdout
     assert "weighted avg" in result.stdout
     assert "true ↓ predicted →" in result.stdout
     assert "macro F1" in result.stdout.splitlines()[-3]
@@ -124,10 +122,10 @@ def test_a_model_of_other_pictures_is_measured_if_it_is_named(
 ) -> None:
     folder = write_both(tmp_path / "models")
     arguments = ["evaluate", "--models-dir", str(folder), "--data-dir", str(data_dir)]
-    done = CliRunner().invoke(build_app(), [*arguments, "--json", "-"])
+    done = CliRunner().invoke(build_app(), [*arguments, "--json"])
     assert list(json.loads(done.stdout)["models"]) == ["resnet"]
     assert "left out: photo is a model of other pictures; --data DIR" in done.stderr
-    done = CliRunner().invoke(build_app(), [*arguments, "--json", "-", "-m", "photo"])
+    done = CliRunner().invoke(build_app(), [*arguments, "--json", "-m", "photo"])
     images = load_split("test", data_dir)
     seen = from_frames(images.pixels, BOX)
     said = Session(open_model("photo", folder, quiet=True)).probabilities(seen)

@@ -57,7 +57,7 @@ def test_folders_are_measured_and_the_wrong_ones_shown(
     page, document = tmp_path / "wrong.html", tmp_path / "results.json"
     done = run(
         *("--data", photos, "--classes", photos.parent / "classes.toml"),
-        *("--models-dir", exported_dir, "--json", document, "--report", page),
+        *("--models-dir", exported_dir, "-o", document, "--report", page),
     )
     assert done.exit_code == 3  # one file could not be read
     assert "12 pictures" in done.stdout
@@ -82,7 +82,7 @@ def test_folders_are_measured_and_the_wrong_ones_shown(
 def test_what_is_unknown_is_told_by_the_guard(photos: Path, tmp_path: Path) -> None:
     folder = add_guard(write_exported(tmp_path))
     classes = ("--classes", photos.parent / "classes.toml")
-    done = run("--data", photos, *classes, "--models-dir", folder, "--unknown", "--json", "-")
+    done = run("--data", photos, *classes, "--models-dir", folder, "--unknown", "--json")
     values = json.loads(done.stdout)
     assert values["pictures"]["unknown_at"] == 0.95
     unknown = values["models"]["cnn"]["unknown"]
@@ -102,7 +102,7 @@ def test_models_of_other_pictures_are_measured_on_the_same_folders(
     classes = ("--classes", photos.parent / "classes.toml")
     both = ("--data", photos, *classes, "--models-dir", folder, "-m", "resnet", "-m", "photo")
     page = tmp_path / "page.html"
-    done = run(*both, "--unknown-at", "0.5", "--json", "-", "--report", page)
+    done = run(*both, "--unknown-at", "0.5", "--json", "--report", page)
     assert done.exit_code == 3
     values = json.loads(done.stdout)
     assert values["pictures"]["prepared"] == {"frame": 12, "letterbox": 12}
@@ -117,7 +117,7 @@ def test_models_of_other_pictures_are_measured_on_the_same_folders(
     confusion = values["models"]["photo"]["confusion"]
     assert sum(sum(row.values()) for row in confusion.values()) == 12
     assert "photo" in page.read_text(encoding="utf-8")
-    alone = run(*both[:-2], "--unknown-at", "0.5", "--json", "-")
+    alone = run(*both[:-2], "--unknown-at", "0.5", "--json")
     assert json.loads(alone.stdout)["models"]["resnet"] == values["models"]["resnet"]
     chosen = run(*both, "--prepare", "product")
     assert isinstance(chosen.exception, UsageError)
@@ -127,7 +127,7 @@ def test_json_on_standard_output_is_all_that_is_there(photos: Path, exported_dir
     done = run(
         *("--data", photos, "--classes", photos.parent / "classes.toml"),
         *("-m", "cnn", "-m", exported_dir / "cnn.onnx"),
-        *("--models-dir", exported_dir, "--json", "-"),
+        *("--models-dir", exported_dir, "--json"),
     )
     models = json.loads(done.stdout)["models"]
     assert models["cnn"] == models["cnn #2"]
@@ -156,12 +156,12 @@ def test_a_model_of_further_classes_knows_its_own_and_the_ten(
 ) -> None:
     folders = tmp_path / "classes.toml"
     folders.write_text(CLASSES.replace("unknown", "Hat"), encoding="utf-8")
-    done = run("--data", photos, "--classes", folders, "--models-dir", twelve, "--json", "-")
+    done = run("--data", photos, "--classes", folders, "--models-dir", twelve, "--json")
     result = json.loads(done.stdout)["models"]["cnn"]
     assert result["images"] == 12
     assert result["folders"]["hat"]["classes"] == ["Hat"]
     data = write_files(tmp_path, 120, 50)
-    done = run("--models-dir", twelve, "--data-dir", data, "--json", "-")
+    done = run("--models-dir", twelve, "--data-dir", data, "--json")
     result = json.loads(done.stdout)["models"]["cnn"]
     session = Session(open_model("cnn", twelve))
     test = images(50, 2)

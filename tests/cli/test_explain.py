@@ -172,11 +172,11 @@ def test_only_rejected_pictures_are_reported_too(tmp_path: Path) -> None:
 
 def test_the_gallery_has_maps_and_no_pixels(data_dir: Path, tmp_path: Path) -> None:
     target = tmp_path / "explain.json"
-    done = explain("--gallery", target, "--model", "cnn", "--data-dir", data_dir)
+    done = explain("--maps", target, "--model", "cnn", "--data-dir", data_dir)
     assert done.code == 0, done.stderr
     document = json.loads(target.read_text())
     assert document["command"] == (
-        "fmnist explain --gallery explain.json --model cnn --method layercam --layer stages"
+        "fmnist explain --maps explain.json --model cnn --method layercam --layer stages"
     )
     assert set(document["models"]) == {"cnn"}
     keys = ["model", "method", "layer", "split", "index", "true", "predicted", "confidence"]
@@ -198,8 +198,8 @@ def test_errors_name_cause_and_fix(data_dir: Path, tmp_path: Path) -> None:
         (out, 2, "name pictures, or take images of the data set with --split"),
         ((coat, *split, *out), 2, "one of both"),
         ((coat, "--wrong-only", *out), 2, "--wrong-only chooses from the data set"),
-        ((coat, "--gallery", "x.json"), 2, "--gallery does not go with IMAGE"),
-        (("--gallery", "x.json", *out), 2, "--gallery does not go with -o"),
+        ((coat, "--maps", "x.json"), 2, "--maps does not go with IMAGE"),
+        (("--maps", "x.json", *out), 2, "--maps does not go with -o"),
         ((coat, "--model", "cnn", "-m", "resnet", *out), 2, "one --model at a time"),
         ((coat, "--model", "auto", *out), 2, "which explain does not; name one"),
         ((coat, "--prepare", "magic", *out), 2, "choose from auto, frame, product"),
@@ -226,7 +226,8 @@ def test_errors_name_cause_and_fix(data_dir: Path, tmp_path: Path) -> None:
 def test_every_option_is_documented() -> None:
     command = get_command(build_app("explain")).commands["explain"]  # type: ignore[attr-defined]
     text = (SAMPLES.parents[1] / "docs" / "explain.md").read_text(encoding="utf-8")
-    options = [name for parameter in command.params for name in parameter.opts if name[:2] == "--"]
+    parameters = [one for one in command.params if one.expose_value]  # others: command-line.md
+    options = [name for one in parameters for name in one.opts if name[:2] == "--"]
     assert len(options) > 12
     assert not [name for name in options if name not in text and name not in {"--help", "--output"}]
 

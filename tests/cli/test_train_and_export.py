@@ -28,7 +28,7 @@ def test_from_nothing_to_labels(data_dir: Path, run_fmnist: RunFmnist, tmp_path:
     trained = run_fmnist("train-all", "--preset", "quick", "--runs-dir", runs, *data)
     assert trained.code == 0, trained.stderr
     frames = [name for name, spec in REGISTRY.items() if spec.framework != "pictures"]
-    assert "left out: photo, which learn from photos" in trained.stderr
+    assert "left out: photo; --photos DIR trains on photos" in trained.stderr
     for name in frames:
         assert f"{name}: validation accuracy" in trained.stderr
     assert "leaked" not in trained.stderr
@@ -39,7 +39,7 @@ def test_from_nothing_to_labels(data_dir: Path, run_fmnist: RunFmnist, tmp_path:
     )
 
     models = ("--models-dir", exported)
-    measured = run_fmnist("evaluate", "--json", "-", *models, *data)
+    measured = run_fmnist("evaluate", "--json", *models, *data)
     accuracies = {
         name: result["accuracy"] for name, result in json.loads(measured.stdout)["models"].items()
     }

@@ -38,7 +38,7 @@ def test_images_left_out_make_another_run(
     options = ("--preset", "quick", "--runs-dir", runs, "--data-dir", data_dir)
     worst = tmp_path / "worst.csv"
     worst.write_text("split,index\n" + "".join(f"train,{index}\n" for index in range(300)))
-    done = run_fmnist("train", "knn", *options, "--exclude", worst, "--exclude-top", "40")
+    done = run_fmnist("train", "knn", *options, "--leave-out", worst, "--leave-out-first", "40")
     assert done.code == 0, done.stderr
     found = record(runs, "knn")
     # Positions are those of the official file, of which one in twelve is for validation.
@@ -52,8 +52,8 @@ def test_images_left_out_make_another_run(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--exclude-top", "3"), "--exclude-top goes with --exclude FILE"),
-        (("--exclude", "nothing.csv"), "nothing.csv: no such file"),
+        (("--leave-out-first", "3"), "--leave-out-first goes with --leave-out FILE"),
+        (("--leave-out", "nothing.csv"), "nothing.csv: no such file"),
         (("--teacher", "nothing"), "there is no model called 'nothing'"),
         (("--teacher", "mlp"), "knn learns from labels alone"),
     ],

@@ -16,7 +16,7 @@ from fmnist_cli.report.kinds import KINDS
 
 
 def described(folders: Folders, target: Path, *options: str) -> dict[str, object]:
-    arguments = ["describe", "--json", str(target), "--data-dir", str(folders.data), *options]
+    arguments = ["describe", "-o", str(target), "--data-dir", str(folders.data), *options]
     result = CliRunner().invoke(build_app("data"), ["data", *arguments])
     assert result.exit_code == 0, result.output
     document: dict[str, object] = json.loads(target.read_text(encoding="utf-8"))
@@ -24,8 +24,8 @@ def described(folders: Folders, target: Path, *options: str) -> dict[str, object
 
 
 def test_the_description_is_of_the_data_and_seeded(folders: Folders, tmp_path: Path) -> None:
-    first = described(folders, tmp_path / "a.json", "--images", "50")
-    again = described(folders, tmp_path / "b.json", "--images", "50")
+    first = described(folders, tmp_path / "a.json", "--points", "50")
+    again = described(folders, tmp_path / "b.json", "--points", "50")
     assert first == again
     assert KINDS["data"].recognise(first)
     splits = first["splits"]

@@ -45,7 +45,7 @@ def test_no_other_result_of_the_project_is_taken_for_one_of_these() -> None:
 @pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
 def test_an_unreadable_file_is_named_with_the_fix(own: Folders, content: bytes) -> None:
     (own.results / "bench.json").write_bytes(content)
-    with pytest.raises(ResultsError, match=r"bench\.json: .*make it again: fmnist bench --json"):
+    with pytest.raises(ResultsError, match=r"bench\.json: .*make it again: fmnist bench -o"):
         gather(own.results, own.models)
 
 
@@ -71,7 +71,7 @@ def test_results_of_other_files_are_stale(own: Folders) -> None:
     other, missing = gather(own.results, own.models).stale("evaluation")
     assert "other files of cnn than" in other
     assert "does not measure resnet" in missing
-    assert "fmnist evaluate --json" in other
+    assert "fmnist evaluate -o" in other
     explanations = own.read("explain")
     explanations["models"]["cnn"] = "0" * 64
     own.write("explain", explanations)
@@ -86,7 +86,7 @@ def test_without_results_the_page_names_the_commands(
     done = run_fmnist("report", "-o", page, "--models-dir", folders.models)
     assert (done.code, done.stdout.strip()) == (0, str(page))
     text = page.read_text(encoding="utf-8")
-    commands = ["data describe --json", "evaluate --json", "bench --json", "explain --gallery"]
+    commands = ["data describe -o", "evaluate -o", "bench -o", "explain --maps"]
     commands = [f"fmnist {one}" for one in (*commands, "data audit")]
     for command in (*commands, "python benchmarks/robustness.py"):
         assert f"To make it: {command}" in text

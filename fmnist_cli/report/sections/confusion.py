@@ -62,7 +62,7 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
         notices.append(
             f"{source.name} holds no predictions, or was measured on other images than those"
             f" found, for {', '.join(model for model in models if model not in known)}; their"
-            " cells show no pictures. Measure again: fmnist evaluate --json evaluate-test.json"
+            " cells show no pictures. Measure again: fmnist evaluate -o evaluate-test.json"
         )
     body = [paragraph("A row of the matrix is a true class, a column a predicted one.")]
     if known:

@@ -35,7 +35,7 @@ def build(inputs: Inputs, pictures: Pictures) -> Section:
     if inputs.other_data(document["data_checksum"]):
         notices.append(
             f"{inputs.sources['data'].name} describes other data than the models were trained on;"
-            " describe it again: fmnist data describe --json data.json"
+            " describe it again: fmnist data describe -o data.json"
         )
     points = document["embedding"]
     shown = pictures.at(points["split"], points["index"])

@@ -1,0 +1,139 @@
+"""What all commands have: shared options, options in groups, and examples in their help."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from fmnist_cli.cli.output import Level, detail
+
+if TYPE_CHECKING:
+    from typer._click import Command as AnyCommand
+    from typer._click import Context, HelpFormatter, Parameter
+    from typer._click.shell_completion import CompletionItem
+
+DEBUG = "FMNIST_DEBUG"
+_EXAMPLES = "\nExamples:\n"  # the last section of a command's docstring
+_SHARED = "All commands"
+
+
+def _set_level(context: Context, parameter: Parameter, value: bool) -> None:
+    """Take `--quiet` and `--verbose` both before and after the name of the command."""
+    name = str(parameter.name)
+    setattr(Level, name, value or (context.parent is not None and getattr(Level, name)))
+
+
+def _shared_options() -> list[TyperOption]:
+    common: dict[str, Any] = {
+        "is_flag": True,
+        "default": False,
+        "expose_value": False,
+        "callback": _set_level,
+        "rich_help_panel": _SHARED,
+    }
+    return [
+        TyperOption(
+            param_decls=["--quiet", "-q"], help="Say nothing but results and errors.", **common
+        ),
+        TyperOption(
+            param_decls=["--verbose", "-v"],
+            help="Say which settings and files are used; show where an unexpected error arose.",
+            envvar=DEBUG,
+            show_envvar=True,
+            **common,
+        ),
+    ]
+
+
+def _split_examples(settings: dict[str, Any]) -> dict[str, Any]:
+    text, _, examples = (settings["help"] or "").partition(_EXAMPLES)
+    return {**settings, "help": text.rstrip(), "epilog": examples or None}
+
+
+def _write_options(command: AnyCommand, context: Context, formatter: HelpFormatter) -> None:
+    """Options under the heading of their group, those of all commands last."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for parameter in command.get_params(context):
+        if record := parameter.get_help_record(context):
+            default = f"{parameter.param_type_name.capitalize()}s"
+            heading = getattr(parameter, "rich_help_panel", None) or default
+            if parameter is command.get_help_option(context):
+                heading = _SHARED
+            groups.setdefault(heading, []).append(record)
+    shared = groups.pop(_SHARED, [])
+    for heading, records in (*groups.items(), (_SHARED, shared)):
+        with formatter.section(heading):
+            formatter.write_dl(records)
+
+
+def _write_examples(command: AnyCommand, formatter: HelpFormatter) -> None:
+    if command.epilog:
+        with formatter.section("Examples"):
+            for line in command.epilog.splitlines():
+                formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
+
+
+def _briefly(items: list[CompletionItem]) -> list[CompletionItem]:
+    """Completions with one short line of help each: shells take a second line for another one."""
+    for item in items:
+        if item.help:
+            item.help = re.split(r"[.;:](?:\s|$)", item.help)[0][:70]
+    return items
+
+
+class Command(TyperCommand):
+    """One command. The section ``Examples:`` of its docstring stands at the end of its help."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**_split_examples(settings))
+        self.params += _shared_options()
+
+    def invoke(self, ctx: Context) -> Any:
+        """Run it; first say with which settings, if that is asked for."""
+        Level.command = ctx.command_path
+        if Level.verbose:
+            from fmnist_cli import __version__
+
+            detail(f"fmnist {__version__}: {Level.command}")
+            for name, value in ctx.params.items():
+                source = ctx.get_parameter_source(name)
+                if source is not None and value is not None and value is not False:
+                    detail(f"  {name.strip('_')}: {value} ({source.name.lower()})")
+        return super().invoke(ctx)
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers for a word that was begun."""
+        return _briefly(super().shell_complete(ctx, incomplete))
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Options under the heading of their group."""
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Examples."""
+        del ctx
+        _write_examples(self, formatter)
+
+
+class Group(TyperGroup):
+    """Several commands under one name."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**_split_examples(settings))
+        self.params += _shared_options()
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers for a word that was begun."""
+        return _briefly(super().shell_complete(ctx, incomplete))
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """The commands, then the options."""
+        self.format_commands(ctx, formatter)
+        _write_options(self, ctx, formatter)
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Examples."""
+        del ctx
+        _write_examples(self, formatter)

@@ -1,0 +1,119 @@
+"""What commands say: results on standard output, words about the work on standard error.
+
+`--quiet` leaves out the words, `--verbose` adds to them. Errors are always told.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fmnist_cli.errors import UsageError
+
+
+class Level:
+    """How much to say; set by the options that all commands share.
+
+    Attributes:
+        quiet: no words about the work.
+        verbose: which settings and files are used, and where an unexpected error arose.
+        command: what runs, such as ``fmnist data info``.
+    """
+
+    quiet = False
+    verbose = False
+    command = "fmnist"
+
+
+def say(text: str) -> None:
+    """Words about the work, on standard error; not with `--quiet`."""
+    if not Level.quiet:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def note(text: str) -> None:
+    """Something that the user may want to know or change."""
+    say(f"note: {text}")
+
+
+def detail(text: str) -> None:
+    """Which settings and files are used, on standard error; with `--verbose` only."""
+    if Level.verbose:
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def error(text: str, hint: str = "") -> None:
+    """What went wrong and, if there is more to say than the text does, what to do about it."""
+    from fmnist_cli.sinks.text import printable
+
+    lines = [*f"error: {text}".split("\n"), *([f"hint: {hint}"] if hint else [])]
+    sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
+    sys.stderr.flush()
+
+
+def show(text: str) -> None:
+    """A result, on standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
+def aligned(rows: Iterable[Sequence[str]], columns: str) -> str:
+    """A table with aligned columns, never wrapped or cut.
+
+    Args:
+        rows: cells; the first row holds the headings.
+        columns: how each column is aligned: ``<`` left, ``>`` right.
+    """
+    from fmnist_cli.sinks.text import printable
+
+    cells = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    form = "  ".join(f"{{:{side}{width}}}" for side, width in zip(columns, widths, strict=True))
+    return "\n".join(form.format(*row).rstrip() for row in cells)
+
+
+class Results(NamedTuple):
+    """Where the results of a command go: tables, JSON on standard output, a JSON file.
+
+    Attributes:
+        as_json: JSON on standard output (`--json`) instead of tables.
+        file: file for the same JSON (`-o FILE`).
+    """
+
+    as_json: bool = False
+    file: Path | None = None
+
+    def check(self) -> None:
+        """Find out before the work what could not be written after it.
+
+        Raises:
+            UsageError: the file is a folder.
+        """
+        if self.file is not None and self.file.is_dir():
+            raise UsageError(f"{self.file} is a folder; name a file to write the results to")
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether people see tables: not where JSON goes, nor, if quiet, beside a file."""
+        return not self.as_json and not (Level.quiet and self.file is not None)
+
+    def show(self, text: str) -> None:
+        """Tables for people."""
+        if self.has_tables:
+            show(text)
+
+    def write(self, document: Mapping[str, Any], indent: int | None = 2) -> None:
+        """The same results as JSON, where they were asked for."""
+        import json
+
+        from fmnist_cli.files import write_text
+
+        text = json.dumps(document, indent=indent) + "\n"
+        if self.as_json:
+            sys.stdout.write(text)
+        if self.file is not None:
+            write_text(self.file, text)
+            detail(f"results written to {self.file}")
