@@ -44,8 +44,13 @@ class Entry(NamedTuple):
     card: Mapping[str, str] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON values, without what is not known."""
-        return {name: value for name, value in self._asdict().items() if value not in (None, {})}
+        """As JSON values, without fields that are at their default."""
+        defaults = self._field_defaults
+        return {
+            name: value
+            for name, value in self._asdict().items()
+            if name not in defaults or value != defaults[name]
+        }
 
 
 class Manifest(NamedTuple):
