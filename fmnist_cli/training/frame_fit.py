@@ -47,8 +47,6 @@ from fmnist_cli.training.torch_fit import (
     predict_probabilities,
 )
 
-MAX_REACH = 4  # of the teachers' tables that are looked for
-
 Judge = Callable[[Pixels], Probabilities]
 
 
@@ -170,8 +168,7 @@ def soft_labels(
 ) -> Tensor:
     """The mean of the teachers' tables (see `judge_views`).
 
-    A table is made once and kept in `folder` for all students; one with a longer reach serves as
-    well, since its middle is the same.
+    A table is made once and kept in `folder` for all students.
 
     Args:
         teachers: checksum of each model → what it says.
@@ -184,18 +181,10 @@ def soft_labels(
     tables = []
     for sha256, judge in teachers.items():
         key = hashlib.sha256(f"{sha256} {checksum}".encode()).hexdigest()[:16]
-        made = {
-            r: folder / f"soft-labels-{key}-{r}.safetensors"
-            for r in range(reach, max(reach, MAX_REACH) + 1)
-        }
-        kept = next((r for r, path in made.items() if path.exists()), None)
-        if kept is None:
-            kept = reach
-            table = judge_views(judge, pixels, reach, reporter)
-            save_tensors(made[reach], {"probabilities": table}, {"reach": reach})
-        table = load_tensors(made[kept])["probabilities"].float()
-        middle = slice(kept - reach, kept + reach + 1)
-        tables.append(table[:, middle, middle])
+        path = folder / f"soft-labels-{key}-{reach}.safetensors"
+        if not path.exists():
+            save_tensors(path, {"probabilities": judge_views(judge, pixels, reach, reporter)})
+        tables.append(load_tensors(path)["probabilities"].float())
     return torch.stack(tables).mean(dim=0).to(torch.float16)
 
 
