@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fmnist_cli.contract import InputSpec, ModelCard
+from fmnist_cli.contract import UNKNOWN, InputSpec, ModelCard
 from fmnist_cli.errors import DataError
 
 SIDE = 28
@@ -29,6 +29,25 @@ CLASS_NAMES: tuple[str, ...] = (
     "Bag",
     "Ankle boot",
 )
+
+# What folders of garments are often called, in Fashion-MNIST's classes; none of them: unknown.
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "tshirt": ("T-shirt/top",),
+    "top": ("T-shirt/top",),
+    "pants": ("Trouser",),
+    "trousers": ("Trouser",),
+    "jeans": ("Trouser",),
+    "longsleeve": ("Pullover",),
+    "sweater": ("Pullover",),
+    "outwear": ("Coat",),
+    "jacket": ("Coat",),
+    "shoes": ("Sandal", "Sneaker", "Ankle boot"),
+    "boots": ("Ankle boot",),
+    "hat": (),
+    "shorts": (),
+    "skirt": (),
+    UNKNOWN: (),
+}
 
 # What models of Fashion-MNIST's own frames want.
 FRAME_SPEC = InputSpec(SIDE, SIDE, "grey", "auto")
