@@ -32,8 +32,7 @@ def calibrate(
     """
     require_extra()
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.export.calibrate import recalibrate
-    from fmnist_cli.export.run import update_manifest
+    from fmnist_cli.export.run import recalibrate
     from fmnist_cli.inference.store import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
 
@@ -43,7 +42,6 @@ def calibrate(
     splits = {name: load_split(name, data_dir) for name in ("test", "validation")}
     for file in files:
         entry = recalibrate(file, output, splits)
-        update_manifest(output, file.name, entry)
         curves = file.path.with_suffix(".json")
         if curves.exists() and output.resolve() != curves.parent.resolve():
             shutil.copyfile(curves, output / curves.name)

@@ -19,7 +19,7 @@ from fmnist_cli.cli.output import Level, Results, note, say, show
 
 if TYPE_CHECKING:
     from fmnist_cli.data.download import DownloadEvent, Progress
-    from fmnist_cli.data.files import DataFile, Split
+    from fmnist_cli.data.fashion_mnist import DataFile, Split
 
 SplitName = Literal["test", "validation", "train"]
 
@@ -65,7 +65,7 @@ def download(
     """
     from fmnist_cli.data.download import MIRRORS
     from fmnist_cli.data.download import download as fetch
-    from fmnist_cli.data.files import ENV_VAR, default_download_dir
+    from fmnist_cli.data.fashion_mnist import ENV_VAR, default_download_dir
 
     target = default_download_dir() if data_dir is None else data_dir.expanduser()
     with _progress() as progress:
@@ -89,7 +89,7 @@ def info(
         fmnist data info
         fmnist data info --json
     """
-    from fmnist_cli.data.files import find_data_dir
+    from fmnist_cli.data.fashion_mnist import find_data_dir
 
     folder = find_data_dir(data_dir)
     summary = _describe(folder)
@@ -144,8 +144,7 @@ def _describe(folder: Path) -> dict[str, Any]:
     import numpy as np
 
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-    from fmnist_cli.data.files import FILES, TORCHVISION_DIR, files_of
+    from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FILES, TORCHVISION_DIR, files_of
 
     in_torchvision_layout = folder.parts[-2:] == TORCHVISION_DIR.parts
     splits: dict[str, Any] = {}
@@ -168,7 +167,7 @@ def _describe(folder: Path) -> dict[str, Any]:
 
 
 def _describe_file(folder: Path, file: DataFile) -> dict[str, Any]:
-    from fmnist_cli.data.files import is_official
+    from fmnist_cli.data.fashion_mnist import is_official
 
     path = file.locate(folder)
     if path is None:

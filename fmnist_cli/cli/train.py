@@ -21,7 +21,7 @@ from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError, ModelError, UsageEr
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
 
 if TYPE_CHECKING:
-    from fmnist_cli.training.pictures import LabelledPictures
+    from fmnist_cli.training.job import TrainingData
 
 Device = Literal["auto", "cpu", "cuda"]
 Features = Literal["pixels", "hog"]
@@ -153,13 +153,11 @@ def train(
         # hold each other up for most of the time; a short spin costs little on a free machine.
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
-    from dataclasses import replace
-
     from fmnist_cli.data.exclude import read_exclusions
-    from fmnist_cli.data.files import find_data_dir
+    from fmnist_cli.data.fashion_mnist import find_data_dir
     from fmnist_cli.training import run
-    from fmnist_cli.training.initial import Start, Teacher
     from fmnist_cli.training.job import Job, TrainingData, in_order
+    from fmnist_cli.training.parents import Start, Teacher
     from fmnist_cli.training.progress import console_reporter
 
     chosen_device = run.choose_device(device)
@@ -177,8 +175,10 @@ def train(
     if leave_out is not None:
         images = len(data.train) + len(data.validation)
         data = data.without(read_exclusions(leave_out, leave_out_first, images=images))
-    read = {spec.name: _read_pictures(photos, spec, classes) for spec in of_pictures if photos}
-    data_of = {spec.name: replace(data, pictures=read.get(spec.name)) for spec in specs}
+    data_of = {spec.name: data for spec in specs}
+    for spec in of_pictures:
+        assert photos is not None  # noqa: S101
+        data_of[spec.name] = _with_pictures(data, photos, spec, classes)
     if not resume:
         for job in jobs:  # all of them now, so that --resume knows what was left to do
             run.announce(job, data_of[job.spec.name], runs_dir / job.spec.name)
@@ -201,20 +201,19 @@ def train(
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _read_pictures(root: Path, spec: ModelSpec, classes: Path | None) -> LabelledPictures:
-    """The pictures to learn from; says on standard error what was made of them."""
-    from fmnist_cli.data.classes import read_meanings
-    from fmnist_cli.data.fashion_mnist import CLASS_NAMES
+def _with_pictures(
+    data: TrainingData, root: Path, spec: ModelSpec, classes: Path | None
+) -> TrainingData:
+    """With the pictures to learn from; says on standard error what was made of them."""
+    from fmnist_cli.labelled.classes import read_meanings
     from fmnist_cli.progress import progress
-    from fmnist_cli.training.pictures import LabelledPictures, enlarged
 
     meanings = None if classes is None else read_meanings(classes)
     with progress(not Level.quiet, None) as advance:
-        pictures = LabelledPictures.read(
-            root, enlarged(spec.input), CLASS_NAMES, meanings, advance=advance
-        )
-    say("\n".join(pictures.told()))
-    return pictures
+        data = data.with_pictures(root, spec.input, meanings, advance)
+    assert data.pictures is not None  # noqa: S101
+    say("\n".join(data.pictures.told()))
+    return data
 
 
 def train_all(
@@ -272,7 +271,8 @@ def export(
     require_extra()
     specs = [get_spec(name) for name in dict.fromkeys(models or ())]
 
-    from fmnist_cli.data.dataset import find_data_dir, load_split
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.data.fashion_mnist import find_data_dir
     from fmnist_cli.export import run
     from fmnist_cli.training.record import RECORD_FILE
 
@@ -291,7 +291,6 @@ def export(
             failures.append(failure)
             error(str(failure))
             continue
-        run.update_manifest(output, spec.name, entry)
         check, test = entry.verification, entry.metrics.get("test")
         accuracy = f"{test['accuracy']:.2%}" if test else "–"
         say(

@@ -80,7 +80,7 @@ def test_the_page_loads_nothing_and_runs_only_its_own_script() -> None:
     text = shown({"a": result()})
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)
     assert policy is not None
-    assert policy[1].startswith("default-src 'none'; style-src 'sha256-")
+    assert policy[1].startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     for tag in ("style", "script"):
         content = re.search(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
         assert content is not None

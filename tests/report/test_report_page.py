@@ -20,15 +20,14 @@ from hypothesis import strategies as st
 from reportfiles import EPOCHS, TITLES, Folders
 
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.data.files import ENV_VAR, find_data_dir
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, ENV_VAR, find_data_dir
 from fmnist_cli.errors import DataError
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.report.inputs import gather
+from fmnist_cli.report.accuracy import front
+from fmnist_cli.report.inputs import Pictures, gather
 from fmnist_cli.report.mistakes import mistakes
 from fmnist_cli.report.page import make
-from fmnist_cli.report.pictures import Pictures, sheet
-from fmnist_cli.report.sections.cost import front
+from fmnist_cli.report.parts import sheet
 
 ROOT = Path(__file__).resolve().parents[2]
 Table = list[list[str]]
