@@ -210,6 +210,7 @@ def classify(
     from fmnist_cli.sources.base import MAX_BYTES
     from fmnist_cli.sources.request import Inputs
 
+    gc.freeze()  # what is loaded stays; looking through it again and again takes time
     gc.enable()
     if math.isnan(threshold):
         raise UsageError("--threshold nan is no number; give one from 0 to 1")

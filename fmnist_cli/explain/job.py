@@ -13,8 +13,7 @@ from typing import Any, NamedTuple, cast
 from fmnist_cli import __version__
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
-from fmnist_cli.data.files import Split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, of_data_set
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import FmnistError, ModelError
 from fmnist_cli.explain.explanation import (
@@ -95,7 +94,7 @@ def explain_pictures(
     if not subjects and not rejected:
         raise FmnistError(
             f"no pictures found in {', '.join(chosen.inputs)}."
-            " Pictures are told by suffix or content; hidden files are left alone"
+            " Pictures are recognised by suffix or content; hidden files are not read"
         )
     explanations = explainer.explain(subjects, wanted)
     words = [*chosen.words(), "--model", Path(model).name, "--method", method]

@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from fmnist_cli.html.contact_sheet import Card, Shown
 from fmnist_cli.html.page import render
-from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult
-from fmnist_cli.labelled.folders import LabelledFolders
-from fmnist_cli.labelled.words import unknown_words
+from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult, unknown_words
+from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.rows import UNKNOWN
 
 _EACH = 100  # pictures shown of a folder
@@ -33,7 +32,7 @@ class Wrong(NamedTuple):
         draw: makes the pictures of a card.
     """
 
-    found: LabelledFolders
+    found: LabelledPictures
     title: str
     class_names: Mapping[str, Sequence[str]]
     results: Mapping[str, FolderEvaluation]

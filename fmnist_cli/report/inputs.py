@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.data.dataset import LabelledImages, Split, load_split
+from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.data.fashion_mnist import Split
 from fmnist_cli.errors import DataError, ResultsError, UsageError
 from fmnist_cli.manifest import Manifest
 

@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 from fmnist_cli.audit.labels import Judgements
 from fmnist_cli.cli.data import app
 from fmnist_cli.data.exclude import read_exclusions
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.data.files import FILES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FILES
 from fmnist_cli.errors import DataError
 
 FLIPPED = {17: 2, 123: 0, 240: 8}  # position in the training file → wrong label

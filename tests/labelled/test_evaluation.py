@@ -7,13 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist_cli.data.classes import FolderClasses
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.html.contact_sheet import Shown
-from fmnist_cli.labelled.evaluation import FolderEvaluation, Strangeness, evaluate_folders
-from fmnist_cli.labelled.folders import LabelledFolders
+from fmnist_cli.labelled.classes import FolderClasses
+from fmnist_cli.labelled.evaluation import (
+    FolderEvaluation,
+    Strangeness,
+    confusion_table,
+    evaluate_folders,
+    folder_table,
+    unknown_words,
+)
 from fmnist_cli.labelled.page import Wrong, page
-from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
+from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.rows import Rejected
 
 NAMES = ("Coat", "Bag", "Boot", "<Shoe>")
@@ -22,8 +28,8 @@ MEMBERS = np.array([0, 0, 1, 1, 1, 2, 2])
 SAID = np.array([0, 1, 2, 3, 0, 1, 1])
 
 
-def found() -> LabelledFolders:
-    return LabelledFolders(
+def found() -> LabelledPictures:
+    return LabelledPictures(
         root=Path("photos"),
         spec=FRAME_SPEC,
         mode="auto",

@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from reportfiles import EPOCHS, TITLES, Folders
 
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.data.files import ENV_VAR, find_data_dir
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, ENV_VAR, find_data_dir
 from fmnist_cli.errors import DataError
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.report.accuracy import front

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fmnist_cli.data.classes import read_meanings, resolve
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
+from fmnist_cli.labelled.classes import read_meanings, resolve
 
 SAMPLE = Path(__file__).parents[2] / "data" / "samples" / "photos.toml"
 

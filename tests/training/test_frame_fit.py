@@ -1,4 +1,4 @@
-"""A student learns from what its teacher said of the very view that it sees."""
+"""Views of frames, and a student that learns from what its teacher said of the view it sees."""
 
 from __future__ import annotations
 
@@ -16,12 +16,10 @@ from tinymodel import write_exported
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.inference.store import ModelFile
-from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.models.registry import get_spec
-from fmnist_cli.training.augment import draw_view, see
-from fmnist_cli.training.distill import judge_views
-from fmnist_cli.training.initial import Teacher
+from fmnist_cli.models.registry import TorchRecipe, get_spec
+from fmnist_cli.training.frame_fit import draw_view, erase, judge_views, see
 from fmnist_cli.training.job import Job, TrainingData, in_order
+from fmnist_cli.training.parents import Teacher
 from fmnist_cli.training.record import TrainingRecord
 from fmnist_cli.training.run import load_native, train
 
@@ -46,12 +44,6 @@ def test_the_table_holds_each_view_where_training_looks_it_up() -> None:
     looked_up = table[torch.arange(40), view.top, view.left]
     np.testing.assert_allclose(looked_up, judge(seen), atol=0.01)
     assert len(view.mirrored.unique()) == 2
-
-
-def test_a_table_of_longer_reach_serves_shorter_ones() -> None:
-    pixels = images(20).pixels
-    long, short = (judge_views(judge, pixels, reach, SilentReporter()) for reach in (2, 1))
-    assert torch.equal(long[:, 1:4, 1:4], short)
 
 
 def named(name: str) -> Teacher:
@@ -158,3 +150,52 @@ def test_a_teacher_that_may_know_the_validation_images_is_refused(
         fit(student(teacher="mlp"), tmp_path / "cnn", replace(data(), **change))
     fewer = replace(data(), checksum=f"{data().checksum}, 1 images left out (0)")
     fit(student(teacher="mlp"), tmp_path / "cnn", fewer)
+
+
+def batch(count: int = 64) -> torch.Tensor:
+    pixels = torch.zeros(count, 28, 28, dtype=torch.uint8)
+    pixels[:, 10:14, 6:9] = torch.arange(1, 13, dtype=torch.uint8).reshape(4, 3)
+    return pixels
+
+
+def run(seed: int = 0, **changes: object) -> torch.Tensor:
+    plain = {"epochs": 1, "translate": 0, "flip": False, "erase": 0.0}
+    recipe = TorchRecipe(**(plain | changes))  # type: ignore[arg-type]
+    generator = torch.Generator().manual_seed(seed)
+    view = draw_view(len(batch()), recipe.translate, recipe.flip, generator)
+    return erase(see(batch(), view, recipe.translate), recipe.erase, generator)
+
+
+def test_nothing_asked_nothing_changed() -> None:
+    assert torch.equal(run(), batch())
+
+
+def test_the_generator_decides() -> None:
+    assert torch.equal(run(1, translate=2, erase=0.5), run(1, translate=2, erase=0.5))
+    assert not torch.equal(run(1, translate=2, erase=0.5), run(2, translate=2, erase=0.5))
+
+
+def test_shifts_stay_in_reach_and_lose_nothing() -> None:
+    shifted = run(translate=2)
+    rows = shifted.amax(2).ne(0).float().argmax(1)
+    columns = shifted.amax(1).ne(0).float().argmax(1)
+    assert set((rows - 10).tolist()) == set((columns - 6).tolist()) == {-2, -1, 0, 1, 2}
+    assert (shifted.sum((1, 2)) == batch().sum((1, 2))).all()
+
+
+def test_about_half_are_mirrored() -> None:
+    flipped = run(flip=True)
+    mirrored = [torch.equal(image, batch(1)[0].flip(1)) for image in flipped]
+    kept = [torch.equal(image, batch(1)[0]) for image in flipped]
+    assert all(a != b for a, b in zip(mirrored, kept, strict=True))
+    assert 20 <= sum(mirrored) <= 44
+
+
+def test_erasing_overwrites_one_rectangle_in_the_asked_share() -> None:
+    erased = run(erase=0.5)
+    changed = [image.ne(batch(1)[0]) for image in erased]
+    assert 18 <= sum(bool(mask.any()) for mask in changed) <= 46
+    for image, mask in zip(erased, changed, strict=True):
+        outside = image[~mask]
+        assert torch.equal(outside, batch(1)[0][~mask])
+        assert len(image[mask].unique()) <= 1
