@@ -24,8 +24,7 @@ from harness.strangers import strangers
 
 from fmnist_cli import __version__
 from fmnist_cli.contract import Pixels
-from fmnist_cli.data.dataset import load_split
-from fmnist_cli.data.idx import read_idx
+from fmnist_cli.data.dataset import load_split, read_idx
 from fmnist_cli.evaluate.metrics import Scores, auroc
 from fmnist_cli.files import write_text
 from fmnist_cli.inference.guard import PART, Guard

@@ -35,8 +35,8 @@ from fmnist_cli.inference.store import open_model
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.registry import get_spec
-from fmnist_cli.training.native import TorchModel
 from fmnist_cli.training.restore import restore
+from fmnist_cli.training.torch_fit import TorchModel
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "benchmarks" / "results" / "native.json"

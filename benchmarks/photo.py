@@ -30,11 +30,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.cores import available_cores
-from fmnist_cli.data.classes import resolve
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model
+from fmnist_cli.labelled.classes import resolve
 from fmnist_cli.labelled.evaluation import Strangeness, evaluate_folders
-from fmnist_cli.labelled.folders import LabelledFolders, read_folders
+from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.machine import Machine
 
 HERE = Path(__file__).resolve().parent
@@ -48,7 +48,7 @@ BATCH = 32
 Features = npt.NDArray[np.float32]  # [N, D]
 
 
-def said(session: Session, found: LabelledFolders) -> dict[str, npt.NDArray[np.float32]]:
+def said(session: Session, found: LabelledPictures) -> dict[str, npt.NDArray[np.float32]]:
     """All outputs for all pictures."""
     starts = range(0, len(found), BATCH)
     parts = [
@@ -59,7 +59,9 @@ def said(session: Session, found: LabelledFolders) -> dict[str, npt.NDArray[np.f
     return {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
 
 
-def of_folders(session: Session, found: LabelledFolders, told: Mapping[str, Any]) -> dict[str, Any]:
+def of_folders(
+    session: Session, found: LabelledPictures, told: Mapping[str, Any]
+) -> dict[str, Any]:
     """Accuracy by folder, and what is unknown."""
     limit = session.card.novelty_limits[SHARE]
     strangeness = Strangeness(told["novelty"], told["novelty"] > limit)
@@ -68,7 +70,7 @@ def of_folders(session: Session, found: LabelledFolders, told: Mapping[str, Any]
 
 
 def of_shoes(
-    session: Session, found: LabelledFolders, told: Mapping[str, Any], types: Mapping[str, str]
+    session: Session, found: LabelledPictures, told: Mapping[str, Any], types: Mapping[str, str]
 ) -> dict[str, Any]:
     """How many shoes have the label of their type, and the confusions."""
     names = session.card.class_names
@@ -87,11 +89,11 @@ def of_shoes(
     }
 
 
-def imagenet_features(found: LabelledFolders) -> Features:
+def imagenet_features(found: LabelledPictures) -> Features:
     """Features of the network before it was trained on."""
     import torch
 
-    from fmnist_cli.models.efficientnet_lite import build_backbone, load_imagenet
+    from fmnist_cli.models.photo import build_backbone, load_imagenet
 
     torch.set_num_threads(available_cores())
     backbone = build_backbone().eval()
@@ -149,18 +151,18 @@ def main() -> None:
         "shoes": {},
     }
     for split in ("validation", "train"):
-        found = read_folders(options.photos / split, spec)
+        found = LabelledPictures.read(options.photos / split, spec)
         told = said(session, found)
         if split == "validation":
             document["validation"] = of_folders(session, found, told)
         document["shoes"][split] = of_shoes(session, found, told, types[split])
     frames = Session(open_model(BESIDE), threads=available_cores())
-    found = read_folders(options.photos / "validation", frames.spec)
+    found = LabelledPictures.read(options.photos / "validation", frames.spec)
     classes = resolve(found.folders, frames.card.class_names)
     beside = evaluate_folders(found, classes, frames.probabilities(found.pixels))
     document["beside"] = {BESIDE: beside.to_json()}
     if options.own is not None:
-        found = read_folders(options.own, spec)
+        found = LabelledPictures.read(options.own, spec)
         kinds = {"photo": said(session, found)["embedding"], "imagenet": imagenet_features(found)}
         document["features"] = {
             "folders": list(found.folders),

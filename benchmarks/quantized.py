@@ -34,11 +34,11 @@ from onnxruntime.quantization import (
 )
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, Pixels
-from fmnist_cli.data.classes import resolve
 from fmnist_cli.evaluate.metrics import allowed_of, is_right, macro, recalls
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model
-from fmnist_cli.labelled.folders import LabelledFolders, read_folders
+from fmnist_cli.labelled.classes import resolve
+from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.machine import Machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "quantized.json"
@@ -88,7 +88,9 @@ def quantized(content: bytes, pixels: Pixels, folder: Path) -> bytes:
     return small.read_bytes()
 
 
-def of_folders(session: ort.InferenceSession, found: LabelledFolders, names: Any) -> dict[str, Any]:
+def of_folders(
+    session: ort.InferenceSession, found: LabelledPictures, names: Any
+) -> dict[str, Any]:
     """Accuracies, and the labels."""
     parts = [
         session.run([OUTPUT_NAME], {INPUT_NAME: found.pixels[start : start + BATCH]})[0]
@@ -122,7 +124,7 @@ def main() -> None:
     file = open_model(options.model)
     card = Session(file).card
     spec, names = card.input, card.class_names
-    train = read_folders(options.photos / "train", spec)
+    train = LabelledPictures.read(options.photos / "train", spec)
     chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATED_ON]
     with tempfile.TemporaryDirectory() as folder:
         small = quantized(file.content, train.pixels[chosen], Path(folder))
@@ -132,7 +134,7 @@ def main() -> None:
         "float32": ort.InferenceSession(file.content, setting),
         "int8": ort.InferenceSession(small, setting),
     }
-    found = read_folders(options.photos / "validation", spec)
+    found = LabelledPictures.read(options.photos / "validation", spec)
     results = {name: of_folders(session, found, names) for name, session in sessions.items()}
     labels = [result.pop("labels") for result in results.values()]
     times: dict[str, list[float]] = {name: [] for name in sessions}

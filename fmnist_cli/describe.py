@@ -14,8 +14,8 @@ from sklearn.manifold import TSNE
 
 from fmnist_cli import __version__
 from fmnist_cli.contract import Labels, Pixels
-from fmnist_cli.data.dataset import LabelledImages, Split, data_checksum, load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
+from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, data_checksum
 from fmnist_cli.models.features import HogFeatures
 
 FORMAT = 1

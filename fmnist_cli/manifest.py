@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 class Entry(NamedTuple):
-    """One exported model.
+    """One exported graph: a model, or a part that helps them all, such as ``guard``.
 
     Attributes:
         file: name of the ONNX file, beside the manifest.
@@ -23,10 +23,10 @@ class Entry(NamedTuple):
         sha256: of the file.
         bytes: its size.
         parameters: numbers the graph holds.
-        metrics: per split ``{"images", "accuracy", "loss", "calibration_error"}``, measured on
-            this very file.
+        metrics: measured on this very file; of a model per split ``{"images", "accuracy", "loss",
+            "calibration_error"}``.
         verification: what `verify` measured against the native model.
-        training: the training record, without its learning curves.
+        training: how it came to be; of a model its training record without the learning curves.
         calibration: the curve at the end of the graph, by which rule and on how many images it
             was fitted, and loss and calibration error without it; None if it has none.
         card: the card in the file, known before the file is read; None in manifests made by 0.1.
@@ -37,47 +37,34 @@ class Entry(NamedTuple):
     sha256: str
     bytes: int
     parameters: int
-    metrics: Mapping[str, Mapping[str, float]]
-    verification: Mapping[str, Any]
-    training: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    verification: Mapping[str, Any] = {}
+    training: Mapping[str, Any] = {}
     calibration: Mapping[str, Any] | None = None
     card: Mapping[str, str] | None = None
 
-
-class Part(NamedTuple):
-    """One exported graph that is no classifier but helps them all.
-
-    Attributes:
-        file: name of the ONNX file, beside the manifest.
-        title: name for people.
-        sha256: of the file.
-        bytes: its size.
-        parameters: numbers the graph holds.
-        metrics: what was measured on this very file.
-        training: how it came to be.
-    """
-
-    file: str
-    title: str
-    sha256: str
-    bytes: int
-    parameters: int
-    metrics: Mapping[str, Any]
-    training: Mapping[str, Any]
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values, without fields that are at their default."""
+        defaults = self._field_defaults
+        return {
+            name: value
+            for name, value in self._asdict().items()
+            if name not in defaults or value != defaults[name]
+        }
 
 
 class Manifest(NamedTuple):
     """All models of a folder, and the parts that they share, by name."""
 
     models: Mapping[str, Entry]
-    parts: Mapping[str, Part] = MappingProxyType({})
+    parts: Mapping[str, Entry] = MappingProxyType({})
 
     def to_json(self) -> str:
         """The manifest as indented JSON, models in name order as given."""
         document: dict[str, Any] = {"format": FORMAT}
-        document["models"] = {name: entry._asdict() for name, entry in self.models.items()}
+        document["models"] = {name: entry.to_json() for name, entry in self.models.items()}
         if self.parts:
-            document["parts"] = {name: part._asdict() for name, part in self.parts.items()}
+            document["parts"] = {name: part.to_json() for name, part in self.parts.items()}
         return json.dumps(document, indent=2) + "\n"
 
     @classmethod
@@ -98,7 +85,7 @@ class Manifest(NamedTuple):
             models = {name: Entry(**entry) for name, entry in values["models"].items()}
             for entry in models.values():
                 _check(entry)
-            parts = {name: Part(**part) for name, part in values.get("parts", {}).items()}
+            parts = {name: Entry(**part) for name, part in values.get("parts", {}).items()}
             for part in parts.values():
                 _check_inside(part.file)
         except FileNotFoundError:

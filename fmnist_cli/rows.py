@@ -50,3 +50,10 @@ class Rejected(NamedTuple):
 
 
 Row = Prediction | Rejected
+
+
+def printable(text: str) -> str:
+    """`text` without control characters: a file name must not move the cursor."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

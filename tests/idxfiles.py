@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from fmnist_cli.data.idx import _TYPES
+from fmnist_cli.data.dataset import _TYPES
 from fmnist_cli.errors import DataError
 
 _CODES = {dtype.newbyteorder("="): code for code, dtype in _TYPES.items()}

@@ -8,7 +8,7 @@ import numpy as np
 from idxfiles import write_idx
 
 from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.data.files import FILES
+from fmnist_cli.data.fashion_mnist import FILES
 from fmnist_cli.training.job import TrainingData
 
 

@@ -51,6 +51,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
             "fmnist_cli.inference.*",
             "fmnist_cli.engines.*",
             "fmnist_cli.sinks.*",
+            "fmnist_cli.html.*",
             "fmnist_cli.api",
             "fmnist_cli.cli.*",
         ),
@@ -67,3 +68,9 @@ def test_the_command_line_loads_nothing_heavy() -> None:
 )
 def test_serving_loads_no_training_library(modules: tuple[str, ...]) -> None:
     assert not loaded_by(*modules) & TRAINING
+
+
+def test_templates_cost_only_who_makes_a_page() -> None:
+    loaded = loaded_by("fmnist_cli.run", "fmnist_cli.sinks.*", "fmnist_cli.html.*")
+    assert "cv2" in loaded
+    assert not loaded & {"jinja2", "markupsafe"}

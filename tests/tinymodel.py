@@ -20,7 +20,7 @@ from fmnist_cli.contract import (
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.export.graph import GraphBuilder, canonical, count_parameters, serialize
 from fmnist_cli.inference.guard import SHARES, GuardCard
-from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest, Part
+from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 
 
 def card_of(name: str, class_names: tuple[str, ...] = CLASS_NAMES) -> ModelCard:
@@ -152,7 +152,7 @@ def tiny_guard(class_names: tuple[str, ...] = CLASS_NAMES) -> bytes:
         "frame": tuple(100 * share for share in SHARES),
         "photo": tuple(200 * share for share in SHARES),
     }
-    model = canonical(graph.build_guard(means), (INPUT_NAME, NOVELTY_NAME))
+    model = canonical(graph.build(means, None))
     return serialize(model, GuardCard("0.0.0", class_names, quantiles))
 
 
@@ -160,14 +160,13 @@ def add_guard(folder: Path, content: bytes | None = None) -> Path:
     """Put a guard beside the models of a folder."""
     content = content or tiny_guard()
     (folder / "guard.onnx").write_bytes(content)
-    part = Part(
+    part = Entry(
         file="guard.onnx",
         title="Tiny guard",
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
         parameters=0,
         metrics={},
-        training={},
     )
     known = Manifest.read(folder)
     manifest = known._replace(parts={**known.parts, "guard": part})

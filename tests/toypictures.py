@@ -13,12 +13,11 @@ from tinymodel import card_of
 from torch import nn
 
 from fmnist_cli.contract import InputSpec, ModelCard, Pixels
+from fmnist_cli.export.convert import convert_pictures
 from fmnist_cli.export.graph import halved, serialize
-from fmnist_cli.export.torch_export import convert_pictures
 from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.models.network import PictureClassifier, PictureNetwork
-from fmnist_cli.models.recipes import PictureRecipe
-from fmnist_cli.models.registry import REGISTRY, ModelSpec
+from fmnist_cli.models.registry import REGISTRY, ModelSpec, PictureRecipe
 
 INPUT = InputSpec(48, 64, "rgb", "letterbox", {"fill": 127})
 SPEC = ModelSpec("toy", "Toy of another input", "pictures", "toypictures", 1e-4, INPUT)

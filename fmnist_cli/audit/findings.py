@@ -10,7 +10,7 @@ import numpy as np
 
 from fmnist_cli.audit.duplicates import Pair, groups
 from fmnist_cli.audit.labels import AuditData, Judgements, LabelQuality, label_quality
-from fmnist_cli.data.dataset import Split
+from fmnist_cli.data.fashion_mnist import Split
 
 
 @dataclass(frozen=True, slots=True)

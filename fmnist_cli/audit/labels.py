@@ -15,15 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
-from fmnist_cli.data.dataset import (
-    LabelledImages,
-    Split,
-    data_checksum,
-    find_data_dir,
-    load_split,
-    split_indices,
-)
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
+from fmnist_cli.data.dataset import LabelledImages, load_split, split_indices
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, data_checksum, find_data_dir
 from fmnist_cli.errors import DataError
 from fmnist_cli.files import replace_file
 

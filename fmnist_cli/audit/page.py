@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -10,9 +9,11 @@ from fmnist_cli.audit.findings import Copy, Findings, Group, Issue
 from fmnist_cli.audit.labels import AuditData
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.sinks.gallery.page import allowed, asset, text
+from fmnist_cli.html.contact_sheet import Card, Shown, pixels_of
+from fmnist_cli.html.page import render
 
 _PAIRS_LISTED = 12
+_SPLITS = ("train", "validation", "test")
 
 
 def page(findings: Findings, data: AuditData, judge: str, top: int) -> Iterator[str]:
@@ -24,72 +25,35 @@ def page(findings: Findings, data: AuditData, judge: str, top: int) -> Iterator[
         judge: who judged the labels, for people.
         top: how many issues, and how many groups of duplicates, are shown.
     """
-    # Its looks are those of the contact sheet of `fmnist classify`.
-    style = asset("page.css") + asset("page.css", __package__)
-    script = asset("page.js", __package__)
-    yield f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; \
-style-src {allowed(style)}; script-src {allowed(script)}; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Labels and duplicates of the data set</title>
-<style>{style}</style>
-</head>
-<body>
-<a class="skip" href="#issues">Skip to the images</a>
-<header>
-<h1>Labels and duplicates</h1>
-<p class="soft">{text(judge)}</p>
-</header>
-<main>
-"""
-    pixels = data.pixels
-    yield from _overview(findings)
-    yield from _issues(findings.issues, findings.issues[:top], pixels)
-    yield from _duplicates(findings.groups, findings.groups[:top], pixels)
-    yield f"</main>\n<script>{script}</script>\n</body>\n</html>\n"
-
-
-def _overview(findings: Findings) -> Iterator[str]:
-    by_split = Counter(issue.split for issue in findings.issues)
-    numbers = {
-        "labels likely wrong": len(findings.issues),
-        **{f"of these in {name}": by_split[name] for name in ("train", "validation", "test")},
-        "groups of duplicates": len(findings.groups),
-        "of these across splits": sum(group.across_splits for group in findings.groups),
-        "of these with differing labels": sum(group.conflicting for group in findings.groups),
-    }
-    yield '<dl class="numbers">'
-    yield from (f"<div><dt>{name}</dt><dd>{count:,}</dd></div>" for name, count in numbers.items())
-    yield """</dl>
-<p class="words">A label is listed when a model that did not see the image is confident of another
-class. That is a reason to look, not a verdict: garments between two classes are listed, too, and
-the estimated shares count what the model confuses as well as what the labels do.</p>
-<div class="columns">
-<section aria-labelledby="noise"><h2 id="noise">Estimated share of wrong labels</h2>
-<table><thead><tr><th scope="col">label</th><th scope="col">training file</th>
-<th scope="col">test file</th></tr></thead><tbody>
-"""
-    rows = zip(CLASS_NAMES, findings.train.noise(), findings.test.noise(), strict=True)
-    for name, train, test in rows:
-        yield (
-            f'<tr><th scope="row">{text(name)}</th><td>{_percent(train)}</td>'
-            f"<td>{_percent(test)}</td></tr>\n"
-        )
-    yield """</tbody></table></section>
-<section aria-labelledby="pairs"><h2 id="pairs">Most frequently listed</h2>
-<table><thead><tr><th scope="col">label</th>
-<th scope="col" class="name">suggested</th>
-<th scope="col">images</th></tr></thead><tbody>
-"""
-    for (label, suggested), count in _pairs(findings.issues)[:_PAIRS_LISTED]:
-        yield (
-            f'<tr><th scope="row">{text(CLASS_NAMES[label])}</th>'
-            f'<td class="name">{text(CLASS_NAMES[suggested])}</td><td>{count:,}</td></tr>\n'
-        )
-    yield "</tbody></table></section>\n</div>\n"
+    issues, groups, pixels = findings.issues[:top], findings.groups[:top], data.pixels
+    by_split = Counter[str](issue.split for issue in findings.issues)
+    shares = zip(CLASS_NAMES, findings.train.noise(), findings.test.noise(), strict=True)
+    return render(
+        "audit.html",
+        script="page.js",
+        judge=judge,
+        counts={
+            "labels likely wrong": len(findings.issues),
+            **{f"of these in {name}": by_split[name] for name in _SPLITS},
+            "groups of duplicates": len(findings.groups),
+            "of these across splits": sum(group.across_splits for group in findings.groups),
+            "of these with differing labels": sum(group.conflicting for group in findings.groups),
+        },
+        noise=[(name, f"{train:.1%}", f"{test:.1%}") for name, train, test in shares],
+        pairs=[
+            (CLASS_NAMES[label], CLASS_NAMES[suggested], f"{count:,}")
+            for (label, suggested), count in _pairs(findings.issues)[:_PAIRS_LISTED]
+        ],
+        pair_options=[
+            (f"{one}-{other}", f"{CLASS_NAMES[one]} → {CLASS_NAMES[other]} ({count:,})")
+            for (one, other), count in _pairs(issues)
+        ],
+        split_options=[(name, name) for name in _SPLITS],
+        issues_found=len(findings.issues),
+        issues=[_issue(rank, issue, pixels) for rank, issue in enumerate(issues, start=1)],
+        groups_found=len(findings.groups),
+        groups=[_group(number, group, pixels) for number, group in enumerate(groups, start=1)],
+    )
 
 
 def _pairs(issues: Sequence[Issue]) -> list[tuple[tuple[int, int], int]]:
@@ -97,92 +61,35 @@ def _pairs(issues: Sequence[Issue]) -> list[tuple[tuple[int, int], int]]:
     return Counter((issue.label, issue.suggested) for issue in issues).most_common()
 
 
-def _issues(every: Sequence[Issue], shown: Sequence[Issue], pixels: Pixels) -> Iterator[str]:
-    yield '<section class="findings" id="issues" tabindex="-1" aria-labelledby="issues-name">\n'
-    yield f'<h2 id="issues-name">Labels likely wrong <span class="soft">{len(every):,}</span>'
-    yield "</h2>\n"
-    if len(every) > len(shown):
-        yield f'<p class="soft">The worst {len(shown):,}; all are in audit.csv.</p>\n'
-    yield '<form hidden aria-label="Filter the images">'
-    yield '<label>Classes <select name="pair"><option value="">all</option>'
-    for (label, suggested), count in _pairs(shown):
-        name = f"{CLASS_NAMES[label]} → {CLASS_NAMES[suggested]}"
-        yield f'<option value="{label}-{suggested}">{text(name)} ({count:,})</option>'
-    yield '</select></label>\n<label>Split <select name="split"><option value="">all</option>'
-    for split in ("train", "validation", "test"):
-        yield f'<option value="{split}">{split}</option>'
-    yield """</select></label>
-<button type="reset">Show all</button><output name="shown" aria-live="polite"></output></form>
-<ul class="cards issues">
-"""
-    for rank, issue in enumerate(shown, start=1):
-        yield _issue_card(rank, issue, pixels)
-    yield "</ul>\n</section>\n"
-
-
-def _issue_card(rank: int, issue: Issue, pixels: Pixels) -> str:
-    label, suggested = text(CLASS_NAMES[issue.label]), text(CLASS_NAMES[issue.suggested])
-    return (
-        f'<li class="card" data-pair="{issue.label}-{issue.suggested}"'
-        f' data-split="{issue.split}"><div class="pictures">'
-        f"{_image(issue, label, pixels)}</div>"
-        f'<p class="given"><span>{label}</span>'
-        f" <span>{_percent(issue.self_confidence)}</span></p>"
-        f'<p class="verdict"><span>→ {suggested}</span>'
-        f" <span>{_percent(issue.suggested_probability)}</span></p>"
-        f'<p class="soft"><span class="path">{issue.split} {issue.index}</span>'
-        f" · #{rank}</p></li>\n"
+def _issue(rank: int, issue: Issue, pixels: Pixels) -> Card:
+    label, suggested = CLASS_NAMES[issue.label], CLASS_NAMES[issue.suggested]
+    return Card(
+        [_shown(issue, pixels)],
+        given=(label, f"{issue.self_confidence:.1%}"),
+        verdicts=[(f"→ {suggested}", f"{issue.suggested_probability:.1%}")],
+        path=f"{issue.split} {issue.index} · #{rank}",
+        data={"pair": f"{issue.label}-{issue.suggested}", "split": issue.split},
     )
 
 
-def _duplicates(every: Sequence[Group], shown: Sequence[Group], pixels: Pixels) -> Iterator[str]:
-    yield '<section class="findings" id="duplicates" aria-labelledby="duplicates-name">\n'
-    yield (
-        f'<h2 id="duplicates-name">Duplicates <span class="soft">{len(every):,} groups'
-        "</span></h2>\n"
-    )
-    if len(every) > len(shown):
-        yield f'<p class="soft">The first {len(shown):,}; all are in duplicates.csv.</p>\n'
-    yield '<ul class="cards groups">\n'
-    for number, group in enumerate(shown, start=1):
-        yield _group_card(number, group, pixels)
-    yield "</ul>\n</section>\n"
-
-
-def _group_card(number: int, group: Group, pixels: Pixels) -> str:
+def _group(number: int, group: Group, pixels: Pixels) -> Card:
     flags = [" and ".join(sorted({copy.kind for copy in group.copies}))]
     if group.conflicting:
         flags.append("labels differ")
     if group.across_splits:
         flags.append("across splits")
-    pictures = "".join(_figure(copy, pixels) for copy in group.copies)
-    return (
-        f'<li class="card"><div class="pictures">{pictures}</div>'
-        f'<ul class="flags">{"".join(f"<li>{flag}</li>" for flag in flags)}</ul>'
-        f'<p class="soft">group {number} · correlation {group.closest:.4f}</p></li>\n'
+    return Card(
+        [
+            _shown(copy, pixels)._replace(
+                caption=(CLASS_NAMES[copy.label], f"{copy.split} {copy.index}")
+            )
+            for copy in group.copies
+        ],
+        flags=flags,
+        notes=[f"group {number} · correlation {group.closest:.4f}"],
     )
 
 
-def _figure(copy: Copy, pixels: Pixels) -> str:
-    label = text(CLASS_NAMES[copy.label])
-    return (
-        f"<figure>{_image(copy, label, pixels)}<figcaption>{label}<br>"
-        f'<span class="path">{copy.split} {copy.index}</span></figcaption></figure>'
-    )
-
-
-def _image(place: Issue | Copy, label: str, pixels: Pixels) -> str:
-    import cv2
-
-    image = pixels[place.position]
-    height, width = image.shape
-    content = cv2.imencode(".png", image)[1].tobytes()
-    return (
-        f'<img class="frame alone" src="data:image/png;base64,{b64encode(content).decode()}"'
-        f' width="{width}" height="{height}"'
-        f' alt="{place.split} image {place.index}, labelled {label}">'
-    )
-
-
-def _percent(value: float) -> str:
-    return f"{value:.1%}"
+def _shown(place: Issue | Copy, pixels: Pixels) -> Shown:
+    words = f"{place.split} image {place.index}, labelled {CLASS_NAMES[place.label]}"
+    return pixels_of(pixels[place.position], words)

@@ -30,9 +30,9 @@ COMMANDS = {
     "data": ("data", "app"),
     "train": ("train", "train"),
     "train-all": ("train", "train_all"),
-    "train-guard": ("guard", "train_guard"),
+    "train-guard": ("train", "train_guard"),
     "export": ("train", "export"),
-    "calibrate": ("calibrate", "calibrate"),
+    "calibrate": ("train", "calibrate"),
 }
 
 

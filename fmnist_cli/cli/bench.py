@@ -38,8 +38,8 @@ def _test_split(data_dir: Path | None) -> LabelledImages | None:
     """The test split; None, with a note, where nobody said it should be there."""
     import os
 
-    from fmnist_cli.data.dataset import find_data_dir, load_split
-    from fmnist_cli.data.files import ENV_VAR
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.data.fashion_mnist import ENV_VAR, find_data_dir
 
     try:
         find_data_dir(data_dir, split="test")

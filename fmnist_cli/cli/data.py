@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,12 @@ import typer
 
 from fmnist_cli.cli.audit import audit
 from fmnist_cli.cli.command import Command, Group
-from fmnist_cli.cli.describe import describe
-from fmnist_cli.cli.options import FOLDERS, DataDir, Json, SplitName
+from fmnist_cli.cli.options import FOLDERS, DataDir, Json, SplitName, require_extra
 from fmnist_cli.cli.output import Level, Results, note, say, show
 
 if TYPE_CHECKING:
     from fmnist_cli.data.download import DownloadEvent, Progress
-    from fmnist_cli.data.files import DataFile, Split
+    from fmnist_cli.data.fashion_mnist import DataFile, Split
 
 app = typer.Typer(
     cls=Group,
@@ -63,7 +63,7 @@ def download(
     """
     from fmnist_cli.data.download import MIRRORS
     from fmnist_cli.data.download import download as fetch
-    from fmnist_cli.data.files import ENV_VAR, default_download_dir
+    from fmnist_cli.data.fashion_mnist import ENV_VAR, default_download_dir
 
     target = default_download_dir() if data_dir is None else data_dir.expanduser()
     with _progress() as progress:
@@ -87,7 +87,7 @@ def info(
         fmnist data info
         fmnist data info --json
     """
-    from fmnist_cli.data.files import find_data_dir
+    from fmnist_cli.data.fashion_mnist import find_data_dir
 
     folder = find_data_dir(data_dir)
     summary = _describe(folder)
@@ -134,7 +134,40 @@ def images(
 
 
 app.command(cls=Command)(audit)
-app.command(cls=Command)(describe)
+
+
+@app.command(cls=Command)
+def describe(
+    points: Annotated[
+        int, typer.Option(min=30, max=5000, metavar="N", help="Images on the map.")
+    ] = 1500,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the map.")] = 0,
+    json_: Json = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="JSON file; by default standard output."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Describe the data set for `fmnist report`.
+
+    Counts, mean images and a map of the images, as JSON. The map is a t-SNE of validation images.
+    Needs the extra [train].
+
+    Examples:
+        fmnist data describe -o data.json
+    """
+    results = Results(json_ or output is None, output)
+    results.check()
+    require_extra()
+    from fmnist_cli.describe import MapOptions
+    from fmnist_cli.describe import describe as measure
+
+    options = ["--points", str(points), "--seed", str(seed)]
+    found = measure(data_dir, MapOptions(points, seed))
+    results.write({"command": shlex.join(["fmnist", "data", "describe", *options]), **found}, None)
 
 
 def _describe(folder: Path) -> dict[str, Any]:
@@ -142,8 +175,7 @@ def _describe(folder: Path) -> dict[str, Any]:
     import numpy as np
 
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-    from fmnist_cli.data.files import FILES, TORCHVISION_DIR, files_of
+    from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FILES, TORCHVISION_DIR, files_of
 
     in_torchvision_layout = folder.parts[-2:] == TORCHVISION_DIR.parts
     splits: dict[str, Any] = {}
@@ -166,7 +198,7 @@ def _describe(folder: Path) -> dict[str, Any]:
 
 
 def _describe_file(folder: Path, file: DataFile) -> dict[str, Any]:
-    from fmnist_cli.data.files import is_official
+    from fmnist_cli.data.fashion_mnist import is_official
 
     path = file.locate(folder)
     if path is None:

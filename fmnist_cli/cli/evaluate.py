@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fmnist_cli.inference.session import Session
     from fmnist_cli.inference.store import ModelFile
     from fmnist_cli.labelled.evaluation import FolderEvaluation
-    from fmnist_cli.labelled.folders import LabelledFolders
+    from fmnist_cli.labelled.pictures import LabelledPictures
 
 _AT_ONCE = 250  # images, so that memory does not grow with those of the split
 _INSTEAD = "--data DIR measures it on pictures of your own"
@@ -260,11 +260,11 @@ def _on_folders(
     Raises:
         FmnistError: it cannot be done, with the reason.
     """
-    from fmnist_cli.data.classes import read_meanings, resolve
     from fmnist_cli.inference.guard import open_guard
     from fmnist_cli.inference.routes import route_of
+    from fmnist_cli.labelled.classes import read_meanings, resolve
     from fmnist_cli.labelled.evaluation import evaluate_folders, judge
-    from fmnist_cli.labelled.folders import class_folders, read_folders
+    from fmnist_cli.labelled.pictures import LabelledPictures, class_folders
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.progress import progress
     from fmnist_cli.sinks.whole import check_target
@@ -281,11 +281,11 @@ def _on_folders(
         guard = open_guard(asked.unknown_at, session.card, asked.models_dir)
         routes[name] = route_of(session, guard)
     measured: dict[str, FolderEvaluation] = {}
-    read: list[LabelledFolders] = []
+    read: list[LabelledPictures] = []
     # The pictures are read once for all models that want the same, and then let go.
     for spec in _distinct([session.spec for _, session in sessions.values()]):
         with progress(not Level.quiet, None) as advance:
-            found = read_folders(asked.root, spec, asked.prepare, advance=advance)
+            found = LabelledPictures.read(asked.root, spec, asked.prepare, advance=advance)
         if read and found.paths != read[0].paths:
             raise DataError(f"the pictures in {asked.root} changed while they were read")
         for name, route in routes.items():
@@ -311,12 +311,12 @@ def _distinct(specs: Sequence[InputSpec]) -> list[InputSpec]:
 
 
 def _folders_text(
-    found: LabelledFolders,
+    found: LabelledPictures,
     counts: Mapping[str, int],
     names: Mapping[str, tuple[str, ...]],
     results: Mapping[str, FolderEvaluation],
 ) -> str:
-    from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
+    from fmnist_cli.labelled.evaluation import confusion_table, folder_table, unknown_words
     from fmnist_cli.sinks.text import printable
 
     prepared = ", ".join(f"{count:,} {name}" for name, count in counts.items())
@@ -340,7 +340,7 @@ def _folders_text(
     return "\n".join(lines)
 
 
-def _prepared(read: Sequence[LabelledFolders]) -> Mapping[str, int]:
+def _prepared(read: Sequence[LabelledPictures]) -> Mapping[str, int]:
     """How many pictures were prepared how, for any of the models."""
     counts: Counter[str] = Counter()
     for found in read:
@@ -349,7 +349,7 @@ def _prepared(read: Sequence[LabelledFolders]) -> Mapping[str, int]:
 
 
 def _document(
-    found: LabelledFolders,
+    found: LabelledPictures,
     prepared: Mapping[str, int],
     checksums: Mapping[str, str],
     names: Mapping[str, Sequence[str]],
@@ -380,14 +380,14 @@ def _document(
 
 
 def _write_page(
-    found: LabelledFolders,
+    found: LabelledPictures,
     names: Mapping[str, Sequence[str]],
     results: Mapping[str, FolderEvaluation],
     target: Path,
 ) -> None:
     from fmnist_cli.decode.quiet import libraries_quiet
-    from fmnist_cli.labelled.page import Shown, page
-    from fmnist_cli.sinks.gallery.thumbnails import Thumbnails
+    from fmnist_cli.html.contact_sheet import Shown, Thumbnails
+    from fmnist_cli.labelled.page import Wrong, page
     from fmnist_cli.sinks.whole import whole_file, writing
     from fmnist_cli.sources import open_source
 
@@ -399,9 +399,9 @@ def _write_page(
     items = {item.path: item for item in open_source(found.root) if item.path in wrong}
     thumbnails = Thumbnails({None: found.spec}, found.mode)
 
-    def draw(path: str, prepared: str) -> tuple[str | None, str | None]:
-        return thumbnails(items[path], prepared) if path in items else (None, None)
+    def draw(path: str, prepared: str) -> list[Shown]:
+        return thumbnails(items[path], path, prepared) if path in items else []
 
-    shown = Shown(found, found.root.resolve().name, names, results, draw)
+    shown = Wrong(found, found.root.resolve().name, names, results, draw)
     with libraries_quiet(), whole_file(target) as partial, writing(partial):
         partial.write_text("".join(page(shown)), encoding="utf-8", newline="\n")

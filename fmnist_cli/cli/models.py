@@ -35,7 +35,7 @@ def models(models_dir: ModelsDir = None, json_: Json = False) -> None:
     ]
     results = Results(json_)
     document = {
-        name: {"folder": str(folder), **entry._asdict()} for name, folder, entry in reversed(found)
+        name: {"folder": str(folder), **entry.to_json()} for name, folder, entry in reversed(found)
     }
     results.write(dict(reversed(document.items())))
     rows = [("name", "accuracy", "size", "parameters", "trained", "folder")]
@@ -179,7 +179,7 @@ def _data() -> Iterator[Check]:
     """The data set need not be there; a place that was named must hold it, and whole files."""
     import os
 
-    from fmnist_cli.data.files import ENV_VAR, FILES, find_data_dir, is_official
+    from fmnist_cli.data.fashion_mnist import ENV_VAR, FILES, find_data_dir, is_official
     from fmnist_cli.errors import DataError
 
     try:
@@ -206,7 +206,7 @@ def _machine() -> Iterator[Check]:
     import tempfile
 
     from fmnist_cli.cores import available_cores
-    from fmnist_cli.data.files import cache_dir
+    from fmnist_cli.data.fashion_mnist import cache_dir
 
     yield Check("cores", f"{available_cores()} for this process, of {os.cpu_count()}")
     for name, place in (("cache", cache_dir()), ("temporary files", Path(tempfile.gettempdir()))):

@@ -58,11 +58,12 @@ def prepare(
         fmnist prepare photos --model photo -o prepared
         fmnist prepare shoe.jpg --prepare product
     """
-    from fmnist_cli.album.folder import check_folder
-    from fmnist_cli.album.prepared import Pair, original_of, write_album
     from fmnist_cli.decode import MAX_PIXELS
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.errors import ImageError
+    from fmnist_cli.html.contact_sheet import original
+    from fmnist_cli.html.folder import PANEL, check_folder
+    from fmnist_cli.html.prepared import Pair, write_pairs
     from fmnist_cli.inference.session import Session
     from fmnist_cli.inference.store import open_model
     from fmnist_cli.preprocess import check_mode
@@ -87,8 +88,8 @@ def prepare(
             (result,) = framer([item])
             if isinstance(result, Prepared) and output is not None:
                 try:
-                    original = original_of(item, MAX_PIXELS, request.max_bytes)
-                    pairs.append(Pair(item.path, original, result.pixels, result.prepared))
+                    before = original(item.read(request.max_bytes), PANEL, MAX_PIXELS)
+                    pairs.append(Pair(item.path, before, result.pixels, result.prepared))
                 except ImageError as error:  # changed since
                     result = Rejected(item.path, str(error))
             if isinstance(result, Rejected):
@@ -102,7 +103,7 @@ def prepare(
             " Pictures are recognised by suffix or content; hidden files are not read"
         )
     if output is not None:
-        write_album(output, pairs, rejected)
+        write_pairs(output, pairs, rejected)
         say(f"{len(pairs):,} before and after in {output}")
     if rejected:
         raise typer.Exit(EXIT_REJECTED)
@@ -138,9 +139,8 @@ def report(
     """
     from fmnist_cli.files import write_text
     from fmnist_cli.inference.store import find_models_dir
-    from fmnist_cli.report.inputs import gather
+    from fmnist_cli.report.inputs import Pictures, gather
     from fmnist_cli.report.page import make
-    from fmnist_cli.report.pictures import Pictures
 
     if output.is_dir():
         raise UsageError(f"{output} is a folder; name a file with -o")

@@ -1,8 +1,9 @@
-"""`fmnist train MODEL…`, `fmnist train-all` and `fmnist export [MODEL…]`."""
+"""Making models: `fmnist train`, `train-all`, `train-guard`, `export` and `calibrate`."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ import typer
 from fmnist_cli.cli.options import (
     Classes,
     DataDir,
+    ModelsDir,
     ModelsOut,
     RunsDir,
     complete_model,
@@ -21,7 +23,7 @@ from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError, ModelError, UsageEr
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
 
 if TYPE_CHECKING:
-    from fmnist_cli.training.pictures import LabelledPictures
+    from fmnist_cli.training.job import TrainingData
 
 Device = Literal["auto", "cpu", "cuda"]
 Features = Literal["pixels", "hog"]
@@ -153,13 +155,11 @@ def train(
         # hold each other up for most of the time; a short spin costs little on a free machine.
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
-    from dataclasses import replace
-
     from fmnist_cli.data.exclude import read_exclusions
-    from fmnist_cli.data.files import find_data_dir
+    from fmnist_cli.data.fashion_mnist import find_data_dir
     from fmnist_cli.training import run
-    from fmnist_cli.training.initial import Start, Teacher
     from fmnist_cli.training.job import Job, TrainingData, in_order
+    from fmnist_cli.training.parents import Start, Teacher
     from fmnist_cli.training.progress import console_reporter
 
     chosen_device = run.choose_device(device)
@@ -177,8 +177,10 @@ def train(
     if leave_out is not None:
         images = len(data.train) + len(data.validation)
         data = data.without(read_exclusions(leave_out, leave_out_first, images=images))
-    read = {spec.name: _read_pictures(photos, spec, classes) for spec in of_pictures if photos}
-    data_of = {spec.name: replace(data, pictures=read.get(spec.name)) for spec in specs}
+    data_of = {spec.name: data for spec in specs}
+    for spec in of_pictures:
+        assert photos is not None  # noqa: S101
+        data_of[spec.name] = _with_pictures(data, photos, spec, classes)
     if not resume:
         for job in jobs:  # all of them now, so that --resume knows what was left to do
             run.announce(job, data_of[job.spec.name], runs_dir / job.spec.name)
@@ -201,20 +203,19 @@ def train(
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _read_pictures(root: Path, spec: ModelSpec, classes: Path | None) -> LabelledPictures:
-    """The pictures to learn from; says on standard error what was made of them."""
-    from fmnist_cli.data.classes import read_meanings
-    from fmnist_cli.data.fashion_mnist import CLASS_NAMES
+def _with_pictures(
+    data: TrainingData, root: Path, spec: ModelSpec, classes: Path | None
+) -> TrainingData:
+    """With the pictures to learn from; says on standard error what was made of them."""
+    from fmnist_cli.labelled.classes import read_meanings
     from fmnist_cli.progress import progress
-    from fmnist_cli.training.pictures import LabelledPictures, enlarged
 
     meanings = None if classes is None else read_meanings(classes)
     with progress(not Level.quiet, None) as advance:
-        pictures = LabelledPictures.read(
-            root, enlarged(spec.input), CLASS_NAMES, meanings, advance=advance
-        )
-    say("\n".join(pictures.told()))
-    return pictures
+        data = data.with_pictures(root, spec.input, meanings, advance)
+    assert data.pictures is not None  # noqa: S101
+    say("\n".join(data.pictures.told()))
+    return data
 
 
 def train_all(
@@ -272,7 +273,8 @@ def export(
     require_extra()
     specs = [get_spec(name) for name in dict.fromkeys(models or ())]
 
-    from fmnist_cli.data.dataset import find_data_dir, load_split
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.data.fashion_mnist import find_data_dir
     from fmnist_cli.export import run
     from fmnist_cli.training.record import RECORD_FILE
 
@@ -291,7 +293,6 @@ def export(
             failures.append(failure)
             error(str(failure))
             continue
-        run.update_manifest(output, spec.name, entry)
         check, test = entry.verification, entry.metrics.get("test")
         accuracy = f"{test['accuracy']:.2%}" if test else "–"
         say(
@@ -302,3 +303,73 @@ def export(
         )
     if failures:
         raise FmnistError(f"{len(failures)} of {len(specs)} models were not exported")
+
+
+def calibrate(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Exported models; all by default."),
+    ] = None,
+    output: ModelsOut = Path("exported"),
+    models_dir: ModelsDir = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Calibrate the confidence of exported models.
+
+    It is fitted on validation images, inside the ONNX files; labels stay as they are. fmnist
+    export does the same, so this is for files that are there already.
+
+    Examples:
+        fmnist calibrate
+        fmnist calibrate cnn -o models
+    """
+    require_extra()
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.export.run import recalibrate
+    from fmnist_cli.inference.store import find_models_dir, open_model
+    from fmnist_cli.manifest import Manifest
+
+    folder = find_models_dir(models_dir)
+    asked = dict.fromkeys(models or Manifest.read(folder).models)
+    files = [open_model(name, folder) for name in asked]
+    splits = {name: load_split(name, data_dir) for name in ("test", "validation")}
+    for file in files:
+        entry = recalibrate(file, output, splits)
+        curves = file.path.with_suffix(".json")
+        if curves.exists() and output.resolve() != curves.parent.resolve():
+            shutil.copyfile(curves, output / curves.name)
+        assert entry.calibration is not None  # noqa: S101
+        before, after = entry.calibration["before"], entry.metrics["validation"]
+        say(
+            f"{file.name:<13} validation: calibration error {before['calibration_error']:.4f} →"
+            f" {after['calibration_error']:.4f}; test: loss {entry.metrics['test']['loss']:.4f},"
+            f" calibration error {entry.metrics['test']['calibration_error']:.4f}"
+            f"  → {output / entry.file}"
+        )
+
+
+def train_guard(
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Batches to learn from.")] = 1600,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of everything random.")] = 0,
+    data_dir: DataDir = None,
+    output: ModelsOut = Path("exported"),
+) -> None:
+    """Train the detector of unknown pictures.
+
+    fmnist classify --unknown uses it, for models of frames. It learns from Fashion-MNIST and from
+    drawn frames of strokes, shapes and textures. Writes guard.onnx.
+
+    Examples:
+        fmnist train-guard -o models
+    """
+    require_extra()
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.ood.export import write
+    from fmnist_cli.ood.fit import Schedule, make
+    from fmnist_cli.training.job import TrainingData
+
+    data = TrainingData.load(data_dir)
+    test = load_split("test", data_dir)
+    outcome = make(data, seed=seed, schedule=Schedule(steps), report=say)
+    part = write(outcome, output, test.pixels)
+    say(f"{output / part.file}: {part.bytes / 1e6:.2f} MB")

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fmnist_cli import __version__
-from fmnist_cli.data.files import FILES, DataFile, is_official, md5_of
+from fmnist_cli.data.fashion_mnist import FILES, DataFile, is_official, md5_of
 from fmnist_cli.errors import DownloadError, UsageError
 
 # Integrity comes from the MD5, so plain http is acceptable; it is merely asked last.

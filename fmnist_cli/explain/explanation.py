@@ -16,8 +16,7 @@ import numpy.typing as npt
 
 from fmnist_cli.contract import InputSpec, Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.data.fashion_mnist import FRAME_SPEC
-from fmnist_cli.data.files import Split
+from fmnist_cli.data.fashion_mnist import FRAME_SPEC, Split
 from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.cam import METHODS, STAGES, Layer, choose_layers, heatmaps, layers_of
 from fmnist_cli.inference.classifier import Classifier, Route, Settings

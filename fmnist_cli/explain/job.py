@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from fmnist_cli import __version__
-from fmnist_cli.album.folder import PAGE, check_folder, file_names
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
-from fmnist_cli.data.files import Split
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, of_data_set
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import FmnistError, ModelError
-from fmnist_cli.explain.draw import triptych
 from fmnist_cli.explain.explanation import (
     Explainer,
     Explanation,
@@ -28,8 +25,9 @@ from fmnist_cli.explain.explanation import (
     one_per_class,
     parse_target,
 )
-from fmnist_cli.explain.page import page
+from fmnist_cli.explain.page import page, triptych
 from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.html.folder import PAGE, check_folder, file_names
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model

@@ -1,16 +1,37 @@
-"""Explained pictures as one HTML page that needs nothing but itself."""
+"""Explained pictures: three of each side by side, in a file and on a page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
+from PIL import Image
 
-from fmnist_cli.album.page import data_uri, document, numbers, refused
-from fmnist_cli.explain.draw import colored, overlaid, shown
-from fmnist_cli.explain.explanation import Explainer, Explanation
+from fmnist_cli.contract import Pixels
+from fmnist_cli.explain.explanation import Explainer, Explanation, Heat
+from fmnist_cli.html.contact_sheet import (
+    Card,
+    Shown,
+    data_uri,
+    heat_colors,
+    in_color,
+    pixels_of,
+    under_heat,
+)
+from fmnist_cli.html.folder import panels
+from fmnist_cli.html.page import SPACE, render
 from fmnist_cli.rows import Rejected
-from fmnist_cli.sinks.gallery.page import asset, text
+
+
+def triptych(pixels: Pixels, heat: Heat, caption: str, below: str) -> Image.Image:
+    """Picture, heat map and overlay side by side, with two lines below."""
+    parts = (
+        ("as the model sees it", in_color(pixels)),
+        ("heat map", heat_colors(heat)),
+        ("both", under_heat(pixels, heat)),
+    )
+    return panels(parts, caption, below)
 
 
 def page(
@@ -29,66 +50,41 @@ def page(
         names: file of each one's triptych, which lies beside the page.
         rejected: what could not be read.
     """
-    return document(
-        f"Where {title} looked",
-        "Where the network looked",
-        f"{title} · {explainer.method} at {explainer.layer}",
-        _body(explanations, names, rejected),
-        asset("page.css", __package__),
-    )
-
-
-def _body(
-    explanations: Sequence[Explanation], names: Sequence[str], rejected: Sequence[Rejected]
-) -> Iterator[str]:
-    yield from _overview(explanations, rejected)
-    yield '<ul class="cards album" id="pictures" tabindex="-1">\n'
-    for explanation, name in zip(explanations, names, strict=True):
-        yield _card(explanation, name)
-    yield "</ul>\n"
-
-
-def _overview(explanations: Sequence[Explanation], rejected: Sequence[Rejected]) -> Iterator[str]:
     labelled = [e.subject for e in explanations if e.subject.true is not None]
     counts = {"pictures": len(explanations)}
     if labelled:
         counts["of another class than predicted"] = sum(s.true != s.predicted for s in labelled)
     if rejected:
         counts["rejected"] = len(rejected)
-    yield numbers(counts)
-    ramp = colored(np.arange(256, dtype=np.uint8)[None])
-    yield f"""\
-<p class="words">Bright is where the evidence for a class is, dark where there is none or some
-against it. Each map is scaled to its own maximum: maps say where, not how much, and
-their colours must not be compared from one picture to the next.</p>
-<div class="scale"><span>none</span>\
-<img src="{data_uri(ramp)}" width="256" height="1" alt="scale of colours from dark blue to yellow">\
-<span>most in the picture</span></div>
-"""
-    yield from refused(rejected)
+    ramp = heat_colors(np.arange(256, dtype=np.uint8)[None])
+    words = "scale of colours from dark blue to yellow"
+    return render(
+        "explain.html",
+        model=title,
+        method=explainer.method,
+        layer=explainer.layer,
+        counts=counts,
+        ramp=pixels_of(ramp, words, "colors"),
+        rejected=rejected,
+        cards=(_card(one, name) for one, name in zip(explanations, names, strict=True)),
+    )
 
 
-def _card(explanation: Explanation, name: str) -> str:
+def _card(explanation: Explanation, name: str) -> Card:
     subject = explanation.subject
-    source, target = text(subject.source), text(explanation.target_name)
+    source, target = subject.source, explanation.target_name
     pictures = (
-        (shown(subject.pixels), f"{source} as the model sees it"),
-        (colored(explanation.heat), f"heat map of {source}: evidence for {target}"),
-        (overlaid(subject.pixels, explanation.heat), f"{source} under its heat map"),
+        (in_color(subject.pixels), f"{source} as the model sees it"),
+        (heat_colors(explanation.heat), f"heat map of {source}: evidence for {target}"),
+        (under_heat(subject.pixels, explanation.heat), f"{source} under its heat map"),
     )
     height, width = explanation.heat.shape
     # Frames are shown by their pixels; of photos no pixel matters.
-    kind, look = ("png", "") if subject.pixels.ndim == 2 else ("jpeg", ' class="photo"')
-    images = "".join(
-        f'<img{look} src="{data_uri(pixels, kind)}" width="{width}" height="{height}" alt="{alt}">'
-        for pixels, alt in pictures
-    )
-    predicted = text(explanation.predicted_name)
-    true = f"true: {text(explanation.true_name)} · " if explanation.true_name else ""
-    return (
-        f'<li class="card"><figure><div class="pictures">{images}</div><figcaption>'
-        f'<p class="verdict"><span>{predicted}</span>'
-        f" <span>{100 * subject.confidence:.1f}\N{NO-BREAK SPACE}%</span></p>"
-        f'<p class="soft">{true}evidence for: {target}</p>'
-        f'<p class="path">{source} · {text(name)}</p></figcaption></figure></li>\n'
+    kind: Literal["png", "jpeg"] = "png" if subject.pixels.ndim == 2 else "jpeg"
+    true = f"true: {explanation.true_name} · " if explanation.true_name else ""
+    return Card(
+        [Shown(data_uri(one, kind), alt, size=(width, height)) for one, alt in pictures],
+        verdicts=[(explanation.predicted_name, f"{100 * subject.confidence:.1f}{SPACE}%")],
+        notes=[f"{true}evidence for: {target}"],
+        path=f"{source} · {name}",
     )

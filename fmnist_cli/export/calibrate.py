@@ -1,11 +1,7 @@
-"""Graphs with calibrated confidence: fit a curve on validation images and put it inside.
-
-`export` calibrates what it writes; `recalibrate` does the same to files that are there already.
-"""
+"""Graphs with calibrated confidence: a curve inside, fitted on what was held out; and figures."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +13,6 @@ from fmnist_cli.calibration import (
     RULE,
     VOTE_FLOOR,
     Curve,
-    behind,
     ends_in_softmax,
     fit_curve,
     with_curve,
@@ -27,7 +22,6 @@ from fmnist_cli.contract import Labels, ModelCard, Probabilities
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist
-from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.metrics import (
     accuracy,
     cross_entropy,
@@ -38,21 +32,15 @@ from fmnist_cli.evaluate.metrics import (
     recalls,
     reliability,
 )
-from fmnist_cli.export.graph import canonical, count_parameters, kept_names, serialize
-from fmnist_cli.export.verify import verify
-from fmnist_cli.files import replace_file
+from fmnist_cli.export.graph import canonical, serialize
 from fmnist_cli.inference.guard import KNOWN_SHARE
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import ModelFile
-from fmnist_cli.manifest import Entry
-from fmnist_cli.models.registry import REGISTRY
-from fmnist_cli.training.native import Held
+from fmnist_cli.training.picture_fit import Held
 
 CROSS_VALIDATION = "cross-validation"  # in the place of a split, of models that are fitted on all
 
 KNOWN_SHARES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999)
-_ATOL = 1e-5  # between curve in the graph, float32, and outside, float64
-_VERIFIED_IMAGES = 2000
 
 
 def measure(session: Session, images: LabelledImages) -> dict[str, float]:
@@ -98,14 +86,14 @@ def calibrate(graph: onnx.ModelProto, card: ModelCard, held: LabelledImages | He
         held: images that it was not fitted on; or what cross-validation says of pictures.
     """
     plain, _ = without_curve(graph)
-    before = draft_session(canonical(plain, kept_names(plain)), card)
+    before = draft_session(canonical(plain), card)
     if isinstance(held, Held):
         split, (said, labels) = CROSS_VALIDATION, held.of_one_class()
     elif knows_fashion_mnist(card.class_names):
         split, labels = "validation", held.labels
         said = of_first(before.probabilities(held.pixels), len(CLASS_NAMES))
     else:
-        return Calibrated(canonical(plain, kept_names(plain)), None, before, None)
+        return Calibrated(canonical(plain), None, before, None)
     curve = fit_curve(said, labels, None if ends_in_softmax(plain) else VOTE_FLOOR)
     figures = figures_of(said, labels)
     provenance = {
@@ -116,7 +104,7 @@ def calibrate(graph: onnx.ModelProto, card: ModelCard, held: LabelledImages | He
         "before": {name: figures[name] for name in ("loss", "calibration_error")},
     }
     made = with_curve(plain, curve)
-    return Calibrated(canonical(made, kept_names(made)), curve, before, provenance)
+    return Calibrated(canonical(made), curve, before, provenance)
 
 
 def measure_held(held: Held, curve: Curve | None) -> dict[str, float]:
@@ -173,56 +161,3 @@ def draft_session(graph: onnx.ModelProto, card: ModelCard) -> Session:
     """A session of a graph that is in no file yet."""
     draft = ModelFile.of(card.name, Path(f"{card.name}.onnx"), serialize(graph, card))
     return Session(draft, threads=available_cores())
-
-
-def recalibrate(file: ModelFile, out: Path, splits: Mapping[str, LabelledImages]) -> Entry:
-    """Calibrate an exported file anew and write it into `out`.
-
-    Args:
-        file: of a folder with a manifest.
-        splits: ``"validation"`` to fit on, and ``"test"``; metrics are measured on both.
-
-    Raises:
-        ModelError: the file has no manifest entry, or knows other classes.
-        VerificationError: the graph does not say what its curve says; nothing is written.
-    """
-    if file.entry is None:
-        raise ModelError(f"{file.path} has no entry in a manifest; give the name of a model")
-    card = Session(file).card
-    if CROSS_VALIDATION in file.entry.metrics:
-        raise ModelError(
-            f"{file.path} was calibrated by cross-validation when it was trained; train it again"
-        )
-    if not knows_fashion_mnist(card.class_names):
-        raise ModelError(
-            f"{file.path} knows other classes than Fashion-MNIST, whose validation images it would"
-            " be calibrated on"
-        )
-    spec = REGISTRY.get(file.name)
-    if spec is not None:
-        card = card._replace(tolerance=spec.atol)
-    made = calibrate(onnx.load_from_string(file.content), card, splits["validation"])
-    session = draft_session(made.graph, card)
-    verify(
-        file.name,
-        behind(made.before.probabilities, made.curve),
-        session.probabilities,
-        splits["test"].pixels[:_VERIFIED_IMAGES],
-        _ATOL,
-    )
-    metrics = {name: measure(session, images) for name, images in splits.items()}
-    if spec is not None and spec.framework == "stack":
-        metrics["validation"] |= held_out(file.entry.training)
-    card = card._replace(test_accuracy=metrics["test"]["accuracy"])
-    content = serialize(made.graph, card)
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / file.entry.file
-    replace_file(path, lambda partial: partial.write_bytes(content))
-    return file.entry._replace(
-        sha256=hashlib.sha256(content).hexdigest(),
-        bytes=len(content),
-        parameters=count_parameters(made.graph),
-        metrics=metrics,
-        calibration=made.provenance,
-        card=card.to_metadata(),
-    )

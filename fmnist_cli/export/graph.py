@@ -84,15 +84,14 @@ class GraphBuilder:
             self._nodes.append(renamed)
         return {output.name: names[output.name] for output in model.graph.output}
 
-    def build(self, probabilities: str, classes: int) -> onnx.ModelProto:
-        """The model whose output is the value `probabilities`, under the contract."""
-        return self._build(probabilities, OUTPUT_NAME, ["N", classes])
+    def build(self, value: str, classes: int | None) -> onnx.ModelProto:
+        """The graph of frames whose output is a value: probabilities [N, classes].
 
-    def build_guard(self, novelty: str) -> onnx.ModelProto:
-        """The guard whose output is the value `novelty` [N]."""
-        return self._build(novelty, NOVELTY_NAME, ["N"])
-
-    def _build(self, value: str, name: str, shape: Sequence[str | int]) -> onnx.ModelProto:
+        Without classes it is a novelty [N].
+        """
+        name, shape = OUTPUT_NAME, ["N", classes]
+        if classes is None:
+            name, shape = NOVELTY_NAME, ["N"]
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         pixels = helper.make_tensor_value_info(INPUT_NAME, TensorProto.UINT8, ["N", SIDE, SIDE])
         output = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
@@ -107,17 +106,11 @@ class GraphBuilder:
         )
 
 
-def canonical(
-    model: onnx.ModelProto, kept: Sequence[str] = (INPUT_NAME, OUTPUT_NAME)
-) -> onnx.ModelProto:
+def canonical(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same graph without anything that differs between two exports.
 
     Exporters number nodes by process-wide counters and note source paths; neither says
-    anything about the function computed.
-
-    Args:
-        model: the graph.
-        kept: names of its inputs and outputs, which stay.
+    anything about the function computed. Names of inputs and outputs stay.
 
     Raises:
         ValueError: the graph needs operators outside the standard domains.
@@ -136,7 +129,7 @@ def canonical(
     graph.name, graph.doc_string = "fmnist", ""
     for field in ("value_info", "metadata_props", "quantization_annotation"):
         graph.ClearField(field)
-    names = {"": "", **{name: name for name in kept}}
+    names = {"": "", **{value.name: value.name for value in (*graph.input, *graph.output)}}
     for index, tensor in enumerate(graph.initializer):
         names[tensor.name] = f"w{index}"
         tensor.name, tensor.doc_string = names[tensor.name], ""
@@ -152,11 +145,6 @@ def canonical(
         info.doc_string = ""
         info.ClearField("metadata_props")
     return result
-
-
-def kept_names(model: onnx.ModelProto) -> tuple[str, ...]:
-    """The names of a graph's inputs and outputs."""
-    return tuple(value.name for value in (*model.graph.input, *model.graph.output))
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:

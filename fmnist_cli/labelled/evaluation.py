@@ -1,4 +1,4 @@
-"""What a model makes of labelled folders: right or not, by folder, and what it takes them for."""
+"""What a model makes of labelled pictures: right or not, by folder, and what it takes them for."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Novelty, Probabilities
-from fmnist_cli.data.classes import FolderClasses
-from fmnist_cli.evaluate.metrics import allowed_of, auroc, is_right, macro, recalls
+from fmnist_cli.evaluate.metrics import auroc, is_right, macro, recalls
 from fmnist_cli.inference.classifier import Route
 from fmnist_cli.inference.session import batch_of
-from fmnist_cli.labelled.folders import LabelledFolders
+from fmnist_cli.labelled.classes import FolderClasses
+from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.rows import UNKNOWN
 
 Mask = npt.NDArray[np.bool_]  # [N]
@@ -80,7 +80,7 @@ class Strangeness(NamedTuple):
     strange: Mask
 
 
-def judge(found: LabelledFolders, route: Route) -> tuple[Probabilities, Strangeness | None]:
+def judge(found: LabelledPictures, route: Route) -> tuple[Probabilities, Strangeness | None]:
     """What a model says of prepared pictures, and what is strange to it if that is asked."""
     step = batch_of(route.spec)
     starts = range(0, len(found), step)
@@ -143,7 +143,7 @@ class FolderEvaluation:
 
 
 def evaluate_folders(
-    found: LabelledFolders,
+    found: LabelledPictures,
     classes: FolderClasses,
     probabilities: Probabilities,
     strangeness: Strangeness | None = None,
@@ -156,11 +156,10 @@ def evaluate_folders(
         probabilities: float32 [N, classes] of `found.pixels`.
         strangeness: of each picture; None where that is not asked.
     """
-    columns = [classes.columns[folder] for folder in found.folders]
-    allowed = allowed_of(found.members, columns, len(classes.class_names))
+    truth = found.truth(classes)
     predicted: Labels = probabilities.argmax(axis=1).astype(np.int64)
-    right = is_right(predicted, allowed)
-    known: Mask = allowed.sum(axis=1) > 0
+    right = is_right(predicted, truth)
+    known: Mask = ~truth[:, -1]
     asked = strangeness is not None
     strange: Mask = np.zeros(len(found), np.bool_)
     shares = recalls(right[known], found.members[known], found.folders)
@@ -194,7 +193,7 @@ def evaluate_folders(
 def _folder(
     name: str,
     at: int,
-    found: LabelledFolders,
+    found: LabelledPictures,
     classes: FolderClasses,
     said: tuple[Labels, Mask, Mask | None],
 ) -> FolderResult:
@@ -215,3 +214,52 @@ def _folder(
 def _share(mask: Mask) -> float | None:
     """Share that is true; None of none."""
     return float(mask.mean()) if len(mask) else None
+
+
+def folder_table(found: FolderEvaluation) -> str:
+    """A row per folder: what it means, how many pictures, how many right, the usual mistake."""
+    width = max(6, *(len(one.folder) for one in found.folders))
+    head = f"{'folder':<{width}} {'images':>7} {'right':>7} {'recall':>7}"
+    asked = found.unknown is not None
+    lines = [head + (f" {UNKNOWN:>8}" if asked else "") + "  most often taken for"]
+    for one in found.folders:
+        right, recall = "–", "–"
+        if one.right is not None:
+            right = f"{one.right:,}"
+            recall = f"{one.right / one.images:.1%}" if one.images else "–"
+        line = f"{one.folder:<{width}} {one.images:>7,} {right:>7} {recall:>7}"
+        if one.unknown is not None:
+            line += f" {one.unknown:>8,}"
+        mistaken = one.mistaken
+        lines.append(line + (f"  {mistaken[0]} ({mistaken[1]:,})" if mistaken else ""))
+    return "\n".join(lines)
+
+
+def confusion_table(found: FolderEvaluation, class_names: tuple[str, ...]) -> str:
+    """A row per folder, a column per label that was given at all."""
+    given = {label for one in found.folders for label in one.labels}
+    labels = [name for name in class_names if name in given]
+    width = max(len("folder ↓ label →"), *(len(one.folder) for one in found.folders))
+    lines = [f"{'folder ↓ label →':>{width}} " + " ".join(f"{n[:6]:>6}" for n in labels)]
+    for one in found.folders:
+        counts = " ".join(f"{one.labels.get(label, 0):>6,}" for label in labels)
+        lines.append(f"{one.folder:>{width}} {counts}")
+    return "\n".join(lines)
+
+
+def unknown_words(found: FolderEvaluation) -> str:
+    """What was made of folders that are no class of the model."""
+    left_out = [one for one in found.folders if not one.classes]
+    images = sum(one.images for one in left_out)
+    if found.unknown is None:
+        if not images:
+            return ""
+        names = ", ".join(one.folder for one in left_out)
+        return f'left out of the accuracy: {images:,} pictures of {names}, which mean "unknown"'
+    result = found.unknown
+    words = f"called unknown: {result.wrongly_unknown:.1%} of pictures that have a class"
+    if result.recognised is not None:
+        words += f", {result.recognised:.1%} of the {result.images:,} that have none"
+    if result.auroc is not None:
+        words += f" (AUROC {result.auroc:.3f})"
+    return f"{words}; labelled, and right: {result.accuracy:.1%}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe
 
 RECIPES = {
     "quick": TorchRecipe(epochs=3, translate=1, muon=True),

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 
 from fmnist_cli.contract import Labels, Pixels
-from fmnist_cli.models.hog import Hog
+from fmnist_cli.models.network import Hog
 
 # For the ``TRUSTED`` of the models that use them.
 TRUSTED = (

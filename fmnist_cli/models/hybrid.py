@@ -7,7 +7,7 @@ member and class, and one offset per class, on images that no member was fitted 
 
 from __future__ import annotations
 
-from fmnist_cli.models.recipes import StackRecipe
+from fmnist_cli.models.registry import StackRecipe
 
 _MEMBERS = ("resnet", "mlp", "logreg")  # docs/accuracy.md has the others
 

@@ -9,9 +9,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from fmnist_cli.models.hog import Hog
-from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.models.registry import Preset
+from fmnist_cli.models.network import Hog
+from fmnist_cli.models.registry import Preset, TorchRecipe
 
 _QUICK = TorchRecipe(epochs=4, batch_size=256, translate=0, ema_decay=0.98)
 _LONG = TorchRecipe(epochs=100, batch_size=256, translate=1)

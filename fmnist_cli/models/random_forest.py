@@ -7,7 +7,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from fmnist_cli.models import features as inputs
 from fmnist_cli.models.features import HogFeatures, PixelFeatures
-from fmnist_cli.models.recipes import SklearnRecipe
+from fmnist_cli.models.registry import SklearnRecipe
 
 # Types that a saved model may hold besides those skops knows to be harmless.
 TRUSTED = (*inputs.TRUSTED, "sklearn.tree._tree.Tree")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 from torchvision.models.resnet import BasicBlock
 
-from fmnist_cli.models.recipes import TorchRecipe
+from fmnist_cli.models.registry import TorchRecipe
 
 RECIPES = {
     "quick": TorchRecipe(

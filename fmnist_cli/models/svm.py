@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 
 from fmnist_cli.models import features as inputs
 from fmnist_cli.models.features import HogFeatures, PixelFeatures, TemperedPCA
-from fmnist_cli.models.recipes import SklearnRecipe
+from fmnist_cli.models.registry import SklearnRecipe
 
 SHARPNESS = 2.0  # of the soft votes; chosen on validation
 

@@ -23,7 +23,7 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.evaluate.metrics import quantiles
 from fmnist_cli.inference.guard import SHARES, GuardCard
 from fmnist_cli.machine import Machine
-from fmnist_cli.models.hog import Hog
+from fmnist_cli.models.network import Hog
 from fmnist_cli.ood.drawn import draw
 from fmnist_cli.training.job import TrainingData
 from fmnist_cli.training.torch_fit import one_cycle

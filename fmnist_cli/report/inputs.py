@@ -1,18 +1,152 @@
-"""The JSON files that a report is made from: found, read, and compared with the models."""
+"""What a report is made from: JSON files, told by what they hold, and the data set's images."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from fmnist_cli.errors import ResultsError, UsageError
+import numpy as np
+import numpy.typing as npt
+
+from fmnist_cli.data.dataset import LabelledImages, load_split
+from fmnist_cli.data.fashion_mnist import Split
+from fmnist_cli.errors import DataError, ResultsError, UsageError
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.report.kinds import KINDS
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 DEFAULT_RESULTS = Path("benchmarks", "results")
+# The reason names folders of this machine, which a page that is passed on should not tell.
+NO_PICTURES = (
+    "Pictures are left out: the data set could not be read when this page was made. To get it:"
+    " fmnist data download; then make the page again"
+)
+# What a section is made of, and what is stale or missing in it.
+Made = tuple[Sequence["Markup"], Sequence[str]]
+
+
+def _models(document: Mapping[str, Any], *keys: str) -> bool:
+    """Whether the document measures models, and each measurement has these keys."""
+    models = document.get("models")
+    return (
+        isinstance(models, dict)
+        and bool(models)
+        and all(
+            isinstance(one, dict) and all(key in one for key in keys) for one in models.values()
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of file.
+
+    Attributes:
+        title: for people.
+        command: that makes one.
+        recognise: whether a document is one.
+        usual: its usual file name, which wins where there are several.
+    """
+
+    title: str
+    command: str
+    recognise: Callable[[Mapping[str, Any]], bool]
+    usual: str
+
+
+KINDS: Mapping[str, Kind] = {
+    "data": Kind(
+        "description of the data",
+        "fmnist data describe -o data.json",
+        lambda document: "embedding" in document and "mean_images" in document,
+        "data.json",
+    ),
+    "evaluation": Kind(
+        "evaluation",
+        "fmnist evaluate -o evaluate-test.json",
+        lambda document: _models(document, "confusion", "per_class"),
+        "evaluate-test.json",
+    ),
+    "bench": Kind(
+        "benchmark",
+        "fmnist bench -o bench.json",
+        lambda document: _models(document, "timing"),
+        "bench.json",
+    ),
+    "robustness": Kind(
+        "measurement of the robustness",
+        "python benchmarks/robustness.py",
+        lambda document: _models(document, "mean_corruption_accuracy", "by_kind"),
+        "robustness.json",
+    ),
+    "runs": Kind(
+        "table of training runs",
+        "python benchmarks/accuracy.py runs",
+        lambda document: "runs" in document and "test_images" in document,
+        "accuracy.json",
+    ),
+    "explanations": Kind(
+        "set of explanations",
+        "fmnist explain --maps explain.json",
+        lambda document: (
+            isinstance(document.get("items"), list)
+            and all(isinstance(one, dict) and "heat" in one for one in document["items"])
+        ),
+        "explain.json",
+    ),
+    "audit": Kind(
+        "audit of the labels",
+        "fmnist data audit",
+        lambda document: "estimated_noise" in document,
+        "audit.json",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The data set, if it was found.
+
+    Attributes:
+        splits: all three, or none.
+        reason: why there is none, for the terminal.
+    """
+
+    splits: Mapping[str, LabelledImages]
+    reason: str = ""
+
+    @classmethod
+    def load(cls, data_dir: Path | None) -> Pictures:
+        """From `data_dir` or the usual places, where it need not be.
+
+        Raises:
+            DataError: it is not in `data_dir`.
+        """
+        try:
+            return cls({name: load_split(name, data_dir) for name in get_args(Split)})
+        except DataError as error:
+            if data_dir is not None:
+                raise
+            return cls({}, str(error))
+
+    def at(self, split: str, index: npt.ArrayLike) -> LabelledImages | None:
+        """The images at these positions of the official file.
+
+        None where one of them is not in the split, or there is no data set.
+        """
+        if split not in self.splits:
+            return None
+        images = self.splits[split]
+        wanted = np.asarray(index, dtype=np.intp)
+        places = np.arange(len(images)) if images.positions is None else images.positions
+        found = np.minimum(np.searchsorted(places, wanted), len(places) - 1)
+        if not np.array_equal(places[found], wanted):
+            return None
+        return LabelledImages(images.pixels[found], images.labels[found], wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +164,21 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Everything that a report is made from, but pictures.
+    """Everything that a report is made from.
 
     Attributes:
         manifest: of the exported models.
         histories: learning curves by model, as in `TrainingRecord.history`.
         sources: by name of their kind, see `KINDS`.
         passed_over: files of a kind of which another was taken.
+        pictures: the data set, if it was found.
     """
 
     manifest: Manifest
     histories: Mapping[str, list[Mapping[str, float]]]
     sources: Mapping[str, Source]
-    passed_over: tuple[str, ...] = field(default=())
+    passed_over: tuple[str, ...] = ()
+    pictures: Pictures = field(default_factory=lambda: Pictures({}))
 
     def title(self, model: str) -> str:
         """The model's name for people; that of its file where it is not in the manifest."""

@@ -1,49 +1,64 @@
-"""The page: all sections, the style sheet and the scripts in one file that loads nothing."""
+"""The report: all sections on one page that loads nothing."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from fmnist_cli import __version__
 from fmnist_cli.errors import MissingExtraError, ResultsError
-from fmnist_cli.report.inputs import Inputs
-from fmnist_cli.report.kinds import KINDS
-from fmnist_cli.report.markup import Section, text
-from fmnist_cli.report.pictures import Pictures
-from fmnist_cli.report.sections import (
-    Build,
-    audit,
-    calibration,
-    cam,
-    classes,
-    confusion,
-    cost,
-    curves,
-    data,
-    results,
-    robustness,
-)
-from fmnist_cli.sinks.gallery.page import allowed, asset
+from fmnist_cli.html.page import render
+from fmnist_cli.report import accuracy, data, heat, mistakes, robustness, training
+from fmnist_cli.report.inputs import KINDS, Inputs, Made, Pictures
 
-# Section → the kind of file it shows first, to name in an error.
-_SECTIONS: Sequence[tuple[Build, str]] = (
-    (data.build, "data"),
-    (curves.build, ""),
-    (results.build, "evaluation"),
-    (results.runs, "runs"),
-    (confusion.build, "evaluation"),
-    (classes.build, "evaluation"),
-    (cost.build, "bench"),
-    (calibration.build, "evaluation"),
-    (robustness.build, "robustness"),
-    (confusion.surest, "evaluation"),
-    (cam.build, "explanations"),
-    (audit.build, "audit"),
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+
+class _Plan(NamedTuple):
+    """A section: its anchor and title, the kind of file it needs if any, and what makes it."""
+
+    name: str
+    title: str
+    kind: str
+    build: Callable[[Inputs], Made]
+
+
+_PLANS = (
+    _Plan("data", "Data", "data", data.build),
+    _Plan("curves", "Training curves", "", training.curves),
+    _Plan("results", "Results", "evaluation", training.results),
+    _Plan("runs", "Training runs", "runs", training.runs),
+    _Plan("confusion", "Model by model", "evaluation", mistakes.confusion),
+    _Plan("classes", "Classes across models", "evaluation", accuracy.classes),
+    _Plan("cost", "Accuracy against latency", "bench", accuracy.cost),
+    _Plan("calibration", "Calibration", "evaluation", accuracy.calibration),
+    _Plan("robustness", "Robustness", "robustness", robustness.build),
+    _Plan("surest", "Most confident mistakes", "evaluation", mistakes.surest),
+    _Plan("gradcam", "Where the networks looked", "explanations", heat.maps),
+    _Plan("audit", "Labels and duplicates", "audit", data.audit),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        name: its anchor.
+        title: its heading.
+        parts: HTML.
+        notices: what is stale or missing.
+    """
+
+    name: str
+    title: str
+    parts: Sequence[Markup]
+    notices: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +81,20 @@ def make(inputs: Inputs, pictures: Pictures) -> Page:
         ResultsError: a file of measurements lacks what it should hold.
         MissingExtraError: Plotly is not installed.
     """
-    sections = [_section(build, kind, inputs, pictures) for build, kind in _SECTIONS]
+    inputs = replace(inputs, pictures=pictures)
+    sections = [_section(plan, inputs) for plan in _PLANS]
+    measured = ", ".join(source.name for source in inputs.sources.values()) or "no results"
+    html = render(
+        "report.html",
+        script="report.js",
+        charts=plotly(),
+        about=f"{len(inputs.manifest.models)} exported models, measured in {measured};"
+        f" fmnist {__version__}.",
+        sections=sections,
+        plotly_version=version("plotly"),
+    )
     notices = tuple(f"{one.title}: {notice}" for one in sections for notice in one.notices)
-    return Page("".join(_page(sections, inputs, plotly())), notices)
+    return Page("".join(html), notices)
 
 
 def plotly(package: str = "plotly") -> str:
@@ -85,59 +111,21 @@ def plotly(package: str = "plotly") -> str:
     return script.read_text(encoding="utf-8")
 
 
-def _section(build: Build, kind: str, inputs: Inputs, pictures: Pictures) -> Section:
+def _section(plan: _Plan, inputs: Inputs) -> Section:
+    if plan.kind and plan.kind not in inputs.sources:
+        missing = KINDS[plan.kind]
+        notice = (
+            f"Left out: the results hold no {missing.title}. To make it: {missing.command}"
+            " (into the folder of results)"
+        )
+        return Section(plan.name, plan.title, (), (notice,))
     try:
-        return build(inputs, pictures)
+        parts, notices = plan.build(inputs)
     except (LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
-        source = inputs.sources.get(kind)
-        what = source.name if source else "a training record"
-        command = KINDS[kind].command if source else "fmnist export"
+        what = inputs.sources[plan.kind].name if plan.kind else "a training record"
+        command = KINDS[plan.kind].command if plan.kind else "fmnist export"
         raise ResultsError(
             f"{what} cannot be shown, it lacks something or holds something else"
             f" ({type(error).__name__}: {error}); make it again: {command}"
         ) from error
-
-
-def _page(sections: Sequence[Section], inputs: Inputs, charts: str) -> Iterator[str]:
-    style, script = asset("page.css", __package__), asset("page.js", __package__)
-    # Plotly writes its own styles into the page, which no hash can allow beforehand.
-    yield f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data: blob:; \
-style-src 'unsafe-inline'; script-src {allowed(charts)} {allowed(script)}; base-uri 'none'; \
-form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Fashion-MNIST: models and measurements</title>
-<style>{style}</style>
-</head>
-<body>
-<a class="skip" href="#main">Skip to the report</a>
-<header>
-<h1>Fashion-MNIST: models and measurements</h1>
-"""
-    made = ", ".join(source.name for source in inputs.sources.values()) or "no results"
-    yield (
-        f'<p class="soft">{len(inputs.manifest.models)} exported models, measured in {text(made)};'
-        f" fmnist {__version__}.</p>\n</header>\n"
-    )
-    yield '<nav aria-label="Sections"><ul>'
-    yield from (f'<li><a href="#{one.name}">{text(one.title)}</a></li>' for one in sections)
-    yield '</ul></nav>\n<noscript><p class="notice">Charts, and the pictures behind the counts of'
-    yield " the confusion matrices, need JavaScript; the numbers are in the tables.</p></noscript>"
-    yield '<main id="main" tabindex="-1">\n'
-    for one in sections:
-        yield f'<section class="part" id="{one.name}" aria-labelledby="{one.name}-title">\n'
-        yield f'<h2 id="{one.name}-title">{text(one.title)}</h2>\n'
-        yield from (f'<p class="notice">{text(notice)}</p>\n' for notice in one.notices)
-        yield one.body
-        yield "</section>\n"
-    yield f"""</main>
-<footer class="soft">Charts: plotly.js of Plotly {version("plotly")} (MIT). Pictures: \
-Fashion-MNIST, © Zalando SE (MIT).</footer>
-<script>{charts}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+    return Section(plan.name, plan.title, parts, notices)

@@ -1,6 +1,6 @@
 """Where rows go. Adding a format of lines is one file and one entry in `FORMATS`.
 
-Formats and the other sinks (`parquet`, `tree`, `gallery`) are imported when they are asked for.
+Formats and the other sinks (`parquet`, `tree`, `page`) are imported when they are asked for.
 """
 
 from __future__ import annotations

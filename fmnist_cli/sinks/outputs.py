@@ -271,11 +271,11 @@ class Outputs:
     def _pages(self, card: ModelCard, specs: Mapping[str | None, InputSpec] | None) -> list[Sink]:
         if self.page is None:
             return []
-        from fmnist_cli.sinks.gallery import GallerySink
+        from fmnist_cli.sinks.page import PageSink
 
         settings = self.settings
         return [
-            GallerySink(
+            PageSink(
                 self.page,
                 card,
                 specs,

@@ -8,13 +8,7 @@ from pathlib import Path
 
 from fmnist_cli.errors import UsageError
 from fmnist_cli.rows import Prediction, Row
-
-
-def printable(text: str) -> str:
-    """`text` without control characters: a file name must not move the cursor."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+from fmnist_cli.rows import printable as printable
 
 
 @dataclass(frozen=True, slots=True)

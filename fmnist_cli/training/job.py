@@ -1,32 +1,35 @@
-"""What is to be trained, and on what."""
+"""What is to be trained and on what, and what comes of it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fmnist_cli.data.dataset import (
-    SPLIT_SEED,
-    LabelledImages,
-    data_checksum,
-    find_data_dir,
-    load_split,
-)
+import numpy as np
+import torch
+
+from fmnist_cli.contract import InputSpec
+from fmnist_cli.data.dataset import SPLIT_SEED, LabelledImages, load_split
 from fmnist_cli.data.exclude import without
-from fmnist_cli.errors import TrainingError, UsageError
-from fmnist_cli.models.recipes import Recipe, StackRecipe, TorchRecipe
-from fmnist_cli.models.registry import ModelSpec
-from fmnist_cli.training.initial import Start, Teacher
-from fmnist_cli.training.parents import Parent
-from fmnist_cli.training.pictures import LabelledPictures
-from fmnist_cli.training.record import RECORD_FILE
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, data_checksum, find_data_dir
+from fmnist_cli.errors import DataError, TrainingError, UsageError
+from fmnist_cli.labelled.classes import FolderClasses, Meanings, resolve
+from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.models.registry import ModelSpec, Recipe, StackRecipe, TorchRecipe
+from fmnist_cli.training.parents import Parent, Start, Teacher
+from fmnist_cli.training.picture_views import enlarged
+from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import RECORD_FILE, Epoch, NativeModel
+
+FEWEST = 5  # pictures of a folder: fewer cannot be divided
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TrainingData:
     """The two splits that training may see; the test split is not among them.
 
@@ -36,6 +39,8 @@ class TrainingData:
         checksum: MD5 of the training images file.
         split_seed: seed of the division into the two.
         pictures: labelled, for a model that learns from such.
+        meanings: what their folders mean.
+        class_names: what is told apart.
     """
 
     train: LabelledImages
@@ -43,6 +48,8 @@ class TrainingData:
     checksum: str
     split_seed: int = SPLIT_SEED
     pictures: LabelledPictures | None = None
+    meanings: FolderClasses | None = None
+    class_names: tuple[str, ...] = CLASS_NAMES
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> TrainingData:
@@ -68,6 +75,50 @@ class TrainingData:
         key = hashlib.sha256(names.encode()).hexdigest()[:8]
         left_out = f"{len(self.train) - len(train)} images left out ({key})"
         return replace(self, train=train, checksum=f"{self.checksum}, {left_out}")
+
+    def with_pictures(
+        self,
+        root: Path,
+        spec: InputSpec,
+        meanings: Meanings | None = None,
+        advance: Callable[[int], object] = lambda _count: None,
+    ) -> TrainingData:
+        """The same data and labelled pictures, ``root/<class folder>/**/picture``.
+
+        Args:
+            root: a folder, or an archive whose topmost folders are the classes.
+            spec: what the model wants; pictures are kept larger, to be turned and cut.
+            meanings: what the folders mean; None for their own names.
+            advance: told how many more are read.
+
+        Raises:
+            UsageError, DataError: there is no such folder, a folder means no class or holds too
+                few pictures.
+        """
+        pictures = LabelledPictures.read(root, enlarged(spec), advance=advance)
+        classes = resolve(pictures.folders, self.class_names, meanings, source=str(root))
+        counts = np.bincount(pictures.members, minlength=len(pictures.folders))
+        for folder, count in zip(pictures.folders, counts.tolist(), strict=True):
+            if count < FEWEST:
+                raise DataError(
+                    f"{root / folder} holds {count} pictures that can be read; at least {FEWEST}"
+                    " are needed to learn what it shows"
+                )
+        return replace(self, pictures=pictures, meanings=classes)
+
+    @cached_property
+    def provenance(self) -> Mapping[str, Any] | None:
+        """Which pictures there are and what they mean, as JSON values; None without any."""
+        pictures, meanings = self.pictures, self.meanings
+        if pictures is None or meanings is None:
+            return None
+        columns, names = meanings.columns, meanings.class_names
+        digest = hashlib.sha256(repr((dict(columns), names)).encode())
+        for path, pixels in zip(pictures.paths, pictures.pixels, strict=True):
+            digest.update(path.encode("utf-8", "surrogateescape") + b"\0")
+            digest.update(pixels.tobytes())
+        named = {folder: [names[c] for c in columns[folder]] for folder in pictures.folders}
+        return {"sha256": digest.hexdigest(), "pictures": len(pictures), "folders": named}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +190,7 @@ class Job:
         """The finished runs that a run in `run_dir` is made from.
 
         Raises:
-            TrainingError: one is not there, was trained under another preset, or is to teach and
-                is no network.
+            TrainingError: one is not there, or was trained under another preset.
         """
         result = []
         for folder in self.parent_dirs(run_dir):
@@ -172,8 +222,56 @@ class Job:
                 *(() if self.start is None else (dict(self.start.identity),)),
                 *(dict(teacher.identity) for teacher in self.teachers),
             ),
-            "pictures": None if data.pictures is None else dict(data.pictures.provenance),
+            "pictures": data.provenance,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One fit: what, on which images, where, and how.
+
+    Attributes:
+        job: model, recipe, seed.
+        data: the images, already reduced to what the recipe asks for.
+        run_dir: folder of the run, for checkpoints and to find other runs beside it.
+        identity: what the run's record says of it.
+        parents: finished runs to distil or stack.
+        device: of PyTorch.
+        resume: whether to go on from a checkpoint.
+        reporter: told of progress.
+    """
+
+    job: Job
+    data: TrainingData
+    run_dir: Path
+    identity: dict[str, Any]
+    parents: Sequence[Parent]
+    device: torch.device
+    resume: bool
+    reporter: Reporter
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A fitted model and how it got there; see `TrainingRecord` for the fields of that name.
+
+    Attributes:
+        native: the model.
+        save: writes what `load_native` reads into a run folder.
+        packages: distributions whose versions decided the result.
+        validation: accuracy and loss on what was held out, where the model must not be asked since
+            it was fitted on that; None to ask it for the validation images.
+    """
+
+    native: NativeModel
+    save: Callable[[Path], None]
+    history: tuple[Epoch, ...]
+    packages: tuple[str, ...]
+    best_epoch: int = 0
+    temperature: float = 1.0
+    converged: bool = True
+    precision: str = "float32"
+    validation: tuple[float, float] | None = None
 
 
 def in_order(jobs: Sequence[Job], runs_dir: Path) -> list[Job]:

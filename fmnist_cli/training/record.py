@@ -1,19 +1,45 @@
-"""The training record: how a model came to be, as JSON beside its weights."""
+"""Run folders: how a model came to be, and the model itself; all that `export` reads.
+
+runs/<model>/record.json          a finished run's provenance
+runs/<model>/weights.safetensors  its weights (PyTorch models)
+runs/<model>/model.skops          its pipeline (scikit-learn models)
+runs/<model>/held.safetensors     what cross-validation said of pictures (models of pictures)
+runs/<model>/pending.json         which run is to be made here, gone once finished
+runs/<model>/last.safetensors     an unfinished run's whole state, gone once finished
+runs/<model>/fold-N.safetensors   the same of each fold and of the fit on all pictures
+
+There is no pickle in them, and each file is replaced in one step.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.errors import ModelError
+from fmnist_cli.errors import ModelError, TrainingError
+from fmnist_cli.files import replace_file
 from fmnist_cli.machine import Machine
+from fmnist_cli.models.registry import Framework, ModelSpec
 
 RECORD_FILE = "record.json"
+WEIGHTS_FILE = "weights.safetensors"
+PIPELINE_FILE = "model.skops"
+LAST_FILE = "last.safetensors"
+PENDING_FILE = "pending.json"
+HELD_FILE = "held.safetensors"
+FOLD_FILES = "fold-*.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +86,7 @@ class TrainingRecord:
         versions: of the libraries that matter.
         parents: runs this one was made from: teachers distilled, members stacked.
         class_names: label of each column.
-        pictures: which it was trained with, see `LabelledPictures.provenance`; None without any.
+        pictures: which it was trained with, see `TrainingData.provenance`; None without any.
         finished: UTC time, ISO 8601.
     """
 
@@ -118,3 +144,120 @@ class TrainingRecord:
 def _known(kind: type[Epoch | TrainingRecord], values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `kind`; records of earlier versions hold others, too."""
     return {one.name: values[one.name] for one in fields(kind) if one.name in values}
+
+
+class NativeModel(Protocol):
+    """A fitted model in the framework that made it."""
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, H, W] or [N, H, W, 3] → float32 [N, classes]."""
+
+
+# Modules of this package with `fit`, order → fit, and `load`, which reads what a fit saved.
+_FRAMEWORKS: Mapping[Framework, str] = {
+    "torch": "frame_fit",
+    "pictures": "picture_fit",
+    "sklearn": "sklearn_fit",
+    "stack": "stack_fit",
+}
+
+
+def framework(spec: ModelSpec) -> Any:
+    """The module that fits and loads a model."""
+    return import_module(f"fmnist_cli.training.{_FRAMEWORKS[spec.framework]}")
+
+
+def load_native(spec: ModelSpec, run_dir: Path) -> NativeModel:
+    """The fitted model of a finished run.
+
+    Raises:
+        ModelError: the folder's files are missing, damaged or of another architecture.
+    """
+    model: NativeModel = framework(spec).load(spec, TrainingRecord.read(run_dir), run_dir)
+    return model
+
+
+def save_tensors(
+    path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any] | None = None
+) -> None:
+    """Write tensors, and JSON-able `state` in the file's header."""
+    metadata = {"state": json.dumps(state)} if state is not None else None
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    replace_file(path, lambda partial: save_file(contiguous, partial, metadata))
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file.
+
+    Raises:
+        ModelError: it is missing or not a safetensors file.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"cannot read the weights {path}: {error}; train again") from error
+
+
+def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of an unfinished run.
+
+    Raises:
+        TrainingError: the file is damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return load_file(path), json.loads((file.metadata() or {})["state"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise TrainingError(
+            f"cannot resume from {path}: {error}; delete it and train again without --resume"
+        ) from error
+
+
+def save_pipeline(path: Path, pipeline: Any) -> None:
+    """Write a fitted scikit-learn pipeline with skops."""
+    from skops.io import dump
+
+    replace_file(path, lambda partial: dump(pipeline, partial))
+
+
+def load_pipeline(path: Path, trusted: Sequence[str]) -> Any:
+    """A fitted scikit-learn pipeline.
+
+    Args:
+        trusted: types allowed besides those that skops knows to be harmless; no file can
+            name code of its choice.
+
+    Raises:
+        ModelError: the file is missing, damaged, or holds types outside the allow-list.
+    """
+    from zipfile import BadZipFile
+
+    from skops.io import load
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        pipeline = load(path, trusted=list(trusted))
+        _check_trees(pipeline)
+    except UntrustedTypesFoundException as error:
+        raise ModelError(f"{path} holds types that fmnist does not load: {error}") from error
+    except (OSError, BadZipFile, KeyError, ValueError, TypeError) as error:
+        raise ModelError(f"cannot read the model {path}: {error}; train again") from error
+    return pipeline
+
+
+def _check_trees(pipeline: Any) -> None:
+    """Refuse trees whose indices lead outside their arrays: predicting would read there."""
+    for member in getattr(pipeline[-1], "estimators_", []):
+        tree = member.tree_
+        inner = tree.children_left != -1
+        children = np.concatenate([tree.children_left[inner], tree.children_right[inner]])
+        # Children come after their parents, which also rules out cycles.
+        parents = np.tile(np.flatnonzero(inner), 2)
+        features = tree.feature[inner]
+        if not (
+            (children > parents).all()
+            and (children < tree.node_count).all()
+            and (features >= 0).all()
+            and (features < tree.n_features).all()
+        ):
+            raise ValueError("a tree's indices are out of range")

@@ -15,21 +15,25 @@ import torch
 
 from fmnist_cli import __version__
 from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
-from fmnist_cli.training.checkpoint import FOLD_FILES, LAST_FILE, PENDING_FILE
-from fmnist_cli.training.frameworks import ADAPTERS, Order, load_native
-from fmnist_cli.training.job import Job, TrainingData, check_same_run
-from fmnist_cli.training.native import NativeModel
+from fmnist_cli.training.job import Fit, Job, Order, TrainingData, check_same_run
 from fmnist_cli.training.progress import Reporter
-from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
+from fmnist_cli.training.record import (
+    FOLD_FILES,
+    LAST_FILE,
+    PENDING_FILE,
+    RECORD_FILE,
+    TrainingRecord,
+    framework,
+    load_native,
+)
 
 NETWORKS = ("torch", "pictures")  # frameworks that run on a device
 
-__all__ = ["NativeModel", "announce", "choose_device", "load_native", "subset", "train"]
+__all__ = ["announce", "choose_device", "load_native", "subset", "train"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -112,11 +116,11 @@ def train(
     """
     spec = job.spec
     if spec.framework != "pictures":
-        data = replace(data, pictures=None)
+        data = replace(data, pictures=None, meanings=None)
     parents = job.parents_of(run_dir)
     for parent in parents:
         parent.check_split(data.checksum, data.split_seed)
-        parent.check_classes(CLASS_NAMES)
+        parent.check_classes(data.class_names)
     identity = job.identity(data, parents)
     finished = run_dir / RECORD_FILE
     if not resume:
@@ -130,9 +134,8 @@ def train(
         reporter.finish(f"already trained: validation accuracy {record.validation_accuracy:.2%}")
         return record
     data = replace(data, train=subset(data.train, job.recipe.samples, job.seed))
-    fit = ADAPTERS[spec.framework].fit(
-        Order(job, data, run_dir, identity, parents, device, resume, reporter)
-    )
+    order = Order(job, data, run_dir, identity, parents, device, resume, reporter)
+    fit: Fit = framework(spec).fit(order)
     # The old result stands until here; from here on the folder must not mix two runs.
     finished.unlink(missing_ok=True)
     fit.save(run_dir)
@@ -154,6 +157,7 @@ def train(
         seconds=sum(epoch.seconds for epoch in fit.history),
         machine=Machine.current(device.type if spec.framework in NETWORKS else "cpu"),
         versions=_versions(*fit.packages),
+        class_names=data.class_names,
     )
     write_text(finished, record.to_json())
     for leftover in (run_dir / LAST_FILE, run_dir / PENDING_FILE, *run_dir.glob(FOLD_FILES)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,36 +12,41 @@ from sklearn.exceptions import ConvergenceWarning
 
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
-from fmnist_cli.training.job import TrainingData
-from fmnist_cli.training.progress import Reporter
-from fmnist_cli.training.record import Epoch
+from fmnist_cli.models.registry import ModelSpec, SklearnRecipe
+from fmnist_cli.training.job import Fit, Order
+from fmnist_cli.training.record import (
+    PIPELINE_FILE,
+    Epoch,
+    TrainingRecord,
+    load_pipeline,
+    save_pipeline,
+)
 
 _SAMPLE = 5000  # training figures come from this many images: kernel machines are slow
+_BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class SklearnFit:
-    """A fitted pipeline and how it got there."""
+class SklearnModel:
+    """`NativeModel` of a scikit-learn pipeline."""
 
-    pipeline: Any
-    history: tuple[Epoch, ...]
-    converged: bool
+    def __init__(self, pipeline: Any) -> None:
+        self.pipeline = pipeline
 
-
-def predict_probabilities(pipeline: Any, pixels: Pixels, batch_size: int = 1000) -> Probabilities:
-    """Probabilities float32 [N, classes] of a fitted pipeline."""
-    batches = [
-        pipeline.predict_proba(pixels[start : start + batch_size])
-        for start in range(0, len(pixels), batch_size)
-    ]
-    return np.concatenate(batches).astype(np.float32)
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        starts = range(0, len(pixels), _BATCH)
+        batches = [self.pipeline.predict_proba(pixels[start : start + _BATCH]) for start in starts]
+        return np.concatenate(batches).astype(np.float32)
 
 
-def fit_sklearn(pipeline: Any, data: TrainingData, *, name: str, reporter: Reporter) -> SklearnFit:
-    """Fit every step of `pipeline` in turn, then measure it once."""
-    train, validation = data.train, data.validation
+def fit(order: Order) -> Fit:
+    """Fit every step of the pipeline in turn, then measure it once."""
+    recipe, spec, reporter = order.job.recipe, order.job.spec, order.reporter
+    assert isinstance(recipe, SklearnRecipe)  # noqa: S101
+    train, validation = order.data.train, order.data.validation
+    pipeline = spec.load().build(order.job.seed, **recipe.params)
     started = time.monotonic()
-    reporter.start(name, None)  # nobody knows how long a solver takes
+    reporter.start(spec.name, None)  # nobody knows how long a solver takes
     features: Any = train.pixels
     with warnings.catch_warnings(record=True) as caught:
         # Running out of iterations is the quick preset's choice: recorded, not an error.
@@ -58,16 +63,31 @@ def fit_sklearn(pipeline: Any, data: TrainingData, *, name: str, reporter: Repor
                 warning.message, warning.category, warning.filename, warning.lineno
             )
     reporter.stage("measuring")
+    model = SklearnModel(pipeline)
     sample = slice(0, _SAMPLE)
-    train_probabilities = predict_probabilities(pipeline, train.pixels[sample])
-    probabilities = predict_probabilities(pipeline, validation.pixels)
+    fitted = model.probabilities(train.pixels[sample])
+    held = model.probabilities(validation.pixels)
     only = Epoch(
         epoch=1,
-        train_loss=cross_entropy(train_probabilities, train.labels[sample]),
-        train_accuracy=accuracy(train_probabilities, train.labels[sample]),
-        validation_loss=cross_entropy(probabilities, validation.labels),
-        validation_accuracy=accuracy(probabilities, validation.labels),
+        train_loss=cross_entropy(fitted, train.labels[sample]),
+        train_accuracy=accuracy(fitted, train.labels[sample]),
+        validation_loss=cross_entropy(held, validation.labels),
+        validation_accuracy=accuracy(held, validation.labels),
         seconds=seconds,
     )
-    converged = not any(issubclass(w.category, ConvergenceWarning) for w in caught)
-    return SklearnFit(pipeline, (only,), converged)
+    return Fit(
+        model,
+        lambda run_dir: save_pipeline(run_dir / PIPELINE_FILE, pipeline),
+        (only,),
+        ("numpy", "scikit-learn", "scikit-learn-intelex"),
+        converged=not any(issubclass(one.category, ConvergenceWarning) for one in caught),
+    )
+
+
+def load(
+    spec: ModelSpec,
+    record: TrainingRecord,  # noqa: ARG001
+    run_dir: Path,
+) -> SklearnModel:
+    """The model of a finished run."""
+    return SklearnModel(load_pipeline(run_dir / PIPELINE_FILE, spec.load().TRUSTED))

@@ -5,15 +5,32 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy.optimize import minimize
 from sklearn.model_selection import KFold
 
-from fmnist_cli.contract import Labels, Probabilities
+from fmnist_cli.contract import Labels, Pixels, Probabilities
+from fmnist_cli.cores import available_cores
+from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
-from fmnist_cli.training.record import Epoch
+from fmnist_cli.inference.session import Session
+from fmnist_cli.inference.store import ModelFile, open_model
+from fmnist_cli.models.registry import ModelSpec, StackRecipe, get_spec
+from fmnist_cli.training.job import Fit, Order
+from fmnist_cli.training.parents import Parent
+from fmnist_cli.training.record import (
+    WEIGHTS_FILE,
+    Epoch,
+    NativeModel,
+    TrainingRecord,
+    load_native,
+    load_tensors,
+    save_tensors,
+)
 
 LEAST = 1e-6  # a member's probability below this counts as this: no single veto
 _FOLDS = 10
@@ -124,3 +141,91 @@ def fit_stack(
         seconds=time.monotonic() - started,
     )
     return pool, held, only
+
+
+class ExportedModel:
+    """`NativeModel` that is there as a graph alone: a member of a stack.
+
+    Attributes:
+        file: the graph, calibrated.
+    """
+
+    def __init__(self, file: ModelFile) -> None:
+        self.file = file
+        self._session = Session(file, threads=available_cores())
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        return self._session.probabilities(pixels)
+
+
+class StackModel:
+    """`NativeModel` that pools the opinions of others."""
+
+    def __init__(self, members: Sequence[NativeModel], pool: Pool) -> None:
+        self.members = tuple(members)
+        self.pool = pool
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, 28, 28] → float32 [N, classes]."""
+        return self.pool.probabilities(opinions_of([m.probabilities(pixels) for m in self.members]))
+
+
+def fit(order: Order) -> Fit:
+    """Fit the pool of exported models and finished runs on the validation images."""
+    recipe, validation = order.job.recipe, order.data.validation
+    assert isinstance(recipe, StackRecipe)  # noqa: S101
+    teachers = order.job.teachers
+    order.reporter.start(order.job.spec.name, None)
+    members: dict[str, NativeModel] = {
+        teacher.identity["model"]: ExportedModel(teacher.file) for teacher in teachers
+    }
+    for parent in order.parents:
+        name = parent.record.model
+        members[name] = load_native(get_spec(name), parent.run_dir)
+    order.reporter.stage(f"asking {', '.join(members)}")
+    said = {name: m.probabilities(validation.pixels) for name, m in members.items()}
+    pool, held, only = fit_stack(
+        said, validation.labels, regularization=recipe.regularization, seed=order.job.seed
+    )
+
+    def save(run_dir: Path) -> None:
+        tensors = {"weights": pool.weights, "offset": pool.offset}
+        save_tensors(run_dir / WEIGHTS_FILE, {k: torch.tensor(v) for k, v in tensors.items()})
+        for teacher in teachers:
+            (run_dir / f"{teacher.identity['model']}.onnx").write_bytes(teacher.file.content)
+
+    return Fit(
+        StackModel(list(members.values()), pool),
+        save,
+        (only,),
+        ("numpy", "scipy", "scikit-learn"),
+        precision="float64",
+        validation=(accuracy(held, validation.labels), cross_entropy(held, validation.labels)),
+    )
+
+
+def load(spec: ModelSpec, record: TrainingRecord, run_dir: Path) -> StackModel:
+    """The model of a finished run, whose members must be the ones that it was fitted on."""
+    members: list[NativeModel] = []
+    for parent in record.parents:
+        name = parent["model"]
+        own = run_dir / f"{name}.onnx"
+        if own.exists():
+            members.append(ExportedModel(open_model(str(own))))
+            continue
+        found = Parent.of(run_dir.parent / name)
+        if found.sha256 != parent["sha256"]:
+            raise ModelError(
+                f"{spec.name} was fitted on another {name} than the one in {found.run_dir};"
+                f" run: fmnist train {spec.name}"
+            )
+        members.append(load_native(get_spec(name), found.run_dir))
+    tensors = load_tensors(run_dir / WEIGHTS_FILE)
+    try:
+        pool = Pool(tensors["weights"].numpy(), tensors["offset"].numpy())
+    except KeyError as error:
+        raise ModelError(
+            f"{run_dir / WEIGHTS_FILE} holds no {error}; train {spec.name} again"
+        ) from error
+    return StackModel(members, pool)

@@ -1,42 +1,205 @@
-"""Fitting a PyTorch model: one straight loop, resumable at every epoch."""
+"""Fitting a PyTorch network: one loop for all of them, resumable at every epoch.
+
+What differs from fit to fit is a `Lesson`: what the network sees in an epoch, and how good it is
+afterwards.
+"""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from fmnist_cli.contract import Pixels, Probabilities
-from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.training.augment import draw_view, erase, relight, see
-from fmnist_cli.training.checkpoint import LAST_FILE, load_state
-from fmnist_cli.training.job import TrainingData, check_same_run
+from fmnist_cli.models.registry import TorchRecipe
+from fmnist_cli.training.job import check_same_run
 from fmnist_cli.training.progress import Reporter
-from fmnist_cli.training.record import Epoch
-from fmnist_cli.training.torch_state import FitState
-from fmnist_cli.training.truth import hits, loss
+from fmnist_cli.training.record import Epoch, load_state, save_tensors
+
+_MOMENTUM = 0.95
+_ROUNDS = 5
+# Quintic iteration that moves singular values quickly near 1 (Jordan et al. 2024).
+_QUINTIC = (3.4445, -4.7750, 2.0315)
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-@dataclass(frozen=True, slots=True)
+class Answer(NamedTuple):
+    """What came of one batch.
+
+    Attributes:
+        total: what is to be minimised, a number.
+        logits: float32 [N, classes].
+        truth: what is right, int64 [N], a label each, or bool [N, classes], the set of classes.
+    """
+
+    total: Tensor
+    logits: Tensor
+    truth: Tensor
+
+
+class Lesson(Protocol):
+    """What differs from fit to fit."""
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+
+    def answers(self, generator: torch.Generator) -> Iterator[Answer]:
+        """An epoch: the network is asked about each batch when that batch is wanted."""
+
+    def validate(self, network: nn.Module) -> tuple[float | None, float | None]:
+        """Loss and accuracy of averaged weights; None where nothing is held out."""
+
+
 class TorchFit:
-    """A fitted network and how it got there."""
+    """A fit: a network, what moves it, and all that a checkpoint must hold.
 
-    model: PixelClassifier
-    history: tuple[Epoch, ...]
-    best_epoch: int
-    temperature: float
-    precision: str
+    On one kind of machine, with one seed and thread count, the result is the same every time,
+    resumed or not: each epoch draws from generators seeded by (seed, epoch).
+
+    Args:
+        network: in the mode it is to be fitted in, on its device.
+        optimizers: groups may have a ``share``, which multiplies their learning rate.
+        decay: per step, of the averaged weights, which are the ones kept.
+        checkpoint: written after every epoch.
+        identity: of the run (`Job.identity`), kept in the checkpoint.
+        resume: go on from the checkpoint if it is there.
+
+    Attributes:
+        best: averaged weights of the epoch with the highest validation accuracy; of the last one
+            where nothing is held out.
+        best_epoch: that epoch, 1-based.
+        history: the epochs so far.
+
+    Raises:
+        TrainingError: the checkpoint to resume from is damaged or of another run.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizers: Sequence[torch.optim.Optimizer],
+        decay: float,
+        checkpoint: Path,
+        identity: Mapping[str, Any],
+        *,
+        resume: bool,
+    ) -> None:
+        self.network = network
+        self._optimizers = optimizers
+        # Statistics of normalisations move in training mode only.
+        self._averaged = AveragedModel(
+            network, multi_avg_fn=moving_average(decay), use_buffers=network.training
+        )
+        self._checkpoint = checkpoint
+        self._device = next(network.parameters()).device
+        # Where it is computed is part of the result, so a run goes on where it began.
+        self._identity = {**identity, "device": self._device.type}
+        self.best = self._weights()
+        self.best_epoch = 0
+        self.history: list[Epoch] = []
+        if resume and checkpoint.exists():
+            self._restore()
+
+    def run(
+        self, lesson: Lesson, epochs: int, rate: Callable[[float], float], reporter: Reporter
+    ) -> None:
+        """Go on to the end.
+
+        Args:
+            lesson: what is learnt.
+            epochs: how many in all.
+            rate: progress through all epochs, 0 to 1 → learning rate.
+            reporter: told of each step and epoch.
+        """
+        torch.backends.cudnn.deterministic = True
+        for epoch in range(len(self.history), epochs):
+            started = time.monotonic()
+            seed = self._identity["seed"] * 100_003 + epoch
+            # Dropout draws from the global generator, order and augmentation from their own.
+            torch.manual_seed(seed)
+            seen = 0
+            losses, right = torch.zeros(2, device=self._device)
+            for step, answer in enumerate(lesson.answers(torch.Generator().manual_seed(seed))):
+                now = rate((epoch + step / lesson.steps) / epochs)
+                self._step(answer.total, now)
+                with torch.no_grad():
+                    losses += loss(answer.logits, answer.truth, reduction="sum")
+                    right += hits(answer.logits, answer.truth)
+                seen += len(answer.truth)
+                reporter.step(f"lr {now:.1e}")
+            validation = lesson.validate(self._averaged.module)
+            seconds = time.monotonic() - started
+            trained = losses.item() / seen, right.item() / seen
+            self._close(Epoch(epoch + 1, *trained, *validation, seconds))
+            reporter.epoch(self.history[-1], epochs)
+
+    def _step(self, total: Tensor, rate: float) -> None:
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group.get("share", 1.0)
+            optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        for optimizer in self._optimizers:
+            optimizer.step()
+        self._averaged.update_parameters(self.network)
+
+    def _weights(self) -> dict[str, Tensor]:
+        state = self._averaged.module.state_dict()
+        return {name: tensor.detach().clone() for name, tensor in state.items()}
+
+    def _close(self, epoch: Epoch) -> None:
+        """Keep the averaged weights if they are the best so far, and write the checkpoint."""
+        best = max((e.validation_accuracy or 0.0 for e in self.history), default=0.0)
+        self.history.append(epoch)
+        if (epoch.validation_accuracy or 0.0) >= best:
+            self.best, self.best_epoch = self._weights(), epoch.epoch
+        parts = {
+            "model": self.network.state_dict(),
+            "averaged": self._averaged.state_dict(),
+            "best": self.best,
+        }
+        for number, optimizer in enumerate(self._optimizers):
+            slots = optimizer.state_dict()["state"].items()
+            parts[f"optimizer{number}"] = {f"{i}.{k}": v for i, of in slots for k, v in of.items()}
+        state = {
+            "identity": self._identity,
+            "history": [asdict(one) for one in self.history],
+            "best_epoch": self.best_epoch,
+        }
+        # Clones, since safetensors refuses tensors that share memory.
+        tensors = {f"{name}.{k}": v.clone() for name, of in parts.items() for k, v in of.items()}
+        save_tensors(self._checkpoint, tensors, state)
+
+    def _restore(self) -> None:
+        """Take up what `_close` wrote."""
+        tensors, state = load_state(self._checkpoint)
+        check_same_run(state["identity"], self._identity, self._checkpoint.parent)
+
+        def part(name: str) -> dict[str, Tensor]:
+            start = f"{name}."
+            return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+        self.network.load_state_dict(part("model"))
+        self._averaged.load_state_dict(part("averaged"))
+        self.best, self.best_epoch = part("best"), state["best_epoch"]
+        self.history = [Epoch(**epoch) for epoch in state["history"]]
+        for number, optimizer in enumerate(self._optimizers):
+            values = optimizer.state_dict()
+            for key, value in part(f"optimizer{number}").items():
+                index, _, name = key.partition(".")
+                values["state"].setdefault(int(index), {})[name] = value
+            optimizer.load_state_dict(values)
 
 
 def one_cycle(progress: float, warm_up: float = 0.2, least: float = 0.04) -> float:
@@ -50,150 +213,133 @@ def one_cycle(progress: float, warm_up: float = 0.2, least: float = 0.04) -> flo
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
-def has_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 matrix products are done in hardware on this device."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+def loss(logits: Tensor, truth: Tensor, smoothing: float = 0.0, reduction: str = "mean") -> Tensor:
+    """Cross-entropy; against sets, of the summed probability of the classes that are right.
+
+    With one right class each, both forms are the same function. Sets are partial labels
+    (Jin & Ghahramani 2002): nothing is said about which of the classes it is.
+
+    Args:
+        logits: float32 [N, classes].
+        truth: see `Answer`.
+        smoothing: probability mass moved from what is right to all classes, 0 to 1.
+        reduction: ``"mean"`` or ``"sum"``.
+    """
+    if truth.dim() == 1:
+        return functional.cross_entropy(
+            logits, truth, label_smoothing=smoothing, reduction=reduction
+        )
+    logs = functional.log_softmax(logits, dim=1)
+    right = torch.logsumexp(logs.masked_fill(~truth, -torch.inf), dim=1)
+    each = -(1 - smoothing) * right - smoothing * logs.mean(dim=1)
+    return each.mean() if reduction == "mean" else each.sum()
+
+
+def hits(logits: Tensor, truth: Tensor) -> Tensor:
+    """How many most probable classes are right; a number in a tensor."""
+    best = logits.argmax(1)
+    if truth.dim() == 1:
+        return (best == truth).sum()
+    return truth.gather(1, best[:, None]).sum()
+
+
+def moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
+    """Exponential moving average that forgets its start, as TensorFlow's does by `num_updates`.
+
+    Variances of normalisations start at one. Where the true ones are small, as behind depthwise
+    convolutions, a constant decay would need tens of thousands of steps to leave that behind.
+    """
+
+    def average(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
+        count = float(updates)
+        now = min(decay, (1 + count) / (10 + count))
+        get_ema_multi_avg_fn(now)(averaged, current, updates)  # type: ignore[no-untyped-call]
+
+    return average
+
+
+def orthogonalized(matrix: Tensor) -> Tensor:
+    """About U·Vᵀ of float32 [M, N] = U·S·Vᵀ, by Newton–Schulz iteration."""
+    wide: Tensor = matrix / (matrix.norm() + 1e-7)
+    tall = len(matrix) > matrix.shape[1]
+    if tall:
+        wide = wide.T
+    first, third, fifth = _QUINTIC
+    for _ in range(_ROUNDS):
+        gram = wide @ wide.T
+        wide = first * wide + (third * gram + fifth * gram @ gram) @ wide
+    return wide.T if tall else wide
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, orthogonalised per filter bank (Jordan et al. 2024), for weights of any rank.
+
+    `torch.optim.Muon` takes matrices only; a convolution's weight [out, in, k, k] counts as a
+    matrix [out, in·k·k] here. Steps are as long as AdamW's usual ones (Liu et al. 2025), so
+    that both share a learning rate.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """One update of every weight that has a gradient."""
+        assert closure is None  # noqa: S101  (part of the interface, without use here)
+        for group in self.param_groups:
+            for weight in group["params"]:
+                state = self.state[weight]
+                if "momentum" not in state:
+                    state["momentum"] = torch.zeros_like(weight)
+                state["momentum"].lerp_(weight.grad, 1 - _MOMENTUM)
+                ahead = weight.grad.lerp(state["momentum"], _MOMENTUM)  # Nesterov
+                update = orthogonalized(ahead.reshape(len(weight), -1))
+                length = group["lr"] * 0.2 * max(update.shape) ** 0.5
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.sub_(update.reshape(weight.shape), alpha=length)
+
+
+def optimizers(model: nn.Module, recipe: TorchRecipe) -> list[torch.optim.Optimizer]:
+    """What moves the model's weights; biases and norms are spared weight decay."""
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    spared = [p for p in model.parameters() if p.ndim <= 1]
+    filters = [p for p in weights if p.ndim == 4 and p.shape[1] > 1] if recipe.muon else []
+    chosen = {id(p) for p in filters}
+    groups: list[dict[str, Any]] = [
+        {
+            "params": [p for p in weights if id(p) not in chosen],
+            "weight_decay": recipe.weight_decay,
+        },
+        {"params": spared, "weight_decay": 0.0},
+    ]
+    result: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=recipe.learning_rate)]
+    if filters:
+        result.append(Muon(filters, recipe.learning_rate, recipe.weight_decay))
+    return result
+
+
+class TorchModel:
+    """`NativeModel` of a PyTorch network, in evaluation mode."""
+
+    def __init__(self, network: PixelClassifier, batch_size: int = 1000) -> None:
+        self.network = network.eval()
+        self._batch_size = batch_size
+
+    def probabilities(self, pixels: Pixels) -> Probabilities:
+        """uint8 [N, H, W] or [N, H, W, 3] → float32 [N, classes]."""
+        return predict_probabilities(self.network, pixels, self._batch_size)
 
 
 def predict_probabilities(
-    model: nn.Module, pixels: Pixels, batch_size: int = 1000, *, bfloat16: bool = False
+    model: nn.Module, pixels: Pixels, batch_size: int = 1000
 ) -> Probabilities:
     """Probabilities float32 [N, classes] of a `PixelClassifier`, in evaluation mode."""
     model.eval()
     device = next(model.buffers()).device
-    with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+    with torch.inference_mode():
         # A copy per batch: arrays of the data set are read-only, which torch does not accept.
         batches = [
             model(torch.tensor(pixels[start : start + batch_size], device=device)).cpu()
             for start in range(0, len(pixels), batch_size)
         ]
     return torch.cat(batches).float().numpy()
-
-
-def fit_temperature(model: PixelClassifier, validation: LabelledImages) -> float:
-    """Temperature with the least validation loss (Guo et al. 2017)."""
-    probabilities = predict_probabilities(model, validation.pixels).astype(np.float64)
-    logits = np.log(np.maximum(probabilities, 1e-30))  # temperature is still 1
-    chosen = np.arange(len(logits))
-
-    def loss(log_temperature: float) -> float:
-        scaled = logits / math.exp(log_temperature)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        log_sum = np.log(np.exp(scaled).sum(axis=1))
-        return float((log_sum - scaled[chosen, validation.labels]).mean())
-
-    return math.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x)
-
-
-def fit_torch(
-    network: nn.Module,
-    recipe: TorchRecipe,
-    data: TrainingData,
-    run_dir: Path,
-    *,
-    identity: dict[str, Any],
-    device: torch.device,
-    resume: bool,
-    reporter: Reporter,
-    soft: Tensor | None = None,
-) -> TorchFit:
-    """Fit `network`, checkpointing every epoch in `run_dir`.
-
-    The kept weights are the exponential moving average of the epoch with the highest
-    validation accuracy. On one kind of machine, with one seed and thread count, the result
-    is the same every time, resumed or not: each epoch draws from generators seeded by
-    (seed, epoch).
-
-    Args:
-        network: float32 [N, 1, 28, 28] → logits; initialised by the caller.
-        identity: of the run (`Job.identity`), kept in its checkpoints.
-        resume: go on from the last checkpoint if there is one.
-        soft: what teachers say of each view of each training image, as from
-            `fmnist_cli.training.distill.soft_labels`; None to learn from labels alone.
-
-    Raises:
-        TrainingError: the checkpoint to resume from is damaged or of another run.
-    """
-    train, validation, seed = data.train, data.validation, identity["seed"]
-    run = FitState(network, recipe, train, device)
-    last = run_dir / LAST_FILE
-    bfloat16 = recipe.bfloat16 and has_bfloat16(device)
-    precision = "bfloat16" if bfloat16 else "float32"
-    # The arithmetic is part of the result, so a run goes on where it began.
-    identity = identity | {"device": device.type, "precision": precision}
-    if resume and last.exists():
-        tensors, state = load_state(last)
-        check_same_run(state["identity"], identity, run_dir)
-        run.restore(tensors, state)
-    torch.backends.cudnn.deterministic = True
-    pixels = torch.tensor(train.pixels, device=device)
-    labels = torch.tensor(train.labels, device=device)
-    steps = math.ceil(len(train) / recipe.batch_size)
-    reporter.start(identity["model"], steps * recipe.epochs, steps * len(run.history))
-
-    for epoch in range(len(run.history), recipe.epochs):
-        started = time.monotonic()
-        # Dropout draws from the global generator, order and augmentation from their own.
-        torch.manual_seed(seed * 100_003 + epoch)
-        generator = torch.Generator().manual_seed(seed * 100_003 + epoch)
-        run.model.train()
-        losses = torch.zeros((), device=device)
-        right = torch.zeros((), device=device)
-        order = torch.randperm(len(train), generator=generator)
-        for step, chosen in enumerate(torch.split(order, recipe.batch_size)):
-            rate = recipe.learning_rate * one_cycle((epoch + step / steps) / recipe.epochs)
-            for optimizer in run.optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-            here = chosen.to(device)
-            view = draw_view(len(chosen), recipe.translate, recipe.flip, generator)
-            batch = see(pixels[here], view, recipe.translate)
-            batch = relight(batch, recipe.relight, generator)
-            batch = erase(batch, recipe.erase, generator)
-            with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
-                logits = run.model.logits(batch)
-            logits, truth = logits.float(), labels[here]
-            total = loss(logits, truth, recipe.label_smoothing)
-            if soft is not None:
-                judged = soft[chosen, view.top, view.left].to(device).float()
-                judged **= 1 / recipe.teacher_temperature
-                judged /= judged.sum(dim=1, keepdim=True)
-                taught = functional.cross_entropy(logits, judged)
-                total = (1 - recipe.teacher_share) * total + recipe.teacher_share * taught
-            for optimizer in run.optimizers:
-                optimizer.zero_grad(set_to_none=True)
-            total.backward()  # type: ignore[no-untyped-call]
-            for optimizer in run.optimizers:
-                optimizer.step()
-            run.averaged.update_parameters(run.model)
-            with torch.no_grad():
-                losses += loss(logits, truth, reduction="sum")
-                right += hits(logits, truth)
-            reporter.step(f"lr {rate:.1e}")
-        probabilities = predict_probabilities(run.averaged.module, validation.pixels)
-        result = Epoch(
-            epoch=epoch + 1,
-            train_loss=losses.item() / len(train),
-            train_accuracy=right.item() / len(train),
-            validation_loss=cross_entropy(probabilities, validation.labels),
-            validation_accuracy=accuracy(probabilities, validation.labels),
-            seconds=time.monotonic() - started,
-        )
-        run.close_epoch(result)
-        run.save(last, identity)
-        reporter.epoch(result, recipe.epochs)
-
-    run.model.load_state_dict(run.best)
-    run.model.cpu()
-    temperature = fit_temperature(run.model, validation)
-    run.model.temperature.fill_(temperature)
-    return TorchFit(
-        run.model,
-        tuple(run.history),
-        run.best_epoch,
-        temperature,
-        precision,
-    )

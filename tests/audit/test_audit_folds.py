@@ -15,10 +15,9 @@ from synthetic import images
 from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
 from fmnist_cli.audit.labels import AuditData
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.data.files import FILES
+from fmnist_cli.data.fashion_mnist import FILES
 from fmnist_cli.errors import TrainingError, UsageError
-from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
-from fmnist_cli.models.registry import get_spec
+from fmnist_cli.models.registry import SklearnRecipe, TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.record import Epoch
 

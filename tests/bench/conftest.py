@@ -11,8 +11,7 @@ from idxfiles import write_idx
 from tinymodel import box_onnx
 
 from fmnist_cli.contract import INPUT_NAME, ModelCard
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES, SIDE
-from fmnist_cli.data.files import TEST_IMAGES, TEST_LABELS
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, SIDE, TEST_IMAGES, TEST_LABELS
 from fmnist_cli.export.graph import GraphBuilder, count_parameters, serialize
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 

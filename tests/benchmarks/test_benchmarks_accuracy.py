@@ -11,8 +11,7 @@ import torch
 from silent import SilentReporter
 from synthetic import data, images
 
-from fmnist_cli.models.recipes import TorchRecipe
-from fmnist_cli.models.registry import get_spec
+from fmnist_cli.models.registry import TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.run import load_native, train
 

@@ -13,8 +13,7 @@ from process import RunFmnist
 from synthetic import images
 
 from fmnist_cli.audit.labels import Judgements
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.data.files import FILES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FILES
 
 if TYPE_CHECKING:
     from conftest import OpenPage

@@ -14,7 +14,7 @@ from process import RunFmnist
 from tinymodel import card_of
 
 from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
-from fmnist_cli.sinks.gallery import GallerySink
+from fmnist_cli.sinks.page import PageSink
 from fmnist_cli.sources.base import HeldItem, Item, UnreadableItem
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     add("<b>bold</b>/\u202egnp", UNKNOWN, 0.3, encoded(frame()))
     rows.append(Rejected("broken" * 20, "damaged image"))
     items.append(UnreadableItem("broken" * 20, "damaged image"))
-    with GallerySink(path, card_of("cnn"), per_class=PER_CLASS, surest=SUREST) as sink:
+    with PageSink(path, card_of("cnn"), per_class=PER_CLASS, surest=SUREST) as sink:
         sink.write(rows, items)
     return path
 

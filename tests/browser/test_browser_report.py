@@ -14,9 +14,8 @@ from reportfiles import NEAR, TITLES, Folders, write_all
 
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.report.inputs import gather
+from fmnist_cli.report.inputs import Pictures, gather
 from fmnist_cli.report.page import make
-from fmnist_cli.report.pictures import Pictures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

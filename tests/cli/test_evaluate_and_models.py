@@ -14,8 +14,7 @@ from typer.testing import CliRunner
 from fmnist_cli import __version__
 from fmnist_cli.cli import build_app
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.data.files import FILES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FILES
 from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.metrics import accuracy
 from fmnist_cli.inference.session import Session

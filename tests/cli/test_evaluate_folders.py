@@ -20,7 +20,7 @@ from fmnist_cli.errors import DataError, FmnistError, ModelError, UsageError
 from fmnist_cli.evaluate.metrics import evaluate, of_first
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model
-from fmnist_cli.labelled.folders import read_folders
+from fmnist_cli.labelled.pictures import LabelledPictures
 
 TWELVE = (*CLASS_NAMES, "Hat", "Skirt")
 OTHERS = ("Hat", "Skirt", "Shorts")
@@ -108,7 +108,7 @@ def test_models_of_other_pictures_are_measured_on_the_same_folders(
     assert values["pictures"]["prepared"] == {"frame": 12, "letterbox": 12}
     assert list(values["models"]) == ["resnet", "photo"]
     # What the photo model sees of a frame, whose mean is about 50, is larger, with black around.
-    found = read_folders(photos, BOX, workers=1)
+    found = LabelledPictures.read(photos, BOX, workers=1)
     said = Session(open_model("photo", folder, quiet=True)).outputs(found.pixels, novelty=True)
     assert said.novelty is not None
     counts = {name: one["unknown"] for name, one in values["models"]["photo"]["folders"].items()}

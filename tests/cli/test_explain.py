@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import toypictures
+from htmlpage import Page
 from PIL import Image
 from process import Finished, RunFmnist
 from synthetic import write_files
@@ -95,35 +95,12 @@ def test_the_triptychs_show_the_pictures(explained: Path) -> None:
     ]
 
 
-class Page(HTMLParser):
-    """Checks that what is opened is closed, and collects images."""
-
-    VOID = frozenset({"meta", "img"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.images: list[dict[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag == "img":
-            self.images.append(dict(attrs))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_the_page_is_whole_and_loads_nothing(explained: Path) -> None:
     content = (explained / "index.html").read_text(encoding="utf-8")
-    page = Page()
-    page.feed(content)
-    page.close()
-    assert page.open == []
-    assert len(page.images) == 1 + 2 * 3
-    assert all(str(image["src"]).startswith("data:image/png;base64,") for image in page.images)
-    assert all(image["alt"] for image in page.images)
+    images = Page(content).all("img")
+    assert len(images) == 1 + 2 * 3
+    assert all(str(image["src"]).startswith("data:image/png;base64,") for image in images)
+    assert all(image["alt"] for image in images)
     assert "default-src 'none'" in content
     assert not re.search(r"https?://", content)
     assert "<b>" not in content
@@ -251,7 +228,7 @@ def test_a_photo_is_explained_in_its_own_colours(
     assert item["shape"] == [48, 64]
     assert len(b64decode(item["heat"])) == 48 * 64
     content = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
-    assert content.count('class="photo" src="data:image/jpeg;base64,') == 3
+    assert content.count('class="whole" src="data:image/jpeg;base64,') == 3
     image = np.asarray(Image.open(tmp_path / "out" / item["file"]).convert("RGB")).astype(int)
     first = image[22 : 22 + 224, 8 : 8 + 224]
     # 80×120 becomes 32×48 in the middle of 64×48, and that 3.5 times as large.

@@ -11,8 +11,7 @@ import pytest
 from process import RunFmnist
 
 from fmnist_cli.data.dataset import LabelledImages, load_split
-from fmnist_cli.data.fashion_mnist import FRAME_SPEC
-from fmnist_cli.data.files import FILES
+from fmnist_cli.data.fashion_mnist import FILES, FRAME_SPEC
 from fmnist_cli.data.images import write_images
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model, shipped_dir

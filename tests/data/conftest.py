@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from idxfiles import write_idx
 
-from fmnist_cli.data.files import FILES
+from fmnist_cli.data.fashion_mnist import FILES
 
 MakeData = Callable[..., Path]
 

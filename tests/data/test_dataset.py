@@ -15,17 +15,16 @@ from idxfiles import write_idx
 from typer.testing import CliRunner
 
 from fmnist_cli.cli.data import app
-from fmnist_cli.data.dataset import (
+from fmnist_cli.data.dataset import SPLIT_SEED, load_split, read_idx, split_indices
+from fmnist_cli.data.fashion_mnist import (
     FILES,
-    SPLIT_SEED,
+    TRAIN_IMAGES,
     Split,
+    cache_dir,
     data_checksum,
+    default_download_dir,
     find_data_dir,
-    load_split,
-    split_indices,
 )
-from fmnist_cli.data.files import TRAIN_IMAGES, cache_dir, default_download_dir
-from fmnist_cli.data.idx import read_idx
 from fmnist_cli.errors import DataError
 
 MakeData = Callable[..., Path]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from fmnist_cli.cli.data import app
 from fmnist_cli.data.download import MIRRORS, DownloadEvent, download
-from fmnist_cli.data.files import DataFile
+from fmnist_cli.data.fashion_mnist import DataFile
 from fmnist_cli.errors import DownloadError, UsageError
 
 CONTENT = np.random.default_rng(11).bytes(300_000)

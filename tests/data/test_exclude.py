@@ -11,7 +11,7 @@ from synthetic import images
 
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.exclude import read_exclusions, without
-from fmnist_cli.data.files import FILES
+from fmnist_cli.data.fashion_mnist import FILES
 from fmnist_cli.errors import DataError
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from idxfiles import write_idx
 
-from fmnist_cli.data.idx import read_idx
+from fmnist_cli.data.dataset import read_idx
 from fmnist_cli.errors import DataError
 
 IDX_DTYPES = ("uint8", "int8", "int16", "int32", "float32", "float64")

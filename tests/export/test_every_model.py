@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +16,21 @@ from fmnist_cli.calibration import behind, without_curve
 from fmnist_cli.contract import ModelCard
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, VerificationError
-from fmnist_cli.export.run import export, update_manifest
-from fmnist_cli.export.verify import verify
+from fmnist_cli.export.run import export, update_manifest, verify
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import open_model
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
-from fmnist_cli.models.registry import REGISTRY, ModelSpec, get_spec
+from fmnist_cli.models.registry import (
+    REGISTRY,
+    ModelSpec,
+    PictureRecipe,
+    SklearnRecipe,
+    StackRecipe,
+    TorchRecipe,
+    get_spec,
+)
 from fmnist_cli.preprocess import from_frames
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.pictures import LabelledPictures, enlarged
 from fmnist_cli.training.run import load_native, train
 
 # What keeps a model's fit tiny; a model not named here is fitted for one epoch.
@@ -49,8 +53,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for spec in REGISTRY.values():
         learnt = data()
         if spec.framework == "pictures":
-            read = LabelledPictures.read(pictures, enlarged(spec.input), CLASS_NAMES)
-            learnt = replace(learnt, pictures=read)
+            learnt = learnt.with_pictures(pictures, spec.input)
         recipe = TINY.get(spec.name, TorchRecipe(epochs=1, batch_size=50, ema_decay=0.5))
         train(
             Job(spec, "quick", recipe, seed=0),
@@ -67,7 +70,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
     for spec in REGISTRY.values():
-        update_manifest(folder, spec.name, export(spec, runs / spec.name, folder, SPLITS))
+        export(spec, runs / spec.name, folder, SPLITS)
     return folder
 
 

@@ -14,8 +14,8 @@ from tinymodel import card_of, tiny_graph, write_exported
 
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError
-from fmnist_cli.export.calibrate import recalibrate
 from fmnist_cli.export.graph import canonical, serialize
+from fmnist_cli.export.run import recalibrate
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import ModelFile, open_model
 from fmnist_cli.manifest import Manifest

@@ -7,12 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist_cli.data.classes import FolderClasses
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
-from fmnist_cli.labelled.evaluation import FolderEvaluation, Strangeness, evaluate_folders
-from fmnist_cli.labelled.folders import LabelledFolders
-from fmnist_cli.labelled.page import Shown, page
-from fmnist_cli.labelled.words import confusion_table, folder_table, unknown_words
+from fmnist_cli.html.contact_sheet import Shown
+from fmnist_cli.labelled.classes import FolderClasses
+from fmnist_cli.labelled.evaluation import (
+    FolderEvaluation,
+    Strangeness,
+    confusion_table,
+    evaluate_folders,
+    folder_table,
+    unknown_words,
+)
+from fmnist_cli.labelled.page import Wrong, page
+from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.rows import Rejected
 
 NAMES = ("Coat", "Bag", "Boot", "<Shoe>")
@@ -21,8 +28,8 @@ MEMBERS = np.array([0, 0, 1, 1, 1, 2, 2])
 SAID = np.array([0, 1, 2, 3, 0, 1, 1])
 
 
-def found() -> LabelledFolders:
-    return LabelledFolders(
+def found() -> LabelledPictures:
+    return LabelledPictures(
         root=Path("photos"),
         spec=FRAME_SPEC,
         mode="auto",
@@ -83,12 +90,12 @@ def test_tables_have_a_row_per_folder() -> None:
 def test_the_page_shows_what_is_wrong_and_no_markup_of_names() -> None:
     drawn: list[str] = []
 
-    def draw(path: str, prepared: str) -> tuple[str | None, str | None]:
+    def draw(path: str, prepared: str) -> list[Shown]:
         drawn.append(f"{path} {prepared}")
-        return None, "data:image/png;base64,AAAA"
+        return [Shown("data:image/png;base64,AAAA", path, "frame alone")]
 
     results = {"one": evaluated(), "two": evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5])}
-    shown = Shown(found(), "photos", dict.fromkeys(results, NAMES), results, draw)
+    shown = Wrong(found(), "photos", dict.fromkeys(results, NAMES), results, draw)
     text = "".join(page(shown))
     assert drawn == [f"f/{number}.png frame" for number in (0, 1, 4, 6)]
     assert "<Shoe>" not in text

@@ -1,4 +1,4 @@
-"""Labelled folders are read whole: every picture is there or has its reason."""
+"""Labelled pictures are read whole: every picture is there or has its reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tinymodel import BOX
 
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.labelled.folders import class_folders, read_folders
+from fmnist_cli.labelled.pictures import LabelledPictures, class_folders
 
 
 def test_every_picture_is_there_or_has_its_reason(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_every_picture_is_there_or_has_its_reason(tmp_path: Path) -> None:
     (root / "hat" / "deep" / "bad.png").write_bytes(b"\x89PNG\r\n")
     (root / "loose.png").write_bytes((root / "hat" / "000.png").read_bytes())
     (root / "hat" / "notes.txt").write_text("no picture")
-    found = read_folders(root, FRAME_SPEC, workers=1)
+    found = LabelledPictures.read(root, FRAME_SPEC, workers=1)
     assert found.folders == class_folders(root) == ("dress", "hat")
     assert found.members.tolist() == [0, 0, 0, 1, 1]
     assert found.paths[0] == "dress/000.png"
@@ -36,7 +36,8 @@ def test_every_picture_is_there_or_has_its_reason(tmp_path: Path) -> None:
 def test_processes_and_threads_read_the_same(tmp_path: Path) -> None:
     root = write_photos(tmp_path / "photos", {"dress": 40, "hat": 30})
     one, other = (
-        read_folders(root, FRAME_SPEC, workers=2, engine=e) for e in ("processes", "threads")
+        LabelledPictures.read(root, FRAME_SPEC, workers=2, engine=e)
+        for e in ("processes", "threads")
     )
     assert np.array_equal(one.pixels, other.pixels)
     assert one.paths == other.paths
@@ -44,22 +45,22 @@ def test_processes_and_threads_read_the_same(tmp_path: Path) -> None:
 
 def test_a_mode_is_kept_to(tmp_path: Path) -> None:
     root = write_photos(tmp_path / "photos", {"dress": 1})
-    assert read_folders(root, FRAME_SPEC, "product", workers=1).prepared == ("product",)
+    assert LabelledPictures.read(root, FRAME_SPEC, "product", workers=1).prepared == ("product",)
 
 
 def test_pictures_are_kept_as_the_model_wants_them(tmp_path: Path) -> None:
     root = write_photos(tmp_path / "photos", {"dress": 2})
-    found = read_folders(root, BOX, workers=1)
+    found = LabelledPictures.read(root, BOX, workers=1)
     assert (found.pixels.shape, found.pixels.dtype) == ((2, 64, 48, 3), np.uint8)
     assert found.prepared == ("letterbox",) * 2
 
 
 def test_what_cannot_be_read_at_all_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no folder"):
-        read_folders(tmp_path / "none", FRAME_SPEC)
+        LabelledPictures.read(tmp_path / "none", FRAME_SPEC)
     with pytest.raises(DataError, match="no class folders with pictures"):
-        read_folders(tmp_path, FRAME_SPEC)
+        LabelledPictures.read(tmp_path, FRAME_SPEC)
     (tmp_path / "hat").mkdir()
     (tmp_path / "hat" / "bad.png").write_bytes(b"no")
     with pytest.raises(DataError, match=r"1 files were rejected, such as hat/bad.png"):
-        read_folders(tmp_path, FRAME_SPEC, workers=1)
+        LabelledPictures.read(tmp_path, FRAME_SPEC, workers=1)

@@ -11,8 +11,8 @@ from sklearn.base import clone
 from synthetic import images
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME
-from fmnist_cli.export.feature_nodes import hog_features
 from fmnist_cli.export.graph import GraphBuilder
+from fmnist_cli.export.sklearn_export import hog_features
 from fmnist_cli.models.features import HogFeatures
 
 VARIANTS = [HogFeatures(), HogFeatures(directions=9, cell=14, sharpness=0.5, floor=0.01)]

@@ -11,8 +11,16 @@ import torch
 from torch import nn
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.models.recipes import PictureRecipe, SklearnRecipe, StackRecipe, TorchRecipe
-from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
+from fmnist_cli.models.registry import (
+    REGISTRY,
+    ModelSpec,
+    PictureRecipe,
+    Preset,
+    SklearnRecipe,
+    StackRecipe,
+    TorchRecipe,
+    get_spec,
+)
 
 SPECS = list(REGISTRY.values())
 

@@ -12,13 +12,13 @@ import torch
 from synthetic import data
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME
+from fmnist_cli.export.convert import convert_torch
 from fmnist_cli.export.sklearn_export import convert_sklearn_pipeline
-from fmnist_cli.export.torch_export import convert_torch
 from fmnist_cli.models import knn, logreg, mlp, random_forest, svm
 from fmnist_cli.models.features import HogFeatures, TemperedPCA
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY, Preset
-from fmnist_cli.training.checkpoint import load_pipeline, save_pipeline
+from fmnist_cli.training.record import load_pipeline, save_pipeline
 
 SPLITS = data()
 CLASSICAL = {

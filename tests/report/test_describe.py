@@ -12,7 +12,7 @@ from fmnist_cli.cli import build_app
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.describe import stratified
-from fmnist_cli.report.kinds import KINDS
+from fmnist_cli.report.inputs import KINDS
 
 
 def described(folders: Folders, target: Path, *options: str) -> dict[str, object]:

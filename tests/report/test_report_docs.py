@@ -10,7 +10,7 @@ from typer.main import get_command
 
 from fmnist_cli.cli import build_app
 from fmnist_cli.errors import MissingExtraError
-from fmnist_cli.report.kinds import KINDS
+from fmnist_cli.report.inputs import KINDS
 from fmnist_cli.report.page import plotly
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

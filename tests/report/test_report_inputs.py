@@ -9,8 +9,7 @@ from typer.testing import CliRunner
 
 from fmnist_cli.cli import build_app
 from fmnist_cli.errors import ModelError, ResultsError, UsageError
-from fmnist_cli.report.inputs import gather
-from fmnist_cli.report.kinds import KINDS
+from fmnist_cli.report.inputs import KINDS, gather
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,84 +8,27 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from htmlpage import Page
 from hypothesis import given
 from hypothesis import strategies as st
 from reportfiles import EPOCHS, TITLES, Folders
 
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.data.files import ENV_VAR, find_data_dir
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, ENV_VAR, find_data_dir
 from fmnist_cli.errors import DataError
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.report.inputs import gather
+from fmnist_cli.report.accuracy import front
+from fmnist_cli.report.inputs import Pictures, gather
 from fmnist_cli.report.mistakes import mistakes
 from fmnist_cli.report.page import make
-from fmnist_cli.report.pictures import Pictures, sheet
-from fmnist_cli.report.sections.cost import front
+from fmnist_cli.report.parts import sheet
 
 ROOT = Path(__file__).resolve().parents[2]
-Table = list[list[str]]
-
-
-class Page(HTMLParser):
-    """Elements, data and tables of a page, checked for being closed in order."""
-
-    VOID = frozenset({"meta", "img", "input", "br"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.tables: dict[str, Table] = {}
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self._open: list[str] = []
-        self._table: Table | None = None
-        self._cell: list[str] | None = None
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.elements.append((tag, found))
-        if tag not in self.VOID:
-            self._open.append(tag)
-        if found.get("role") == "region":
-            self._table = self.tables.setdefault(found["aria-label"] or "", [])
-        elif tag == "tr" and self._table is not None:
-            self._table.append([])
-        elif tag in ("th", "td"):
-            self._cell = []
-        elif tag == "script":
-            self.scripts.append((found, ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-        if tag in ("th", "td") and self._cell is not None:
-            if self._table is not None:
-                self._table[-1].append("".join(self._cell))
-            self._cell = None
-        elif tag == "table":
-            self._table = None
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "script":
-            attributes, before = self.scripts[-1]
-            self.scripts[-1] = (attributes, before + data)
-        if self._cell is not None:
-            self._cell.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def data(self, name: str) -> Any:
-        return next(json.loads(text) for found, text in self.scripts if found.get("id") == name)
 
 
 def html_of(folders: Folders) -> str:
@@ -362,12 +305,6 @@ def test_without_the_data_set_pictures_are_left_out_and_why(folders: Folders) ->
 def test_a_data_set_that_was_named_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="--data-dir"):
         Pictures.load(tmp_path)
-
-
-def test_the_check_with_scrambled_weights_is_the_one_that_was_judged(folders: Folders) -> None:
-    html = make(gather(folders.results, folders.models), Pictures.load(folders.data)).html
-    assert "correlate with the real ones by 0.062" in html
-    assert "maps of different pictures do so by 0.188" in html
 
 
 def test_a_benchmark_without_accuracy_is_said_and_not_drawn(own: Folders) -> None:

@@ -14,7 +14,7 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import TrainingError
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import get_spec
-from fmnist_cli.training.initial import Start, begin
+from fmnist_cli.training.parents import Start, begin
 from fmnist_cli.training.record import TrainingRecord
 
 PIXELS = images(60).pixels

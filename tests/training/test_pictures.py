@@ -14,34 +14,46 @@ from synthetic import images
 from torch import nn
 from toypictures import INPUT, RECIPE, write_pictures
 
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
+from fmnist_cli.labelled.pictures import LabelledPictures, Truth
+from fmnist_cli.training import picture_fit
+from fmnist_cli.training.job import Job, Order, TrainingData
 from fmnist_cli.training.picture_fit import (
-    PicturesFit,
+    PicturesModel,
     Teacher,
-    fit_pictures,
     kept,
     make_even,
     predict_logits,
 )
-from fmnist_cli.training.picture_views import Lesson, draw
-from fmnist_cli.training.pictures import LabelledPictures, enlarged
+from fmnist_cli.training.picture_views import Views, draw
 from fmnist_cli.training.record import Epoch
 
 COUNTS = {"t-shirt": 8, "pants": 8, "shoes": 8, "hat": 6}
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> LabelledPictures:
+def taught(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
     root = write_pictures(tmp_path_factory.mktemp("pictures"), COUNTS)
-    return LabelledPictures.read(root, enlarged(INPUT), CLASS_NAMES)
+    return TrainingData(images(40), images(10), "synthetic").with_pictures(root, INPUT)
 
 
-def lesson_of(pictures: LabelledPictures) -> Lesson:
+@pytest.fixture(scope="module")
+def pictures(taught: TrainingData) -> LabelledPictures:
+    assert taught.pictures is not None
+    return taught.pictures
+
+
+@pytest.fixture(scope="module")
+def truth(taught: TrainingData, pictures: LabelledPictures) -> Truth:
+    assert taught.meanings is not None
+    return pictures.truth(taught.meanings)
+
+
+def views_of(pictures: LabelledPictures, truth: Truth) -> Views:
     frames = images(20)
-    return Lesson(
+    return Views(
         torch.from_numpy(pictures.pixels),
-        torch.from_numpy(pictures.truth),
+        torch.from_numpy(truth),
         torch.arange(len(pictures)),
         torch.ones(len(pictures), dtype=torch.float64),
         torch.from_numpy(frames.pixels),
@@ -49,12 +61,15 @@ def lesson_of(pictures: LabelledPictures) -> Lesson:
     )
 
 
-def test_folders_become_sets_of_right_classes(pictures: LabelledPictures) -> None:
+def test_folders_become_sets_of_right_classes(
+    taught: TrainingData, pictures: LabelledPictures, truth: Truth
+) -> None:
     assert pictures.pixels.shape == (30, 62, 82, 3)
-    right = {f: pictures.truth[pictures.members == i][0] for i, f in enumerate(pictures.folders)}
+    right = {f: truth[pictures.members == i][0] for i, f in enumerate(pictures.folders)}
     assert np.flatnonzero(right["shoes"]).tolist() == [5, 7, 9]
     assert np.flatnonzero(right["hat"]).tolist() == [10]
-    assert pictures.provenance["folders"]["pants"] == ["Trouser"]
+    assert taught.provenance is not None
+    assert taught.provenance["folders"]["pants"] == ["Trouser"]
     assert pictures.seen(INPUT, np.array([0, 2])).shape == (2, *INPUT.shape)
 
 
@@ -70,22 +85,22 @@ def test_every_folder_is_divided_evenly(pictures: LabelledPictures) -> None:
 def test_too_few_pictures_are_refused_before_any_slow_work(tmp_path: Path) -> None:
     root = write_pictures(tmp_path / "few", {"t-shirt": 6, "hat": 3})
     with pytest.raises(DataError, match="hat holds 3 pictures"):
-        LabelledPictures.read(root, enlarged(INPUT), CLASS_NAMES)
+        TrainingData(images(40), images(10), "synthetic").with_pictures(root, INPUT)
 
 
-def test_a_batch_holds_pictures_made_up_ones_and_nothing(pictures: LabelledPictures) -> None:
-    recipe = replace(RECIPE, made_up=0.5, nothing=0.25)
+def test_a_batch_holds_pictures_made_up_ones_and_nothing(
+    pictures: LabelledPictures, truth: Truth
+) -> None:
+    recipe, views = replace(RECIPE, made_up=0.5, nothing=0.25), views_of(pictures, truth)
     chosen = torch.arange(8)
-    seen, truth = draw(
-        lesson_of(pictures), chosen, (48, 64), recipe, torch.Generator().manual_seed(0)
-    )
+    seen, right = draw(views, chosen, (48, 64), recipe, torch.Generator().manual_seed(0))
     assert seen.shape == (8 + 4 + 2, 3, 48, 64)
     assert seen.dtype == torch.float32
     assert seen.abs().max() <= 1
-    assert truth[:8].equal(lesson_of(pictures).truth[:8])
-    assert truth[8:12].sum(dim=1).eq(1).all()
-    assert truth[12:, -1].all()
-    again, _ = draw(lesson_of(pictures), chosen, (48, 64), recipe, torch.Generator().manual_seed(0))
+    assert right[:8].equal(views.truth[:8])
+    assert right[8:12].sum(dim=1).eq(1).all()
+    assert right[12:, -1].all()
+    again, _ = draw(views, chosen, (48, 64), recipe, torch.Generator().manual_seed(0))
     assert again.equal(seen)
 
 
@@ -135,38 +150,41 @@ class StopsAfter(SilentReporter):
 
 
 def fit(
-    pictures: LabelledPictures, folder: Path, *, resume: bool = False, stop: int | None = None
-) -> PicturesFit:
+    taught: TrainingData, folder: Path, *, resume: bool = False, stop: int | None = None
+) -> PicturesModel:
     folder.mkdir(exist_ok=True)
-    return fit_pictures(
-        toypictures,
-        RECIPE,
-        INPUT,
-        pictures,
-        images(40),
+    order = Order(
+        Job(toypictures.SPEC, "quick", RECIPE, seed=0),
+        taught,
         folder,
         identity={"model": "toy", "seed": 0},
+        parents=(),
         device=torch.device("cpu"),
         resume=resume,
         reporter=SilentReporter() if stop is None else StopsAfter(stop),
     )
+    model = picture_fit.fit(order).native
+    assert isinstance(model, PicturesModel)
+    return model
 
 
 def test_it_learns_and_an_interrupted_fit_ends_the_same(
-    pictures: LabelledPictures, tmp_path: Path
+    taught: TrainingData, pictures: LabelledPictures, truth: Truth, tmp_path: Path
 ) -> None:
-    whole = fit(pictures, tmp_path / "whole")
-    assert sorted(whole.held) == list(range(len(pictures)))
-    truth = pictures.truth[whole.held]
-    known = ~truth[:, -1]
-    best = whole.logits[:, :-1].argmax(dim=1).numpy()
-    right = truth[np.arange(len(truth)), best]
+    whole = fit(taught, tmp_path / "whole")
+    folds = pictures.folds(RECIPE.folds, seed=0)
+    held = np.concatenate([np.flatnonzero(folds == fold) for fold in range(RECIPE.judged)])
+    assert sorted(held) == list(range(len(pictures)))
+    assert np.array_equal(whole.held.truth, truth[held])
+    known = ~whole.held.truth[:, -1]
+    best = whole.held.logits[:, :-1].argmax(axis=1)
+    right = whole.held.truth[np.arange(len(held)), best]
     assert right[known].mean() > 0.5  # a third by chance
     with pytest.raises(KeyboardInterrupt):
-        fit(pictures, tmp_path / "cut", stop=20)  # in the second fold
-    resumed = fit(pictures, tmp_path / "cut", resume=True)
-    assert resumed.logits.equal(whole.logits)
+        fit(taught, tmp_path / "cut", stop=20)  # in the second fold
+    resumed = fit(taught, tmp_path / "cut", resume=True)
+    assert np.array_equal(resumed.held.logits, whole.held.logits)
     for a, b in zip(
-        whole.model.state_dict().values(), resumed.model.state_dict().values(), strict=True
+        whole.network.state_dict().values(), resumed.network.state_dict().values(), strict=True
     ):
         assert a.equal(b)

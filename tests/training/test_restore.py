@@ -14,8 +14,8 @@ from tinymodel import card_of, tiny_onnx
 from fmnist_cli.calibration import with_curve, without_curve
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError
+from fmnist_cli.export.convert import convert_torch
 from fmnist_cli.export.graph import canonical, serialize
-from fmnist_cli.export.torch_export import convert_torch
 from fmnist_cli.inference.session import Session
 from fmnist_cli.inference.store import ModelFile, open_model, shipped_dir
 from fmnist_cli.models import resnet

@@ -13,8 +13,7 @@ from synthetic import data
 from fmnist_cli.contract import Probabilities
 from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
-from fmnist_cli.models.recipes import Recipe, SklearnRecipe, StackRecipe, TorchRecipe
-from fmnist_cli.models.registry import get_spec
+from fmnist_cli.models.registry import Recipe, SklearnRecipe, StackRecipe, TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
 from fmnist_cli.training.record import TrainingRecord
 from fmnist_cli.training.run import load_native, train

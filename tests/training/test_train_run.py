@@ -17,11 +17,16 @@ from synthetic import data, images
 
 from fmnist_cli.errors import ModelError, TrainingError
 from fmnist_cli.models.features import PixelFeatures
-from fmnist_cli.models.recipes import SklearnRecipe, TorchRecipe
-from fmnist_cli.models.registry import get_spec
-from fmnist_cli.training.checkpoint import load_pipeline, load_state, load_tensors, save_pipeline
+from fmnist_cli.models.registry import SklearnRecipe, TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.record import Epoch, TrainingRecord
+from fmnist_cli.training.record import (
+    Epoch,
+    TrainingRecord,
+    load_pipeline,
+    load_state,
+    load_tensors,
+    save_pipeline,
+)
 from fmnist_cli.training.run import announce, choose_device, load_native, subset, train
 
 CPU = torch.device("cpu")
