@@ -35,7 +35,7 @@ def models(models_dir: ModelsDir = None, json_: Json = False) -> None:
     ]
     results = Results(json_)
     document = {
-        name: {"folder": str(folder), **entry.to_json()} for name, folder, entry in reversed(found)
+        name: {"folder": str(folder), **entry._asdict()} for name, folder, entry in reversed(found)
     }
     results.write(dict(reversed(document.items())))
     rows = [("name", "accuracy", "size", "parameters", "trained", "folder")]
