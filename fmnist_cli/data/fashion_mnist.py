@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from fmnist_cli.contract import UNKNOWN, InputSpec, ModelCard
 from fmnist_cli.errors import DataError
@@ -75,8 +74,7 @@ TORCHVISION_DIR = Path("FashionMNIST", "raw")
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
+class DataFile(NamedTuple):
     """One file of the data set as published.
 
     Attributes:
