@@ -100,7 +100,7 @@ def explain_pictures(
     words = [*chosen.words(), "--model", Path(model).name, "--method", method]
     words += ["--layer", explainer.layer, "--target", target]
     command = shlex.join(["fmnist", "explain", *words])
-    write_folder(out.folder, explainer, session.card.title, explanations, rejected, command)
+    write_folder(out.folder, explainer, explanations, rejected, command)
     for row in rejected[:_SHOWN_REASONS]:
         say(f"rejected: {printable(row.path)}: {printable(row.error)}")
     if len(rejected) > _SHOWN_REASONS:
@@ -184,7 +184,6 @@ def _chosen_words(models: Sequence[str] | None, method: str, layer: str) -> list
 def write_folder(
     out: Path,
     explainer: Explainer,
-    title: str,
     explanations: Sequence[Explanation],
     rejected: Sequence[Rejected],
     command: str,
@@ -194,7 +193,6 @@ def write_folder(
     Args:
         out: made when missing; files of the same names are replaced, others stay.
         explainer: what explained them.
-        title: of its model, for people.
         explanations: of what could be read.
         rejected: what could not.
         command: that makes the same again.
@@ -204,7 +202,7 @@ def write_folder(
         caption, below = _captions(explanation, explainer)
         image = triptych(explanation.subject.pixels, explanation.heat, caption, below)
         replace_file(out / name, partial(image.save, format="PNG"))
-    write_text(out / PAGE, "".join(page(explainer, title, explanations, names, rejected)))
+    write_text(out / PAGE, "".join(page(explainer, explanations, names, rejected)))
     items = [
         {"file": name, **explanation.to_json()}
         for explanation, name in zip(explanations, names, strict=True)
