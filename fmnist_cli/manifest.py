@@ -43,10 +43,6 @@ class Entry(NamedTuple):
     calibration: Mapping[str, Any] | None = None
     card: Mapping[str, str] | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values, without what is not known."""
-        return {name: value for name, value in self._asdict().items() if value not in (None, {})}
-
 
 class Manifest(NamedTuple):
     """All models of a folder, and the parts that they share, by name."""
@@ -57,9 +53,9 @@ class Manifest(NamedTuple):
     def to_json(self) -> str:
         """The manifest as indented JSON, models in name order as given."""
         document: dict[str, Any] = {"format": FORMAT}
-        document["models"] = {name: entry.to_json() for name, entry in self.models.items()}
+        document["models"] = {name: entry._asdict() for name, entry in self.models.items()}
         if self.parts:
-            document["parts"] = {name: part.to_json() for name, part in self.parts.items()}
+            document["parts"] = {name: part._asdict() for name, part in self.parts.items()}
         return json.dumps(document, indent=2) + "\n"
 
     @classmethod

@@ -9,12 +9,15 @@ import pytest
 from tinymodel import write_exported
 
 from fmnist_cli.errors import ModelError
-from fmnist_cli.manifest import FORMAT, MANIFEST_FILE, Manifest
+from fmnist_cli.manifest import FORMAT, MANIFEST_FILE, Entry, Manifest
 
 
 def test_a_manifest_survives_its_file(tmp_path: Path) -> None:
     manifest = Manifest.read(write_exported(tmp_path))
     assert list(manifest.models) == ["cnn"]
+    # As of a model of other classes, which is not measured.
+    part = Entry("guard.onnx", "Guard", "00", bytes=1, parameters=1, metrics={})
+    manifest = manifest._replace(parts={"guard": part})
     (tmp_path / MANIFEST_FILE).write_text(manifest.to_json(), encoding="utf-8")
     assert Manifest.read(tmp_path) == manifest
 

@@ -10,7 +10,7 @@ from fmnist_cli.audit.labels import AuditData
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.html.contact_sheet import Card, Shown, pixels_of
-from fmnist_cli.html.page import asset, render
+from fmnist_cli.html.page import render
 
 _PAIRS_LISTED = 12
 _SPLITS = ("train", "validation", "test")
@@ -30,7 +30,7 @@ def page(findings: Findings, data: AuditData, judge: str, top: int) -> Iterator[
     shares = zip(CLASS_NAMES, findings.train.noise(), findings.test.noise(), strict=True)
     return render(
         "audit.html",
-        scripts=[asset("page.js")],
+        script="page.js",
         judge=judge,
         counts={
             "labels likely wrong": len(findings.issues),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fmnist_cli.bench.tables import Column, Table, footer_text, header_text, tables_of
-from fmnist_cli.html.page import asset, render
+from fmnist_cli.html.page import render
 
 
 def page(document: Mapping[str, Any]) -> Iterator[str]:
@@ -14,7 +14,7 @@ def page(document: Mapping[str, Any]) -> Iterator[str]:
     words = footer_text(document, "below a figure: its 95 % interval").replace("\n", " ")
     return render(
         "bench.html",
-        scripts=[asset("page.js")],
+        script="page.js",
         machine=header_text(document),
         date=document["date"],
         command=document["command"],

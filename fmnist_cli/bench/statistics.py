@@ -32,8 +32,8 @@ def estimate(values: Sequence[float]) -> Estimate:
     The interval goes from the k-th smallest to the k-th largest value, k as large as 95 % allow: of
     n rounds, fewer than k lie on one side of the true median with the probability of fewer than k
     heads in n throws of a coin. It supposes no distribution, but rounds that do not depend on each
-    other. Of fewer than six values it is their range, and holds the median less often: of five in
-    94 %, of three in 75 %.
+    other. Of fewer than nine values it is their range; of fewer than six that holds the median less
+    often: of five in 94 %, of three in 75 %.
 
     Args:
         values: one per round; at least one.

@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 
 import typer
+from typer._click import ClickException  # the versions that pyproject.toml allows have it
 from typer.main import get_command
 
 from fmnist_cli import __version__
@@ -29,9 +30,9 @@ COMMANDS = {
     "data": ("data", "app"),
     "train": ("train", "train"),
     "train-all": ("train", "train_all"),
-    "train-guard": ("guard", "train_guard"),
+    "train-guard": ("train", "train_guard"),
     "export": ("train", "export"),
-    "calibrate": ("calibrate", "calibrate"),
+    "calibrate": ("train", "calibrate"),
 }
 
 
@@ -115,7 +116,7 @@ def _tell(error: Exception) -> int:
         is_hint_due = isinstance(error, UsageError) and "\nhint: " not in text
         output.error(text, try_help if is_hint_due else "")
         return error.exit_code
-    if isinstance(error, typer.TyperException):
+    if isinstance(error, ClickException):
         text, context = error.format_message(), getattr(error, "ctx", None)
         if context is not None:
             try_help = f"try '{context.command_path} --help'"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
+from fmnist_cli.cli.output import Level, say, show
 from fmnist_cli.cli.train import Device
 from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
 from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
@@ -81,21 +81,16 @@ def audit(
             judgements = _train(model, preset, folds, seed, data, runs_dir, device, resume)
         else:
             judgements = Judgements.read(probabilities, (len(data.train), len(data.test)))
-        findings = write(out, data, judgements, settings, top=top, say=_say)
+        findings = write(out, data, judgements, settings, top=top, say=say)
     except KeyboardInterrupt:
         again = "" if probabilities else " The same command with --resume goes on."
-        sys.stderr.write(f"\ninterrupted.{again}\n")
+        say(f"\ninterrupted.{again}")
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    _say(
+    say(
         f"{len(findings.issues):,} labels likely wrong, {len(findings.groups):,} groups of"
         " duplicates"
     )
-    typer.echo(str(out))
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    show(str(out))
 
 
 def _train(
@@ -119,5 +114,5 @@ def _train(
     parts = make_folds(data, folds, seed, runs_dir / "audit")
     if not resume:
         start_anew(job, parts, data)
-    with console_reporter(folds * len(with_parents(job))) as reporter:
+    with console_reporter(folds * len(with_parents(job)), quiet=Level.quiet) as reporter:
         return judge(job, parts, data, device=chosen, reporter=reporter)

@@ -218,6 +218,7 @@ def classify(
     from fmnist_cli.sources import Inputs
     from fmnist_cli.sources.items import MAX_BYTES
 
+    gc.freeze()  # what is loaded stays; looking through it again and again takes time
     gc.enable()
     if math.isnan(threshold):
         raise UsageError("--threshold nan is no number; give one from 0 to 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -11,6 +12,7 @@ from fmnist_cli.cli.output import Level, detail
 if TYPE_CHECKING:
     from typer._click import Command as AnyCommand
     from typer._click import Context, HelpFormatter, Parameter
+    from typer._click.shell_completion import CompletionItem
 
 DEBUG = "FMNIST_DEBUG"
 _EXAMPLES = "\nExamples:\n"  # the last section of a command's docstring
@@ -73,6 +75,14 @@ def _write_examples(command: AnyCommand, formatter: HelpFormatter) -> None:
                 formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
 
 
+def _briefly(items: list[CompletionItem]) -> list[CompletionItem]:
+    """Completions with one short line of help each: shells take a second line for another one."""
+    for item in items:
+        if item.help:
+            item.help = re.split(r"[.;:](?:\s|$)", item.help)[0][:70]
+    return items
+
+
 class Command(TyperCommand):
     """One command. The section ``Examples:`` of its docstring stands at the end of its help."""
 
@@ -89,9 +99,13 @@ class Command(TyperCommand):
             detail(f"fmnist {__version__}: {Level.command}")
             for name, value in ctx.params.items():
                 source = ctx.get_parameter_source(name)
-                if source is not None and value is not None and value is not False:
+                if source is not None and value not in (None, ()) and value is not False:
                     detail(f"  {name.strip('_')}: {value} ({source.name.lower()})")
         return super().invoke(ctx)
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers for a word that was begun."""
+        return _briefly(super().shell_complete(ctx, incomplete))
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Options under the heading of their group."""
@@ -109,6 +123,10 @@ class Group(TyperGroup):
     def __init__(self, **settings: Any) -> None:
         super().__init__(**_split_examples(settings))
         self.params += _shared_options()
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers for a word that was begun."""
+        return _briefly(super().shell_complete(ctx, incomplete))
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """The commands, then the options."""

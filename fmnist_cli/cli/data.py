@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fmnist_cli.cli.audit import audit
 from fmnist_cli.cli.command import Command, Group
-from fmnist_cli.cli.describe import describe
-from fmnist_cli.cli.options import FOLDERS, DataDir, Json
+from fmnist_cli.cli.options import FOLDERS, DataDir, Json, SplitName, require_extra
 from fmnist_cli.cli.output import Level, Results, note, say, show
 
 if TYPE_CHECKING:
     from fmnist_cli.data.download import DownloadEvent, Progress
     from fmnist_cli.data.fashion_mnist import DataFile, Split
-
-SplitName = Literal["test", "validation", "train"]
 
 app = typer.Typer(
     cls=Group,
@@ -136,7 +134,40 @@ def images(
 
 
 app.command(cls=Command)(audit)
-app.command(cls=Command)(describe)
+
+
+@app.command(cls=Command)
+def describe(
+    points: Annotated[
+        int, typer.Option(min=30, max=5000, metavar="N", help="Images on the map.")
+    ] = 1500,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the map.")] = 0,
+    json_: Json = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="JSON file; by default standard output."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Describe the data set for `fmnist report`.
+
+    Counts, mean images and a map of the images, as JSON. The map is a t-SNE of validation images.
+    Needs the extra [train].
+
+    Examples:
+        fmnist data describe -o data.json
+    """
+    results = Results(json_ or output is None, output)
+    results.check()
+    require_extra()
+    from fmnist_cli.describe import MapOptions
+    from fmnist_cli.describe import describe as measure
+
+    options = ["--points", str(points), "--seed", str(seed)]
+    found = measure(data_dir, MapOptions(points, seed))
+    results.write({"command": shlex.join(["fmnist", "data", "describe", *options]), **found}, None)
 
 
 def _describe(folder: Path) -> dict[str, Any]:

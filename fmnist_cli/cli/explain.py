@@ -11,13 +11,13 @@ from fmnist_cli.cli.options import (
     DataDir,
     ModelsDir,
     Prepare,
+    SplitName,
     complete_model,
     one_of,
     require_extra,
 )
+from fmnist_cli.cli.output import say, show
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
-
-_SPLITS = ("test", "validation", "train")
 
 
 def explain(
@@ -61,8 +61,7 @@ def explain(
         typer.Option(metavar="CLASS", help="Class to look for: predicted, true, or its name."),
     ] = "predicted",
     split: Annotated[
-        str | None,
-        typer.Option(help="Take images of the data set: test, validation or train."),
+        SplitName | None, typer.Option(help="Take images of the data set instead of files.")
     ] = None,
     class_: Annotated[
         str | None,
@@ -134,14 +133,15 @@ def explain(
     from fmnist_cli.explain.job import Chosen, Out, explain_pictures, write_gallery
 
     if maps is not None:
-        write_gallery(maps, model, method, layer, data_dir, models_dir)
+        write_gallery(maps, model, method, layer, data_dir, models_dir, say)
         return
     assert output is not None  # noqa: S101
     chosen = Chosen(tuple(inputs or ()), prepare, split, class_, wrong_only, index, limit, data_dir)
     out = Out(output, force)
     rejected = explain_pictures(
-        chosen, out, (model or ["resnet"])[0], method, layer, target, models_dir
+        chosen, out, (model or ["resnet"])[0], method, layer, target, models_dir, say
     )
+    show(str(output))
     if rejected:
         raise typer.Exit(EXIT_REJECTED)
 
@@ -170,6 +170,4 @@ def _check_pictures(
         raise UsageError("name the folder to write into with -o")
     if bool(inputs) == (split is not None):
         raise UsageError("name pictures, or take images of the data set with --split; one of both")
-    if split is not None:
-        one_of(split, _SPLITS, "--split")
     one_of(prepare, MODES, "--prepare")

@@ -14,6 +14,7 @@ import cv2
 import onnxruntime
 
 from fmnist_cli import __version__
+from fmnist_cli.cli.output import detail
 from fmnist_cli.cores import available_cores
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.engines import default_engine
@@ -82,6 +83,8 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         if plan is None and resuming:
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
         save = None if run.dry_run else outputs.frame_folder(resuming)
+        for file in models.files:
+            detail(f"model file: {file}")
         classifier = Classifier(
             *models.routes, settings=settings, batch_size=run.batch_size, save=save
         )
@@ -190,7 +193,7 @@ def _report(
             raise FmnistError(f"there is nothing to classify in {inputs}: the list is empty")
         raise FmnistError(
             f"no pictures found in {inputs}{f' ({skipped})' if skipped else ''}."
-            " Pictures are told by suffix or content; hidden files are left alone"
+            " Pictures are recognised by suffix or content; hidden files are not read"
         )
     if outputs.summary is not None:
         from fmnist_cli.files import write_text

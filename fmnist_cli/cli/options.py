@@ -6,7 +6,7 @@ import importlib.util
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,6 +14,9 @@ from fmnist_cli.errors import FmnistError, MissingExtraError, UsageError
 
 # Headings of groups of options in `--help`.
 MODEL, FOLDERS = "Model", "Folders"
+
+
+SplitName = Literal["test", "validation", "train"]
 
 
 def complete_model(incomplete: str) -> list[str]:

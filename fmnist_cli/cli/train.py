@@ -1,8 +1,9 @@
-"""`fmnist train MODEL…`, `fmnist train-all` and `fmnist export [MODEL…]`."""
+"""Making models: `fmnist train`, `train-all`, `train-guard`, `export` and `calibrate`."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ import typer
 from fmnist_cli.cli.options import (
     Classes,
     DataDir,
+    ModelsDir,
     ModelsOut,
     RunsDir,
     complete_model,
@@ -183,7 +185,7 @@ def train(
         for job in jobs:  # all of them now, so that --resume knows what was left to do
             run.announce(job, data_of[job.spec.name], runs_dir / job.spec.name)
     try:
-        with console_reporter(len(jobs)) as reporter:
+        with console_reporter(len(jobs), quiet=Level.quiet) as reporter:
             for job in jobs:
                 run.train(
                     job,
@@ -301,3 +303,73 @@ def export(
         )
     if failures:
         raise FmnistError(f"{len(failures)} of {len(specs)} models were not exported")
+
+
+def calibrate(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Exported models; all by default."),
+    ] = None,
+    output: ModelsOut = Path("exported"),
+    models_dir: ModelsDir = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Calibrate the confidence of exported models.
+
+    It is fitted on validation images, inside the ONNX files; labels stay as they are. fmnist
+    export does the same, so this is for files that are there already.
+
+    Examples:
+        fmnist calibrate
+        fmnist calibrate cnn -o models
+    """
+    require_extra()
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.export.run import recalibrate
+    from fmnist_cli.inference.models import find_models_dir, open_model
+    from fmnist_cli.manifest import Manifest
+
+    folder = find_models_dir(models_dir)
+    asked = dict.fromkeys(models or Manifest.read(folder).models)
+    files = [open_model(name, folder) for name in asked]
+    splits = {name: load_split(name, data_dir) for name in ("test", "validation")}
+    for file in files:
+        entry = recalibrate(file, output, splits)
+        curves = file.path.with_suffix(".json")
+        if curves.exists() and output.resolve() != curves.parent.resolve():
+            shutil.copyfile(curves, output / curves.name)
+        assert entry.calibration is not None  # noqa: S101
+        before, after = entry.calibration["before"], entry.metrics["validation"]
+        say(
+            f"{file.name:<13} validation: calibration error {before['calibration_error']:.4f} →"
+            f" {after['calibration_error']:.4f}; test: loss {entry.metrics['test']['loss']:.4f},"
+            f" calibration error {entry.metrics['test']['calibration_error']:.4f}"
+            f"  → {output / entry.file}"
+        )
+
+
+def train_guard(
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Batches to learn from.")] = 1600,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of everything random.")] = 0,
+    data_dir: DataDir = None,
+    output: ModelsOut = Path("exported"),
+) -> None:
+    """Train the detector of unknown pictures.
+
+    fmnist classify --unknown uses it, for models of frames. It learns from Fashion-MNIST and from
+    drawn frames of strokes, shapes and textures. Writes guard.onnx.
+
+    Examples:
+        fmnist train-guard -o models
+    """
+    require_extra()
+    from fmnist_cli.data.dataset import load_split
+    from fmnist_cli.ood.export import write
+    from fmnist_cli.ood.fit import Schedule, make
+    from fmnist_cli.training.job import TrainingData
+
+    data = TrainingData.load(data_dir)
+    test = load_split("test", data_dir)
+    outcome = make(data, seed=seed, schedule=Schedule(steps), report=say)
+    part = write(outcome, output, test.pixels)
+    say(f"{output / part.file}: {part.bytes / 1e6:.2f} MB")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from fmnist_cli.contract import InputSpec, ModelCard
+from fmnist_cli.contract import UNKNOWN, InputSpec, ModelCard
 from fmnist_cli.errors import DataError
 
 SIDE = 28
@@ -29,6 +28,25 @@ CLASS_NAMES: tuple[str, ...] = (
     "Bag",
     "Ankle boot",
 )
+
+# What folders of garments are often called, in Fashion-MNIST's classes; none of them: unknown.
+SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "tshirt": ("T-shirt/top",),
+    "top": ("T-shirt/top",),
+    "pants": ("Trouser",),
+    "trousers": ("Trouser",),
+    "jeans": ("Trouser",),
+    "longsleeve": ("Pullover",),
+    "sweater": ("Pullover",),
+    "outwear": ("Coat",),
+    "jacket": ("Coat",),
+    "shoes": ("Sandal", "Sneaker", "Ankle boot"),
+    "boots": ("Ankle boot",),
+    "hat": (),
+    "shorts": (),
+    "skirt": (),
+    UNKNOWN: (),
+}
 
 # What models of Fashion-MNIST's own frames want.
 FRAME_SPEC = InputSpec(SIDE, SIDE, "grey", "auto")
@@ -56,8 +74,7 @@ TORCHVISION_DIR = Path("FashionMNIST", "raw")
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
+class DataFile(NamedTuple):
     """One file of the data set as published.
 
     Attributes:

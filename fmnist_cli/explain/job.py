@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -81,8 +80,9 @@ def explain_pictures(
     layer: str,
     target: str,
     models_dir: Path | None,
+    say: Callable[[str], None],
 ) -> int:
-    """Write the folder; how many inputs were rejected."""
+    """Write the folder, and `say` what was done; how many inputs were rejected."""
     check_folder(out.folder, force=out.force)
     explainer, session = open_explainer(
         model, method, layer, models_dir, on_data_set=chosen.split is not None
@@ -93,20 +93,19 @@ def explain_pictures(
     if not subjects and not rejected:
         raise FmnistError(
             f"no pictures found in {', '.join(chosen.inputs)}."
-            " Pictures are told by suffix or content; hidden files are left alone"
+            " Pictures are recognised by suffix or content; hidden files are not read"
         )
     explanations = explainer.explain(subjects, wanted)
     words = [*chosen.words(), "--model", Path(model).name, "--method", method]
     words += ["--layer", explainer.layer, "--target", target]
     command = shlex.join(["fmnist", "explain", *words])
-    write_folder(out.folder, explainer, session.card.title, explanations, rejected, command)
+    write_folder(out.folder, explainer, explanations, rejected, command)
     for row in rejected[:_SHOWN_REASONS]:
-        _say(f"rejected: {printable(row.path)}: {printable(row.error)}")
+        say(f"rejected: {printable(row.path)}: {printable(row.error)}")
     if len(rejected) > _SHOWN_REASONS:
-        _say(f"… and {len(rejected) - _SHOWN_REASONS:,} more; all are in explain.json")
+        say(f"… and {len(rejected) - _SHOWN_REASONS:,} more; all are in explain.json")
     refused = f", {len(rejected):,} rejected" if rejected else ""
-    _say(f"{len(explanations):,} explained by {method} at {explainer.layer}{refused}")
-    sys.stdout.write(f"{out.folder}\n")
+    say(f"{len(explanations):,} explained by {method} at {explainer.layer}{refused}")
     return len(rejected)
 
 
@@ -117,6 +116,7 @@ def write_gallery(
     layer: str,
     data_dir: Path | None,
     models_dir: Path | None,
+    say: Callable[[str], None],
 ) -> None:
     """Write maps of a right and a wrong test image per class and model, as one JSON file."""
     images = load_split("test", data_dir)
@@ -125,7 +125,7 @@ def write_gallery(
         explainer, session = open_explainer(model, method, layer, models_dir)
         subjects = one_per_class(images, "test", session.probabilities(images.pixels))
         explained[explainer.file.name] = (explainer, explainer.explain(subjects))
-        _say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
+        say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
     words = ["fmnist", "explain", "--maps", path.name, *_chosen_words(models, method, layer)]
     write_json(path, gallery(explained, shlex.join(words)))
 
@@ -180,15 +180,9 @@ def _chosen_words(models: Sequence[str] | None, method: str, layer: str) -> list
     return [*words, "--method", method, "--layer", layer]
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
-
-
 def write_folder(
     out: Path,
     explainer: Explainer,
-    title: str,
     explanations: Sequence[Explanation],
     rejected: Sequence[Rejected],
     command: str,
@@ -198,7 +192,6 @@ def write_folder(
     Args:
         out: made when missing; files of the same names are replaced, others stay.
         explainer: what explained them.
-        title: of its model, for people.
         explanations: of what could be read.
         rejected: what could not.
         command: that makes the same again.
@@ -208,7 +201,7 @@ def write_folder(
         caption, below = _captions(explanation, explainer)
         image = triptych(explanation.subject.pixels, explanation.heat, caption, below)
         replace_file(out / name, partial(image.save, format="PNG"))
-    write_text(out / PAGE, "".join(page(explainer, title, explanations, names, rejected)))
+    write_text(out / PAGE, "".join(page(explainer, explanations, names, rejected)))
     items = [
         {"file": name, **explanation.to_json()}
         for explanation, name in zip(explanations, names, strict=True)

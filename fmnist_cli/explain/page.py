@@ -35,7 +35,6 @@ def triptych(pixels: Pixels, heat: Heat, caption: str, below: str) -> Image.Imag
 
 def page(
     explainer: Explainer,
-    title: str,
     explanations: Sequence[Explanation],
     names: Sequence[str],
     rejected: Sequence[Rejected],
@@ -44,7 +43,6 @@ def page(
 
     Args:
         explainer: what explained them.
-        title: of its model, for people.
         explanations: what is shown.
         names: file of each one's triptych, which lies beside the page.
         rejected: what could not be read.
@@ -59,7 +57,7 @@ def page(
     words = "scale of colours from dark blue to yellow"
     return render(
         "explain.html",
-        model=title,
+        model=explainer.file.name,
         method=explainer.method,
         layer=explainer.layer,
         counts=counts,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -18,22 +18,21 @@ if TYPE_CHECKING:
 SPACE = "\N{NO-BREAK SPACE}"
 
 
-def render(
-    template: str, *, scripts: Sequence[str] = (), charts: bool = False, **values: Any
-) -> Iterator[str]:
+def render(template: str, *, script: str = "", charts: str = "", **values: Any) -> Iterator[str]:
     """A page, piece by piece.
 
     Args:
         template: name of a file in `templates`, which extends ``shell.html``.
-        scripts: text of each script, in the order they run.
-        charts: whether Plotly draws on the page. It writes styles of its own, which no hash can
-            allow beforehand, and makes pictures of its charts.
+        script: name of a script of this package.
+        charts: text of Plotly's script where it draws on the page. It writes styles of its own,
+            which no hash can allow beforehand, and makes pictures of its charts.
         values: what the template shows. Any text may be in them: none becomes markup, and
             control characters are spelled out. Iterators are read while the page is written.
     """
     from markupsafe import Markup
 
-    style = asset("style.css")
+    style = _asset("style.css")
+    scripts = [text for text in (charts, _asset(script) if script else "") if text]
     images, styles = ("data: blob:", "'unsafe-inline'") if charts else ("data:", _allowed(style))
     running = " ".join(map(_allowed, scripts)) or "'none'"
     policy = (
@@ -58,7 +57,7 @@ def part(template: str, macro: str, **values: Any) -> Markup:
     return made
 
 
-def asset(name: str) -> str:
+def _asset(name: str) -> str:
     """The text of a style sheet or a script of this package."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 

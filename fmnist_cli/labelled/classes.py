@@ -17,29 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fmnist_cli.contract import UNKNOWN
+from fmnist_cli.data.fashion_mnist import SYNONYMS
 from fmnist_cli.errors import DataError
 
 Meanings = Mapping[str, tuple[str, ...]]  # folder → names of the right classes; none: unknown
-
-
-# What folders of garments are often called, in Fashion-MNIST's classes; none of them: unknown.
-_SYNONYMS: Meanings = {
-    "tshirt": ("T-shirt/top",),
-    "top": ("T-shirt/top",),
-    "pants": ("Trouser",),
-    "trousers": ("Trouser",),
-    "jeans": ("Trouser",),
-    "longsleeve": ("Pullover",),
-    "sweater": ("Pullover",),
-    "outwear": ("Coat",),
-    "jacket": ("Coat",),
-    "shoes": ("Sandal", "Sneaker", "Ankle boot"),
-    "boots": ("Ankle boot",),
-    "hat": (),
-    "shorts": (),
-    "skirt": (),
-    UNKNOWN: (),
-}
 
 
 class FolderClasses(NamedTuple):
@@ -137,7 +118,7 @@ def _meaning_of(
         return meanings[folder]
     if folded(folder) in columns:
         return (folder,)
-    return None if meanings is not None else _SYNONYMS.get(folded(folder))
+    return None if meanings is not None else SYNONYMS.get(folded(folder))
 
 
 def _missing(

@@ -31,16 +31,12 @@ class HalfNeighbors(KNeighborsClassifier):  # type: ignore[misc]
 TRUSTED = (*inputs.TRUSTED, "fmnist_cli.models.knn.HalfNeighbors")
 
 VARIANTS = {
-    "hog": {
-        "quick": SklearnRecipe({"features": "hog"}, samples=20_000),
-        "standard": SklearnRecipe({"features": "hog"}),
-        "best": SklearnRecipe({"features": "hog"}),
-    },
-    "pixels": {
-        "quick": SklearnRecipe({"features": "pixels"}, samples=20_000),
-        "standard": SklearnRecipe({"features": "pixels"}),
-        "best": SklearnRecipe({"features": "pixels"}),
-    },
+    features: {
+        "quick": SklearnRecipe({"features": features}, samples=20_000),
+        "standard": SklearnRecipe({"features": features}),
+        "best": SklearnRecipe({"features": features}),
+    }
+    for features in ("hog", "pixels")
 }
 RECIPES = VARIANTS["hog"]
 

@@ -11,16 +11,12 @@ from fmnist_cli.models.registry import SklearnRecipe
 __all__ = ["RECIPES", "TRUSTED", "VARIANTS", "build"]
 
 VARIANTS = {
-    "hog": {
-        "quick": SklearnRecipe({"features": "hog", "max_iter": 40}, samples=20_000),
-        "standard": SklearnRecipe({"features": "hog", "max_iter": 200}),
-        "best": SklearnRecipe({"features": "hog", "max_iter": 1000}),
-    },
-    "pixels": {
-        "quick": SklearnRecipe({"features": "pixels", "max_iter": 40}, samples=20_000),
-        "standard": SklearnRecipe({"features": "pixels", "max_iter": 200}),
-        "best": SklearnRecipe({"features": "pixels", "max_iter": 1000}),
-    },
+    features: {
+        "quick": SklearnRecipe({"features": features, "max_iter": 40}, samples=20_000),
+        "standard": SklearnRecipe({"features": features, "max_iter": 200}),
+        "best": SklearnRecipe({"features": features, "max_iter": 1000}),
+    }
+    for features in ("hog", "pixels")
 }
 RECIPES = VARIANTS["hog"]
 

@@ -41,15 +41,14 @@ def classes(inputs: Inputs) -> Made:
         places = [place + shift for place in range(len(labels))]
         values = [of[label] for label in labels]
         form = "%{text}: %{x:.4f}"
-        traces.append(points(inputs.title(model), at, values, places, form, size=9, text=labels))
+        traces.append(points(model, at, values, places, form, size=9, text=labels))
     hardest = {model: of[labels[0]] for model, of in scores.items()}
     best, worst = max(hardest, key=hardest.__getitem__), min(hardest, key=hardest.__getitem__)
     drawn = chart(
         "classes",
         f"F1 of each class on the {document['split']} images, by model",
         f"Dots per class and model. {labels[0]} is the hardest class: its F1 goes from"
-        f" {hardest[worst]:.3f} ({inputs.title(worst)}) to {hardest[best]:.3f}"
-        f" ({inputs.title(best)}).",
+        f" {hardest[worst]:.3f} ({worst}) to {hardest[best]:.3f} ({best}).",
         traces,
         {
             "xaxis": {"title": {"text": "F1"}, "tickformat": ".2f"},
@@ -64,7 +63,7 @@ def classes(inputs: Inputs) -> Made:
         },
         table(
             "F1 by class and model",
-            ["class", *map(inputs.title, scores)],
+            ["class", *scores],
             [[label, *(f"{of[label]:.4f}" for of in scores.values())] for label in labels],
         ),
         height=720,
@@ -108,14 +107,14 @@ def cost(inputs: Inputs) -> Made:
     without = [model for model in models if model not in known]
     missing = [model for model in without if models[model].get("of_data_set", True)]
     if missing:
-        names = ", ".join(map(inputs.title, missing))
+        names = ", ".join(missing)
         notices.append(f"without accuracy, so only in the table: {names}")
     best = front(known)
     header = [
         "model", "accuracy", "p50 (ms)", "p95 (ms)", "p99 (ms)", "images/s", "file",
         "parameters", "on the front",
     ]  # fmt: skip
-    rows = [_costs(inputs, model, one, model in best) for model, one in models.items()]
+    rows = [_costs(model, one, model in best) for model, one in models.items()]
     costs = table("Accuracy and cost", header, rows, (0, 8))
     if not known:
         return [costs], notices
@@ -125,17 +124,17 @@ def cost(inputs: Inputs) -> Made:
         f"Latency of one image per call, median, on {processor}{threads}. No model is both faster"
         " and more accurate than one on the line."
     )
-    others = ", ".join(inputs.title(model) for model in without if model not in missing)
+    others = ", ".join(model for model in without if model not in missing)
     if others:
         how += f" Not for the test images, so only in the table: {others}."
-    return [words(how), _pareto(inputs, known, best, models, costs)], notices
+    return [words(how), _pareto(known, best, models, costs)], notices
 
 
-def _costs(inputs: Inputs, model: str, one: Mapping[str, Any], on_front: bool) -> list[str]:
+def _costs(model: str, one: Mapping[str, Any], on_front: bool) -> list[str]:
     latency = one["timing"]["latency"]
     quality, parameters = one.get("quality"), one.get("parameters")
     return [
-        inputs.title(model),
+        model,
         percent(quality["accuracy"]) if quality else "–",
         *(figure(latency[key]) for key in ("p50_ms", "p95_ms", "p99_ms")),
         f"{one['timing']['images_per_s']:,.0f}",
@@ -146,7 +145,6 @@ def _costs(inputs: Inputs, model: str, one: Mapping[str, Any], on_front: bool) -
 
 
 def _pareto(
-    inputs: Inputs,
     known: Mapping[str, tuple[float, float]],
     best: Sequence[str],
     models: Mapping[str, Mapping[str, Any]],
@@ -166,13 +164,12 @@ def _pareto(
     dots = []
     for at, (model, (x, y)) in enumerate(known.items()):
         form = "%{y:.2%} at %{x:.3g} ms, " + megabytes(models[model]["file_bytes"])
-        dot = points(inputs.title(model), at, [x], [y], form, size=12)
+        dot = points(model, at, [x], [y], form, size=12)
         dot["marker"]["line"] = {"width": 1.5, "color": COLOURS[at % len(COLOURS)]}
         dot["marker"]["symbol"] += "" if model in best else "-open"
         dots.append(dot)
     names = ", ".join(
-        f"{inputs.title(m)} ({percent(known[m][1])} at {figure(known[m][0])}{SPACE}ms)"
-        for m in best
+        f"{m} ({percent(known[m][1])} at {figure(known[m][0])}{SPACE}ms)" for m in best
     )
     return chart(
         "pareto",
@@ -220,11 +217,11 @@ def calibration(inputs: Inputs) -> Made:
         " how many they are. On the dashed line a model is right as often as it says; above it,"
         " it is too modest, below it, too sure. ECE is the expected calibration error."
     )
-    charts = [_reliability(model, inputs.title(model), one) for model, one in models.items()]
+    charts = [_reliability(model, one) for model, one in models.items()]
     return [words(how), columns(*charts, kind="quarters")], inputs.stale("evaluation")
 
 
-def _reliability(model: str, title: str, result: Mapping[str, Any]) -> Markup:
+def _reliability(model: str, result: Mapping[str, Any]) -> Markup:
     bins = [one for one in result["reliability"] if one["images"]]
     most = max(one["images"] for one in bins)
     error = result["calibration_error"]
@@ -261,7 +258,7 @@ def _reliability(model: str, title: str, result: Mapping[str, Any]) -> Markup:
     ]
     return chart(
         f"reliability-{model}",
-        f"{title}: ECE {error:.4f}",
+        f"{model}: ECE {error:.4f}",
         f"Accuracy against confidence in {len(bins)} bins, expected calibration error {error:.4f}."
         f" Of the {sure['images']:,} images it is surest of ({percent(sure['confidence'], 1)} on"
         f" average), {percent(sure['accuracy'], 1)} are right.",
@@ -273,6 +270,6 @@ def _reliability(model: str, title: str, result: Mapping[str, Any]) -> Markup:
             "hovermode": "closest",
             "margin": {"l": 55, "r": 10, "t": 12, "b": 45},
         },
-        table(f"{title}: bins", ["confidence", "images", "mean confidence", "accuracy"], rows),
+        table(f"{model}: bins", ["confidence", "images", "mean confidence", "accuracy"], rows),
         height=290,
     )

@@ -44,7 +44,7 @@ def maps(inputs: Inputs) -> Made:
         how = sorted({f"{item['method']}, layer {item['layer']}" for item in members})
         cards = [_card(item, inputs.pictures) for item in members]
         parts += [
-            made("heading", text=inputs.title(model)),
+            made("heading", text=model),
             words(" · ".join(how), "soft"),
             made("cards", members=cards, kind="wide"),
         ]

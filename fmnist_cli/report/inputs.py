@@ -180,11 +180,6 @@ class Inputs:
     passed_over: tuple[str, ...] = ()
     pictures: Pictures = field(default_factory=lambda: Pictures({}))
 
-    def title(self, model: str) -> str:
-        """The model's name for people; that of its file where it is not in the manifest."""
-        entry = self.manifest.models.get(model)
-        return entry.title if entry else model
-
     def other_data(self, checksum: str | None) -> bool:
         """Whether a model was trained on other data than those of this checksum."""
         trained = {

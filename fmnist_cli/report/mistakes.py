@@ -94,8 +94,7 @@ def _picker(inputs: Inputs, purpose: str) -> Markup:
     """The choice of a model, the most accurate one at first; report.js acts on it."""
     models = inputs.sources["evaluation"].document["models"]
     best = max(models, key=lambda model: models[model]["accuracy"])
-    titles = {model: inputs.title(model) for model in models}
-    return made("picker", purpose=purpose, models=titles, chosen=best)
+    return made("picker", purpose=purpose, models=list(models), chosen=best)
 
 
 def confusion(inputs: Inputs) -> Made:
@@ -122,21 +121,21 @@ def confusion(inputs: Inputs) -> Made:
         )
     parts.append(_picker(inputs, "Choose whose matrix is shown"))
     for model, result in models.items():
-        parts.append(_model(model, inputs.title(model), result, pictured=model in known))
+        parts.append(_model(model, result, pictured=model in known))
     if known:
         names = _class_names(next(iter(models.values())))
         parts += _behind(known, names, inputs.pictures.splits[split], split)
     return parts, notices
 
 
-def _model(model: str, title: str, result: Mapping[str, Any], *, pictured: bool) -> Markup:
+def _model(model: str, result: Mapping[str, Any], *, pictured: bool) -> Markup:
     counts, names = result["confusion"], _class_names(result)
     most = max((n for true, row in enumerate(counts) for at, n in enumerate(row) if at != true))
     rows = [
         (name, [(n, int(np.ceil(_LEVELS * min(n / (most or 1), 1) ** 0.5))) for n in row])
         for name, row in zip(names, counts, strict=True)
     ]
-    matrix = made("matrix", title=title, names=names, rows=rows, pictured=pictured)
+    matrix = made("matrix", model=model, names=names, rows=rows, pictured=pictured)
     scores = [
         [
             one["label"],
@@ -147,12 +146,12 @@ def _model(model: str, title: str, result: Mapping[str, Any], *, pictured: bool)
     ]
     scores.insert(-2, ["accuracy", "", "", f"{result['accuracy']:.4f}", f"{result['images']:,}"])
     header = ["class", "precision", "recall", "F1", "images"]
-    told = table(f"{title}: classification report", header, scores)
+    told = table(f"{model}: classification report", header, scores)
     content = columns(
         made("figure", title="Confusion matrix, images", content=matrix),
         made("figure", title="Classification report", content=told),
     )
-    return made("model", name=model, title=title, content=content)
+    return made("model", name=model, content=content)
 
 
 def _behind(
@@ -197,7 +196,7 @@ def surest(inputs: Inputs) -> Made:
         names = _class_names(document["models"][model])
         cards = _cards(one, names, inputs.pictures.splits[split], split)
         content = made("cards", members=cards)
-        parts.append(made("model", name=model, title=inputs.title(model), content=content))
+        parts.append(made("model", name=model, content=content))
     return parts, inputs.stale("evaluation")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fmnist_cli import __version__
 from fmnist_cli.errors import MissingExtraError, ResultsError
-from fmnist_cli.html.page import asset, render
+from fmnist_cli.html.page import render
 from fmnist_cli.report import accuracy, data, heat, mistakes, robustness, training
 from fmnist_cli.report.inputs import KINDS, Inputs, Made, Pictures
 
@@ -86,8 +86,8 @@ def make(inputs: Inputs, pictures: Pictures) -> Page:
     measured = ", ".join(source.name for source in inputs.sources.values()) or "no results"
     html = render(
         "report.html",
-        scripts=[plotly(), asset("report.js")],
-        charts=True,
+        script="report.js",
+        charts=plotly(),
         about=f"{len(inputs.manifest.models)} exported models, measured in {measured};"
         f" fmnist {__version__}.",
         sections=sections,

@@ -34,19 +34,19 @@ def build(inputs: Inputs) -> Made:
         "shaded",
         title="Accuracy (%) by kind, mean over its strengths; the stronger the colour, the lower",
         name="Accuracy by kind of corruption",
-        heads=[inputs.title(model) for model in document["models"]],
+        heads=list(document["models"]),
         rows=list(_rows(document, kinds)),
     )
     return [
         words(how),
-        _over_strengths(inputs, document, kinds),
+        _over_strengths(document, kinds),
         by_kind,
         *_examples(document),
-        _cells(inputs, document),
+        _cells(document),
     ], inputs.stale("robustness")
 
 
-def _over_strengths(inputs: Inputs, document: Document, kinds: int) -> Markup:
+def _over_strengths(document: Document, kinds: int) -> Markup:
     """Mean over the counted kinds, from untouched pictures to the greatest strength."""
     models: Mapping[str, Any] = document["models"]
     lines = {
@@ -55,7 +55,7 @@ def _over_strengths(inputs: Inputs, document: Document, kinds: int) -> Markup:
     }
     traces = [
         points(
-            inputs.title(model),
+            model,
             at,
             list(range(len(shares))),
             shares,
@@ -74,15 +74,15 @@ def _over_strengths(inputs: Inputs, document: Document, kinds: int) -> Markup:
         mean, low, high = (percent(means[model][end], 1) for end in ("mean", "low", "high"))
         drop = models[model]["relative_drop"]
         told = [f"{mean} [{low}, {high}]", "–" if drop is None else percent(drop, 1)]
-        rows.append([inputs.title(model), *(percent(share, 1) for share in shares), *told])
+        rows.append([model, *(percent(share, 1) for share in shares), *told])
     header = ["model", "clean", *(f"strength {at}" for at in range(1, strongest + 1))]
     header += ["mean corruption accuracy [95 %]", "relative drop"]
     return chart(
         "strength",
         f"Accuracy by strength, mean over {kinds} kinds of corruption",
         f"Lines from clean images to strength {strongest}. The mean over kinds and strengths goes"
-        f" from {percent(means[worst]['mean'], 1)} ({inputs.title(worst)}) to"
-        f" {percent(means[best]['mean'], 1)} ({inputs.title(best)}).",
+        f" from {percent(means[worst]['mean'], 1)} ({worst}) to"
+        f" {percent(means[best]['mean'], 1)} ({best}).",
         traces,
         {
             "xaxis": {
@@ -138,7 +138,7 @@ def _examples(document: Document) -> list[Markup]:
     return [made("samples", title="Examples: as it is, then at each strength", strips=strips)]
 
 
-def _cells(inputs: Inputs, document: Document) -> Markup:
+def _cells(document: Document) -> Markup:
     """Every kind at every strength, folded."""
     models: Mapping[str, Any] = document["models"]
     rows = []
@@ -146,6 +146,6 @@ def _cells(inputs: Inputs, document: Document) -> Markup:
         for at, level in enumerate(kind["levels"]):
             shares = [percent(one["by_kind"][name]["accuracy"][at], 1) for one in models.values()]
             rows.append([kind["title"], kind["source"], f"{at + 1}", f"{level:g}", *shares])
-    header = ["kind", "after", "strength", "level", *(inputs.title(model) for model in models)]
+    header = ["kind", "after", "strength", "level", *models]
     inner = table("Accuracy by kind and strength", header, rows, (0, 1))
     return made("folded", summary="Every kind at every strength", content=inner)

@@ -53,9 +53,8 @@ def curves(inputs: Inputs) -> Made:
     for name, history in histories.items():
         if len(history) > 1:
             best = int(inputs.manifest.models[name].training.get("best_epoch", 0))
-            title = inputs.title(name)
-            charts = [_curve(name, title, history, quantity, best) for quantity in _QUANTITIES]
-            parts += [made("heading", text=title), columns(*charts)]
+            charts = [_curve(name, history, quantity, best) for quantity in _QUANTITIES]
+            parts += [made("heading", text=name), columns(*charts)]
     alone = {name: history[0] for name, history in histories.items() if len(history) == 1}
     if alone:
         parts += [
@@ -64,12 +63,12 @@ def curves(inputs: Inputs) -> Made:
                 "Training figures are those of the first 5,000 training images; of a stack, those"
                 " of the validation images that it was fitted on."
             ),
-            _ends(inputs, alone),
+            _ends(alone),
         ]
     return parts, notices
 
 
-def _curve(name: str, title: str, history: History, quantity: str, best: int) -> Markup:
+def _curve(name: str, history: History, quantity: str, best: int) -> Markup:
     unit, form, write = _QUANTITIES[quantity]
     epochs = [entry["epoch"] for entry in history]
     series = {part: [e[f"{part}_{quantity}"] for e in history] for part in _NAMES}
@@ -116,7 +115,7 @@ def _curve(name: str, title: str, history: History, quantity: str, best: int) ->
         f"Lines over {len(history)} epochs, ending at: {last}. {finding}",
         traces,
         layout,
-        table(f"{title}: {quantity} by epoch", header, rows),
+        table(f"{name}: {quantity} by epoch", header, rows),
         height=300,
     )
 
@@ -134,10 +133,10 @@ def _limits(values: Sequence[float], *, highest: bool) -> list[float]:
     return [low - margin, high + margin]
 
 
-def _ends(inputs: Inputs, alone: Mapping[str, Mapping[str, float]]) -> Markup:
+def _ends(alone: Mapping[str, Mapping[str, float]]) -> Markup:
     rows = [
         [
-            inputs.title(name),
+            name,
             *(percent(entry[f"{part}_accuracy"]) for part in _NAMES),
             *(figure(entry[f"{part}_loss"]) for part in _NAMES),
         ]
@@ -165,7 +164,7 @@ def results(inputs: Inputs) -> Made:
         f"Measured on the {images:,} {document['split']} images with the exported files. Loss is"
         " cross-entropy; the calibration error is the mean distance between confidence and"
         " accuracy (ECE, 15 bins). Training times are wall times on the device named; convergence"
-        " is told of what iterates."
+        " is known of models that iterate."
     )
     header = [
         "model", "accuracy", "loss (nats)", "macro F1", "Shirt F1", "calibration error",
@@ -173,7 +172,7 @@ def results(inputs: Inputs) -> Made:
     ]  # fmt: skip
     parts = [words(how), table("Final results", header, rows, (0, 8, 9))]
     if others:
-        names = ", ".join(inputs.title(model) for model in others)
+        names = ", ".join(others)
         what = f"–: {names}, which is not for these images. To measure it on labelled pictures:"
         parts.append(words(f"{what} fmnist evaluate --data DIR.", "soft words"))
     parts += _parents(inputs, [*models, *others])
@@ -185,7 +184,7 @@ def _row(inputs: Inputs, model: str, result: Mapping[str, Any] | None) -> list[s
     measured = ["–"] * 5 if result is None else _measured(result)
     entry = inputs.manifest.models.get(model)
     trained = ["–"] * 4 if entry is None else _trained(entry, len(inputs.histories.get(model, ())))
-    return [inputs.title(model), *measured, *trained]
+    return [model, *measured, *trained]
 
 
 def _measured(result: Mapping[str, Any]) -> list[str]:
@@ -219,7 +218,7 @@ def _trained(entry: Entry, epochs: int) -> list[str]:
 def _parents(inputs: Inputs, models: Iterable[str]) -> list[Markup]:
     """What the asterisk of a training time means."""
     shown = [
-        f"{entry.title}: {', '.join(parent['model'] for parent in entry.training['parents'])}"
+        f"{name}: {', '.join(parent['model'] for parent in entry.training['parents'])}"
         for name, entry in inputs.manifest.models.items()
         if name in models and entry.training.get("parents")
     ]

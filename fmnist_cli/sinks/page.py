@@ -19,7 +19,7 @@ from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.decode import MAX_PIXELS
 from fmnist_cli.files import check_target, whole_file, writing
 from fmnist_cli.html.contact_sheet import Card, Thumbnails
-from fmnist_cli.html.page import asset, render
+from fmnist_cli.html.page import render
 from fmnist_cli.sources.items import MAX_BYTES, Item
 
 _BINS = 20  # of the confidence, 0 to 1
@@ -188,7 +188,7 @@ class PageSink:
         most = max(label.count for label in self._labels.values()) or 1
         return render(
             "classify.html",
-            scripts=[asset("page.js")],
+            script="page.js",
             model=self._card.title,
             # Its accuracy was measured on frames, and says nothing of other pictures.
             caption=self._card.caption if self._all_frames else self._card.title,

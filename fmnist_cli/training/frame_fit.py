@@ -38,16 +38,14 @@ from fmnist_cli.training.record import (
     save_tensors,
 )
 from fmnist_cli.training.torch_fit import (
-    Answer,
-    TorchFit,
+    BatchResult,
     TorchModel,
+    Trainer,
     loss,
     one_cycle,
     optimizers,
     predict_probabilities,
 )
-
-MAX_REACH = 4  # of the teachers' tables that are looked for
 
 Judge = Callable[[Pixels], Probabilities]
 
@@ -170,8 +168,7 @@ def soft_labels(
 ) -> Tensor:
     """The mean of the teachers' tables (see `judge_views`).
 
-    A table is made once and kept in `folder` for all students; one with a longer reach serves as
-    well, since its middle is the same.
+    A table is made once and kept in `folder` for all students.
 
     Args:
         teachers: checksum of each model → what it says.
@@ -184,23 +181,15 @@ def soft_labels(
     tables = []
     for sha256, judge in teachers.items():
         key = hashlib.sha256(f"{sha256} {checksum}".encode()).hexdigest()[:16]
-        made = {
-            r: folder / f"soft-labels-{key}-{r}.safetensors"
-            for r in range(reach, max(reach, MAX_REACH) + 1)
-        }
-        kept = next((r for r, path in made.items() if path.exists()), None)
-        if kept is None:
-            kept = reach
-            table = judge_views(judge, pixels, reach, reporter)
-            save_tensors(made[reach], {"probabilities": table}, {"reach": reach})
-        table = load_tensors(made[kept])["probabilities"].float()
-        middle = slice(kept - reach, kept + reach + 1)
-        tables.append(table[:, middle, middle])
+        path = folder / f"soft-labels-{key}-{reach}.safetensors"
+        if not path.exists():
+            save_tensors(path, {"probabilities": judge_views(judge, pixels, reach, reporter)})
+        tables.append(load_tensors(path)["probabilities"].float())
     return torch.stack(tables).mean(dim=0).to(torch.float16)
 
 
-class _Frames:
-    """The `Lesson` of frames: their labels, and what teachers say.
+class _FrameObjective:
+    """The `Objective` of frames: their labels, and what teachers say.
 
     Args:
         model: is asked.
@@ -220,7 +209,7 @@ class _Frames:
         self._labels = torch.tensor(train.labels, device=order.device)
         self.steps = math.ceil(len(train) / self._recipe.batch_size)
 
-    def answers(self, generator: torch.Generator) -> Iterator[Answer]:
+    def batches(self, generator: torch.Generator) -> Iterator[BatchResult]:
         """All training images once, in random order."""
         recipe, device = self._recipe, self._device
         order = torch.randperm(len(self._pixels), generator=generator)
@@ -240,7 +229,7 @@ class _Frames:
                 judged /= judged.sum(dim=1, keepdim=True)
                 taught = functional.cross_entropy(logits, judged)
                 total = (1 - recipe.teacher_share) * total + recipe.teacher_share * taught
-            yield Answer(total, logits, truth)
+            yield BatchResult(total, logits, truth)
 
     def validate(self, network: nn.Module) -> tuple[float, float]:
         """Loss and accuracy on the validation images."""
@@ -277,7 +266,7 @@ def fit_network(network: nn.Module, order: Order, soft: Tensor | None = None) ->
     Args:
         network: float32 [N, 1, 28, 28] → logits; initialised by the caller.
         order: the fit.
-        soft: see `_Frames`; None to learn from labels alone.
+        soft: see `_FrameObjective`; None to learn from labels alone.
 
     Raises:
         TrainingError: the checkpoint to resume from is damaged or of another run.
@@ -290,7 +279,7 @@ def fit_network(network: nn.Module, order: Order, soft: Tensor | None = None) ->
     model.to(order.device).to(memory_format=torch.channels_last)
     bfloat16 = recipe.bfloat16 and has_bfloat16(order.device)
     precision = "bfloat16" if bfloat16 else "float32"
-    run = TorchFit(
+    trainer = Trainer(
         model.train(),
         optimizers(model, recipe),
         recipe.ema_decay,
@@ -298,20 +287,24 @@ def fit_network(network: nn.Module, order: Order, soft: Tensor | None = None) ->
         {**order.identity, "precision": precision},
         resume=order.resume,
     )
-    lesson = _Frames(model, order, soft, bfloat16=bfloat16)
-    steps = lesson.steps
-    order.reporter.start(order.identity["model"], steps * recipe.epochs, steps * len(run.history))
-    run.run(lesson, recipe.epochs, lambda at: recipe.learning_rate * one_cycle(at), order.reporter)
-    model.load_state_dict(run.best)
+    objective = _FrameObjective(model, order, soft, bfloat16=bfloat16)
+    steps = objective.steps
+    order.reporter.start(
+        order.identity["model"], steps * recipe.epochs, steps * len(trainer.history)
+    )
+    trainer.run(
+        objective, recipe.epochs, lambda at: recipe.learning_rate * one_cycle(at), order.reporter
+    )
+    model.load_state_dict(trainer.best)
     model.cpu()
     temperature = fit_temperature(model, order.data.validation)
     model.temperature.fill_(temperature)
     return Fit(
         TorchModel(model),
         lambda run_dir: save_tensors(run_dir / WEIGHTS_FILE, model.state_dict()),
-        tuple(run.history),
+        tuple(trainer.history),
         ("numpy", "torch"),
-        best_epoch=run.best_epoch,
+        best_epoch=trainer.best_epoch,
         temperature=temperature,
         precision=precision,
     )

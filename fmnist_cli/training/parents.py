@@ -66,11 +66,17 @@ class Parent:
             "parents": tuple(dict(parent) for parent in own.parents),
         }
 
-    def check_classes(self, class_names: Sequence[str]) -> None:
-        """Whether what this run says can be used by a run of these classes.
+    def check(self, class_names: Sequence[str], data_checksum: str, split_seed: int) -> None:
+        """Whether another run may be made from this one.
+
+        Args:
+            class_names: of the other run.
+            data_checksum: of its training images.
+            split_seed: of its division.
 
         Raises:
-            TrainingError: its classes are others.
+            TrainingError: this run's classes are others, or it may have seen some of the other's
+                validation images, so that their accuracy would mean nothing.
         """
         own = self.record
         if own.class_names != tuple(class_names):
@@ -78,18 +84,6 @@ class Parent:
                 f"{self.run_dir} knows the classes {', '.join(own.class_names)}, but here they are"
                 f" {', '.join(class_names)}; train it again: fmnist train {own.model}"
             )
-
-    def check_split(self, data_checksum: str, split_seed: int) -> None:
-        """Whether this run was fitted on none of the validation images of another.
-
-        Args:
-            data_checksum: of the other run's training images.
-            split_seed: of the other run's division.
-
-        Raises:
-            TrainingError: it may have seen some, so their accuracy would mean nothing.
-        """
-        own = self.record
         # Training images left out make no difference; a fold of an audit is other data.
         data = [re.sub(_LEFT_OUT, "", checksum) for checksum in (own.data_checksum, data_checksum)]
         if data[0] != data[1] or own.split_seed != split_seed:

@@ -38,7 +38,7 @@ from fmnist_cli.training.record import (
     load_tensors,
     save_tensors,
 )
-from fmnist_cli.training.torch_fit import Answer, TorchFit, TorchModel, loss, one_cycle
+from fmnist_cli.training.torch_fit import BatchResult, TorchModel, Trainer, loss, one_cycle
 
 _BATCH = 32  # pictures that are asked about at once
 _ROUNDS = 200  # far beyond convergence
@@ -146,8 +146,8 @@ def kept(
     return total
 
 
-class _Pictures:
-    """The `Lesson` of pictures, drawn in proportion to their weights, and of what is made up.
+class _PictureObjective:
+    """The `Objective` of pictures, drawn in proportion to their weights, and of what is made up.
 
     Args:
         network: is asked.
@@ -169,7 +169,7 @@ class _Pictures:
         self._side, self._recipe = side, recipe
         self.steps = max(1, len(views.chosen) // recipe.batch_size)
 
-    def answers(self, generator: torch.Generator) -> Iterator[Answer]:
+    def batches(self, generator: torch.Generator) -> Iterator[BatchResult]:
         """As many draws as there are pictures; views are made on the CPU."""
         recipe, network, teacher, views = self._recipe, self._network, self._teacher, self._views
         device = network.head.weight.device
@@ -189,7 +189,7 @@ class _Pictures:
                 with torch.no_grad():
                     before = teacher.head(teacher.layers(images))
                 total = total + kept(logits, features, truth, before, teacher, recipe)
-            yield Answer(total, logits, truth)
+            yield BatchResult(total, logits, truth)
 
     def validate(self, network: nn.Module) -> tuple[None, None]:  # noqa: ARG002
         """Nothing is held out here: cross-validation is outside."""
@@ -261,7 +261,7 @@ def _fit_fold(
         head, like = before
         layers = copy.deepcopy(network.backbone[recipe.frozen :]).eval()
         teacher = Teacher(layers, head.requires_grad_(False).to(order.device), like)
-    fit = TorchFit(
+    trainer = Trainer(
         network.eval(),  # normalisations keep their statistics
         [_optimizer(network, recipe)],
         recipe.ema_decay,
@@ -279,14 +279,18 @@ def _fit_fold(
         torch.tensor(order.data.train.pixels),
         torch.tensor(order.data.train.labels),
     )
-    lesson = _Pictures(network, teacher, views, (spec.input.height, spec.input.width), recipe)
-    fit.run(lesson, recipe.epochs, lambda at: recipe.learning_rate * _share(at), order.reporter)
-    network.load_state_dict(fit.best)
+    objective = _PictureObjective(
+        network, teacher, views, (spec.input.height, spec.input.width), recipe
+    )
+    trainer.run(
+        objective, recipe.epochs, lambda at: recipe.learning_rate * _share(at), order.reporter
+    )
+    network.load_state_dict(trainer.best)
     model = PictureClassifier(network.cpu(), spec.input.shape).eval()
     vague = seen & (truth[:, :-1].sum(axis=1) > 1)
     if vague.any():
         make_even(model, pictures.seen(spec.input, vague), truth[vague])
-    return model, tuple(fit.history)
+    return model, tuple(trainer.history)
 
 
 def fit(order: Order) -> Fit:

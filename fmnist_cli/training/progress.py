@@ -56,13 +56,15 @@ def _epoch_text(epoch: Epoch, epochs: int) -> str:
 class PlainReporter:
     """One line per epoch or stage on standard error, for logs and pipes."""
 
-    def __init__(self, models: int) -> None:
-        self._models, self._count = models, 0
+    def __init__(self, models: int, *, quiet: bool = False) -> None:
+        self._models, self._count, self._quiet = models, 0, quiet
         self._running = False
         self._model = ""
         self._started = 0.0
 
     def _say(self, text: str) -> None:
+        if self._quiet:
+            return
         sys.stderr.write(f"[{self._count}/{self._models}] {self._model}: {text}\n")
         sys.stderr.flush()
 
@@ -159,11 +161,11 @@ class RichReporter:
 
 
 @contextmanager
-def console_reporter(models: int) -> Iterator[Reporter]:
+def console_reporter(models: int, *, quiet: bool = False) -> Iterator[Reporter]:
     """Live bars on a terminal, plain lines elsewhere; for so many models in a row."""
     console = Console(stderr=True)
-    if console.is_terminal:
+    if console.is_terminal and not quiet:
         with RichReporter(console, models) as reporter:
             yield reporter
     else:
-        yield PlainReporter(models)
+        yield PlainReporter(models, quiet=quiet)

@@ -119,8 +119,7 @@ def train(
         data = replace(data, pictures=None, meanings=None)
     parents = job.parents_of(run_dir)
     for parent in parents:
-        parent.check_split(data.checksum, data.split_seed)
-        parent.check_classes(data.class_names)
+        parent.check(data.class_names, data.checksum, data.split_seed)
     identity = job.identity(data, parents)
     finished = run_dir / RECORD_FILE
     if not resume:

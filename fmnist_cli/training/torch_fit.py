@@ -1,7 +1,7 @@
 """Fitting a PyTorch network: one loop for all of them, resumable at every epoch.
 
-What differs from fit to fit is a `Lesson`: what the network sees in an epoch, and how good it is
-afterwards.
+What differs from fit to fit is an `Objective`: the batches of an epoch and what is to be minimised,
+and how good the network is afterwards.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _QUINTIC = (3.4445, -4.7750, 2.0315)
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 
-class Answer(NamedTuple):
+class BatchResult(NamedTuple):
     """What came of one batch.
 
     Attributes:
@@ -47,21 +47,21 @@ class Answer(NamedTuple):
     truth: Tensor
 
 
-class Lesson(Protocol):
+class Objective(Protocol):
     """What differs from fit to fit."""
 
     @property
     def steps(self) -> int:
         """Batches of an epoch."""
 
-    def answers(self, generator: torch.Generator) -> Iterator[Answer]:
+    def batches(self, generator: torch.Generator) -> Iterator[BatchResult]:
         """An epoch: the network is asked about each batch when that batch is wanted."""
 
     def validate(self, network: nn.Module) -> tuple[float | None, float | None]:
         """Loss and accuracy of averaged weights; None where nothing is held out."""
 
 
-class TorchFit:
+class Trainer:
     """A fit: a network, what moves it, and all that a checkpoint must hold.
 
     On one kind of machine, with one seed and thread count, the result is the same every time,
@@ -112,12 +112,12 @@ class TorchFit:
             self._restore()
 
     def run(
-        self, lesson: Lesson, epochs: int, rate: Callable[[float], float], reporter: Reporter
+        self, objective: Objective, epochs: int, rate: Callable[[float], float], reporter: Reporter
     ) -> None:
         """Go on to the end.
 
         Args:
-            lesson: what is learnt.
+            objective: what is learned.
             epochs: how many in all.
             rate: progress through all epochs, 0 to 1 → learning rate.
             reporter: told of each step and epoch.
@@ -130,15 +130,15 @@ class TorchFit:
             torch.manual_seed(seed)
             seen = 0
             losses, right = torch.zeros(2, device=self._device)
-            for step, answer in enumerate(lesson.answers(torch.Generator().manual_seed(seed))):
-                now = rate((epoch + step / lesson.steps) / epochs)
-                self._step(answer.total, now)
+            for step, result in enumerate(objective.batches(torch.Generator().manual_seed(seed))):
+                now = rate((epoch + step / objective.steps) / epochs)
+                self._step(result.total, now)
                 with torch.no_grad():
-                    losses += loss(answer.logits, answer.truth, reduction="sum")
-                    right += hits(answer.logits, answer.truth)
-                seen += len(answer.truth)
+                    losses += loss(result.logits, result.truth, reduction="sum")
+                    right += hits(result.logits, result.truth)
+                seen += len(result.truth)
                 reporter.step(f"lr {now:.1e}")
-            validation = lesson.validate(self._averaged.module)
+            validation = objective.validate(self._averaged.module)
             seconds = time.monotonic() - started
             trained = losses.item() / seen, right.item() / seen
             self._close(Epoch(epoch + 1, *trained, *validation, seconds))
@@ -221,7 +221,7 @@ def loss(logits: Tensor, truth: Tensor, smoothing: float = 0.0, reduction: str =
 
     Args:
         logits: float32 [N, classes].
-        truth: see `Answer`.
+        truth: see `BatchResult`.
         smoothing: probability mass moved from what is right to all classes, 0 to 1.
         reduction: ``"mean"`` or ``"sum"``.
     """

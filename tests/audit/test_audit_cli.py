@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from htmlpage import Page
 from idxfiles import write_idx
 from process import RunFmnist
 from synthetic import images
@@ -111,42 +111,14 @@ def test_the_summary(audited: Path) -> None:
     assert str(audited) not in json.dumps(summary)
 
 
-class Page(HTMLParser):
-    """Checks that what is opened is closed, and collects images and ids."""
-
-    VOID = frozenset({"meta", "img", "input", "br"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.images: list[dict[str, str | None]] = []
-        self.ids: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag == "img":
-            self.images.append(values)
-        if values.get("id"):
-            self.ids.append(str(values["id"]))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_the_page_is_whole_and_loads_nothing(audited: Path) -> None:
     content = (audited / "audit" / "audit.html").read_text(encoding="utf-8")
-    page = Page()
-    page.feed(content)
-    page.close()
-    assert page.open == []
-    assert len(page.ids) == len(set(page.ids))
+    pictures = Page(content).all("img")
     issues = rows(audited / "audit" / "audit.csv")
-    assert len(page.images) == len(issues) + 6
-    assert all(str(image["src"]).startswith("data:image/png;base64,") for image in page.images)
+    assert len(pictures) == len(issues) + 6
+    assert all(str(image["src"]).startswith("data:image/png;base64,") for image in pictures)
     first = issues[0]
-    assert page.images[0]["alt"] == (
+    assert pictures[0]["alt"] == (
         f"{first['split']} image {first['index']}, labelled {first['label']}"
     )
     assert "default-src 'none'" in content

@@ -7,47 +7,15 @@ import io
 import re
 from base64 import b64encode
 from hashlib import sha256
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 from bench_documents import around, document, result
+from htmlpage import Page
 
 from fmnist_cli.bench.compare import csv_text
 from fmnist_cli.bench.page import page
 from fmnist_cli.bench.tables import interval, rounded, shortened
-
-
-class Tables(HTMLParser):
-    """Cells of every table, row by row: the text, and the value they are sorted by."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tables: list[list[list[str]]] = []
-        self.values: list[list[list[str]]] = []
-        self.inside = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "table":
-            self.tables.append([])
-            self.values.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-            self.values[-1].append([])
-        elif tag in ("td", "th"):
-            self.inside = True
-            self.tables[-1][-1].append("")
-            self.values[-1][-1].append(dict(attrs).get("data-value") or "")
-        elif tag == "br":
-            self.handle_data(" ")
-
-    def handle_endtag(self, tag: str) -> None:
-        self.inside = self.inside and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self.inside:
-            self.tables[-1][-1][-1] += data
 
 
 def shown(models: dict[str, Any]) -> str:
@@ -55,25 +23,25 @@ def shown(models: dict[str, Any]) -> str:
 
 
 def test_the_tables_hold_every_model_and_the_values_of_the_json() -> None:
-    found = Tables(shown({"a": result(1.0), "b": result(2.0, quality=None)}))
-    quality, speed, throughput = found.tables
+    found = Page(shown({"a": result(1.0), "b": result(2.0, quality=None)}))
+    quality, speed, throughput = found.tables.values()
     assert quality[0][:4] == ["model", "accuracy", "macro F1", "Shirt F1"]
     assert quality[1][:5] == ["a", "95.00%", "0.9400", "0.8100", "0.0123"]
     assert quality[2][:5] == ["b", "–", "–", "–", "–"]
-    assert found.values[0][1][1] == "0.95"
-    assert found.values[0][2][1] == ""
+    values = found.values["table-0"]
+    assert (values[1][1], values[2][1]) == ("0.95", "")
     assert "±" not in speed[0]
     assert speed[2][speed[0].index("p50 ms")] == "2.00 1.90–2.10"
     assert speed[1][speed[0].index("load ms")] == "20.0 19.0–21.0"
     assert len(throughput[0]) == 1 + 2 * 2
     assert throughput[1][1] == "1,000 950–1,050"
-    assert all(len(row) == len(table[0]) for table in found.tables for row in table)
+    assert all(len(row) == len(table[0]) for table in found.tables.values() for row in table)
 
 
 def test_pictures_of_the_user_get_a_table_of_their_own() -> None:
     end_to_end = {"images": 1300, "rejected": 2, "images_per_s": around(250.0)}
-    found = Tables(shown({"a": result(end_to_end=end_to_end)}))
-    assert found.tables[-1][1] == ["a", "1,300", "2", "250 238–262"]
+    found = Page(shown({"a": result(end_to_end=end_to_end)}))
+    assert list(found.tables.values())[-1][1] == ["a", "1,300", "2", "250 238–262"]
 
 
 def test_the_page_loads_nothing_and_runs_only_its_own_script() -> None:

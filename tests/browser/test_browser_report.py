@@ -129,7 +129,7 @@ def check_accuracy_against_latency(page: Page, folders: Folders) -> None:
     shown = {one["name"]: (one["x"], one["y"]) for one in traces}
     for name, one in folders.read("bench")["models"].items():
         latency, accuracy = one["timing"]["latency"]["p50_ms"], one["quality"]["accuracy"]
-        assert shown[TITLES.get(name, name)] == ([latency], [accuracy])
+        assert shown[name] == ([latency], [accuracy])
     boxes: list[list[float]] = plot.evaluate(BOXES)
     assert len(boxes) == len(TITLES) + len(NEAR)
     for at, (left, right, top, bottom) in enumerate(boxes):

@@ -208,6 +208,9 @@ def test_completion_knows_commands_options_and_models(tmp_path: Path) -> None:
     assert '"models":"List the models that can be used' in zsh
     (line,) = completed(tmp_path, "fish", ["fmnist", "doc"])
     assert line.startswith("doctor\tCheck the installation")
+    lines = completed(tmp_path, "fish", ["fmnist", "classify", "--m"])
+    assert len(lines) == 6
+    assert all(line.startswith("--m") for line in lines)  # help is one line, or fish takes it apart
 
 
 @pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")

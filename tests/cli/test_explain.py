@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import toypictures
+from htmlpage import Page
 from PIL import Image
 from process import Finished, RunFmnist
 from synthetic import write_files
@@ -95,35 +95,12 @@ def test_the_triptychs_show_the_pictures(explained: Path) -> None:
     ]
 
 
-class Page(HTMLParser):
-    """Checks that what is opened is closed, and collects images."""
-
-    VOID = frozenset({"meta", "img"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.images: list[dict[str, str | None]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in self.VOID:
-            self.open.append(tag)
-        if tag == "img":
-            self.images.append(dict(attrs))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_the_page_is_whole_and_loads_nothing(explained: Path) -> None:
     content = (explained / "index.html").read_text(encoding="utf-8")
-    page = Page()
-    page.feed(content)
-    page.close()
-    assert page.open == []
-    assert len(page.images) == 1 + 2 * 3
-    assert all(str(image["src"]).startswith("data:image/png;base64,") for image in page.images)
-    assert all(image["alt"] for image in page.images)
+    images = Page(content).all("img")
+    assert len(images) == 1 + 2 * 3
+    assert all(str(image["src"]).startswith("data:image/png;base64,") for image in images)
+    assert all(image["alt"] for image in images)
     assert "default-src 'none'" in content
     assert not re.search(r"https?://", content)
     assert "<b>" not in content
@@ -214,7 +191,11 @@ def test_errors_name_cause_and_fix(data_dir: Path, tmp_path: Path) -> None:
         ((coat, "--model", "svm", *out), 1, "was not exported from a PyTorch network"),
         ((coat, "--model", "mlp", *out), 1, "choose a convolutional one: cnn, resnet"),
         ((tmp_path / "none.png", *out), 2, "there is no file or folder"),
-        (("--split", "all", *out), 2, "--split 'all' is unknown; choose from test, validation"),
+        (
+            ("--split", "all", *out),
+            2,
+            "nvalid value for '--split': 'all' is not one of 'test', 'validation'",
+        ),
         ((*split, "--index", "60", "-m", "cnn", *out), 2, "--index 60 is none of the 60"),
     ):
         done = explain(*arguments)

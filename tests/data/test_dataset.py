@@ -5,7 +5,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -212,7 +211,7 @@ def test_the_checksum_names_the_data_not_its_packing(tmp_path: Path, make_data: 
         hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
         for path in (packed, unpacked)
     )
-    published = replace(TRAIN_IMAGES, md5=md5, payload_md5=payload_md5)
+    published = TRAIN_IMAGES._replace(md5=md5, payload_md5=payload_md5)
     assert data_checksum(packed.parent, images=published) == md5
     assert data_checksum(unpacked.parent, images=published) == md5
     assert data_checksum(unpacked.parent) == payload_md5  # not the official content

@@ -8,13 +8,12 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from htmlpage import Page
 from hypothesis import given
 from hypothesis import strategies as st
 from reportfiles import EPOCHS, TITLES, Folders
@@ -30,61 +29,6 @@ from fmnist_cli.report.page import make
 from fmnist_cli.report.parts import sheet
 
 ROOT = Path(__file__).resolve().parents[2]
-Table = list[list[str]]
-
-
-class Page(HTMLParser):
-    """Elements, data and tables of a page, checked for being closed in order."""
-
-    VOID = frozenset({"meta", "img", "input", "br"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.tables: dict[str, Table] = {}
-        self.scripts: list[tuple[dict[str, str | None], str]] = []
-        self._open: list[str] = []
-        self._table: Table | None = None
-        self._cell: list[str] | None = None
-        self.feed(text)
-        self.close()
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.elements.append((tag, found))
-        if tag not in self.VOID:
-            self._open.append(tag)
-        if found.get("role") == "region":
-            self._table = self.tables.setdefault(found["aria-label"] or "", [])
-        elif tag == "tr" and self._table is not None:
-            self._table.append([])
-        elif tag in ("th", "td"):
-            self._cell = []
-        elif tag == "script":
-            self.scripts.append((found, ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-        if tag in ("th", "td") and self._cell is not None:
-            if self._table is not None:
-                self._table[-1].append("".join(self._cell))
-            self._cell = None
-        elif tag == "table":
-            self._table = None
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] == "script":
-            attributes, before = self.scripts[-1]
-            self.scripts[-1] = (attributes, before + data)
-        if self._cell is not None:
-            self._cell.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-    def data(self, name: str) -> Any:
-        return next(json.loads(text) for found, text in self.scripts if found.get("id") == name)
 
 
 def html_of(folders: Folders) -> str:
@@ -115,7 +59,7 @@ def test_the_final_table_has_the_numbers_of_the_files(page: Page, folders: Folde
     for row, (name, result) in zip(rows, models.items(), strict=True):
         shirt = result["per_class"][CLASS_NAMES.index("Shirt")]["f1"]
         assert row[:6] == [
-            TITLES[name],
+            name,
             percent(result["accuracy"]),
             f"{result['loss']:.4f}",
             f"{result['macro']['f1']:.4f}",
@@ -140,7 +84,7 @@ def test_reports_and_matrices_have_the_numbers_of_the_file(
     html: str, page: Page, folders: Folders
 ) -> None:
     for name, result in folders.read("evaluate-test")["models"].items():
-        rows = page.tables[f"{TITLES[name]}: classification report"][1:]
+        rows = page.tables[f"{name}: classification report"][1:]
         for row, found in zip(rows, result["per_class"], strict=False):
             assert row == [
                 found["label"],
@@ -176,12 +120,12 @@ def test_charts_have_the_numbers_of_the_files(page: Page, folders: Folders) -> N
         assert dots["customdata"] == [one["images"] for one in bins]
     scores = {trace["name"]: trace for trace in page.data("spec-classes")["data"]}
     for name, result in models.items():
-        trace = scores[TITLES[name]]
+        trace = scores[name]
         told = dict(zip(trace["text"], trace["x"], strict=True))
         assert told == {one["label"]: one["f1"] for one in result["per_class"]}
     points = {trace["name"]: trace for trace in page.data("spec-pareto")["data"]}
     for name, one in folders.read("bench")["models"].items():
-        trace = points[TITLES.get(name, name)]
+        trace = points[name]
         assert trace["x"] == [one["timing"]["latency"]["p50_ms"]]
         assert trace["y"] == [one["quality"]["accuracy"]]
     train, test = page.data("spec-noise")["data"]
@@ -222,8 +166,8 @@ def test_tables_beside_the_charts_have_the_same_numbers(page: Page, folders: Fol
 def test_robustness_has_the_numbers_of_the_file(page: Page, folders: Folders) -> None:
     document = folders.read("robustness")
     models = document["models"]
-    for trace, one in zip(page.data("spec-strength")["data"], models.values(), strict=True):
-        assert trace["name"] == one["title"]
+    for trace, (name, one) in zip(page.data("spec-strength")["data"], models.items(), strict=True):
+        assert trace["name"] == name
         strengths = [at["mean"] for at in one["by_strength"]]
         assert trace["y"] == [one["clean"]["mean"], *strengths]
     for row, one in zip(page.tables["Accuracy by strength"][1:], models.values(), strict=True):
@@ -232,7 +176,7 @@ def test_robustness_has_the_numbers_of_the_file(page: Page, folders: Folders) ->
         assert row[7:] == [percent(mean["mean"], 1) + ends, percent(one["relative_drop"], 1)]
 
     header, *rows = page.tables["Accuracy by kind of corruption"]
-    assert header[1:] == [one["title"] for one in models.values()]
+    assert header[1:] == list(models)
     told = {head: cells for head, *cells in rows}
     assert len(told) == len(rows)
 
@@ -388,12 +332,12 @@ def test_a_model_of_other_pictures_is_listed_with_its_cost(own: Folders) -> None
     assert not any("photo" in notice.lower() for notice in made.notices)
     page = Page(made.html)
     results, costs = page.tables["Final results"][-1], page.tables["Accuracy and cost"][-1]
-    assert results[:6] == ["Photos", *["–"] * 5]
+    assert results[:6] == ["photo", *["–"] * 5]
     assert results[8] == "cpu, Test CPU"
-    assert (costs[0], costs[1], costs[-1]) == ("Photos", "–", "–")
+    assert (costs[0], costs[1], costs[-1]) == ("photo", "–", "–")
     assert costs[2:8] == page.tables["Accuracy and cost"][1 + list(TITLES).index("cnn")][2:8]
-    assert "Photos" not in {trace["name"] for trace in page.data("spec-pareto")["data"]}
-    assert "–: Photos, which is not for these images" in made.html
+    assert "photo" not in {trace["name"] for trace in page.data("spec-pareto")["data"]}
+    assert "–: photo, which is not for these images" in made.html
 
 
 def test_training_images_left_out_are_no_other_data(own: Folders) -> None:

@@ -6,11 +6,11 @@ import base64
 import io
 import os
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from htmlpage import Page
 from pictures import encoded, exif, frame, smooth
 from PIL import Image
 from tinymodel import card_of
@@ -37,38 +37,6 @@ def row_of(path: str, confidence: float, label: str = "Bag") -> Prediction:
 
 def picture(path: str, data: bytes | None = None) -> HeldItem:
     return HeldItem(path, encoded(frame()) if data is None else data, "m")
-
-
-class Page(HTMLParser):
-    """Elements of a page, checked for being closed in order."""
-
-    VOID = frozenset({"meta", "img", "input", "br", "!doctype"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def page_of(folder: Path, rows: list[Row], items: list[Item], **options: int) -> str:

@@ -46,12 +46,6 @@ def test_the_table_holds_each_view_where_training_looks_it_up() -> None:
     assert len(view.mirrored.unique()) == 2
 
 
-def test_a_table_of_longer_reach_serves_shorter_ones() -> None:
-    pixels = images(20).pixels
-    long, short = (judge_views(judge, pixels, reach, SilentReporter()) for reach in (2, 1))
-    assert torch.equal(long[:, 1:4, 1:4], short)
-
-
 def named(name: str) -> Teacher:
     """A teacher without a file."""
     return Teacher(
