@@ -16,8 +16,8 @@ from pathlib import Path
 from harness.rounds import Spread, ratio
 
 from fmnist_cli.data.dataset import load_split
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.machine import Machine
 from fmnist_cli.preprocess import from_frames
 

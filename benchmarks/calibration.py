@@ -35,8 +35,8 @@ from fmnist_cli.evaluate.metrics import cross_entropy, expected_calibration_erro
 from fmnist_cli.export.calibrate import draft_session
 from fmnist_cli.export.graph import canonical
 from fmnist_cli.files import write_text
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.models.registry import REGISTRY
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -82,7 +82,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     from harness.weights import write_weights
 
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.inference.store import open_model
+    from fmnist_cli.inference.models import open_model
 
     machine = Machine.current()
     setting = case.Setting(

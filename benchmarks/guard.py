@@ -27,9 +27,9 @@ from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import load_split, read_idx
 from fmnist_cli.evaluate.metrics import Scores, auroc
 from fmnist_cli.files import write_text
-from fmnist_cli.inference.guard import PART, Guard
+from fmnist_cli.inference.models import find_models_dir, open_model, open_part
+from fmnist_cli.inference.ood import PART, Guard
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import find_models_dir, open_model, open_part
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest
 

@@ -30,8 +30,8 @@ from fmnist_cli.contract import Pixels
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.files import write_text
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.machine import Machine
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.registry import get_spec

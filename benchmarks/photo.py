@@ -30,8 +30,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.cores import available_cores
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.labelled.classes import resolve
 from fmnist_cli.labelled.evaluation import Strangeness, evaluate_folders
 from fmnist_cli.labelled.pictures import LabelledPictures

@@ -25,15 +25,15 @@ import numpy as np
 from harness.renders import GROUNDS, render
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import Pixels
+from fmnist_cli.contract import Picture, Pixels
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.decode import decode
 from fmnist_cli.files import write_text
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.machine import Machine
-from fmnist_cli.preprocess import Picture, needs_color, preprocess, reduction
+from fmnist_cli.preprocess import needs_color, preprocess, reduction
 
 # (what, figure) → the least that it has to be.
 MUSTS = {

@@ -35,8 +35,8 @@ from onnxruntime.quantization import (
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, Pixels
 from fmnist_cli.evaluate.metrics import allowed_of, is_right, macro, recalls
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.labelled.classes import resolve
 from fmnist_cli.labelled.pictures import LabelledPictures
 from fmnist_cli.machine import Machine

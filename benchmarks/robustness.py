@@ -32,8 +32,8 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.metrics import of_first
 from fmnist_cli.files import write_text
+from fmnist_cli.inference.models import ModelFile, find_models_dir, open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile, find_models_dir, open_model
 from fmnist_cli.manifest import Manifest
 
 TARGET = Path(__file__).resolve().parent / "results" / "robustness.json"

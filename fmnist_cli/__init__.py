@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fmnist_cli.api import Model, classify, load
-    from fmnist_cli.rows import Prediction, Rejected
+    from fmnist_cli.contract import Prediction, Rejected
 
 __all__ = ["Model", "Prediction", "Rejected", "__version__", "classify", "load"]
 

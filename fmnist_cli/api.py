@@ -20,20 +20,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import InputSpec, ModelCard, Pixels, Probabilities
+from fmnist_cli.contract import (
+    InputSpec,
+    ModelCard,
+    Picture,
+    Pixels,
+    Prediction,
+    Probabilities,
+    Rejected,
+    Row,
+)
 from fmnist_cli.cores import available_cores
-from fmnist_cli.decode.pixels import from_channels
-from fmnist_cli.engines.pool import ordered_map
+from fmnist_cli.decode.picture import from_channels
+from fmnist_cli.engines import ordered_map
 from fmnist_cli.errors import UsageError
-from fmnist_cli.inference.classifier import Classifier, Route, Settings
-from fmnist_cli.inference.guard import known_share, open_guard
-from fmnist_cli.inference.routes import AUTO, open_models, route_of
+from fmnist_cli.inference.classifier import AUTO, Classifier, Route, Settings, open_models, route_of
+from fmnist_cli.inference.models import open_model
+from fmnist_cli.inference.ood import known_share, open_guard
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
-from fmnist_cli.preprocess import MODES, Picture, check_mode
-from fmnist_cli.rows import Prediction, Rejected, Row
+from fmnist_cli.preprocess import MODES, check_mode
 from fmnist_cli.sources import open_source
-from fmnist_cli.sources.base import FileItem, HeldItem, Item
+from fmnist_cli.sources.items import FileItem, HeldItem, Item
 
 Input = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
@@ -169,18 +176,8 @@ def classify(
 def _rows(
     work: Classifier, items: Iterator[Item], workers: int, batch_size: int | None
 ) -> Iterator[Row]:
-    def lost(item: Item, end: str) -> list[Row]:
-        return [Rejected(item.path, end)]
-
-    # Threads: forking is not ours to do in somebody else's program.
-    chunks = ordered_map(
-        work,
-        items,
-        lost=lost,
-        workers=workers,
-        batch_size=batch_size,
-        engine="threads",
-    )
+    # Threads: processes are not ours to start in somebody else's program.
+    chunks = ordered_map(work, items, workers=workers, batch_size=batch_size, engine="threads")
     with closing(chunks):
         for rows in chunks:
             yield from rows

@@ -158,3 +158,74 @@ class ModelCard(NamedTuple):
         if values["input"] is not None:
             values["input"] = InputSpec.from_json(values["input"])
         return cls(**values)
+
+
+class Picture(NamedTuple):
+    """A decoded picture: upright, 8 bits, transparency over white.
+
+    Attributes:
+        grey: uint8 [H, W], H and W at least 1.
+        colorless: whether the source had no colour and no transparency.
+        full: height and width before it was decoded at a reduced size, whose sides are
+            rounded up; None when `grey` is all there is.
+        color: uint8 [H, W, 3], RGB; None when the source had no colour or nobody asked for it.
+        alpha: uint8 [H, W], 255 = opaque; None when the picture is opaque everywhere.
+    """
+
+    grey: npt.NDArray[np.uint8]
+    colorless: bool
+    full: tuple[int, int] | None = None
+    color: npt.NDArray[np.uint8] | None = None
+    alpha: npt.NDArray[np.uint8] | None = None
+
+
+# Rows are named tuples, because they are made by the million and a frozen dataclass costs several
+# times as much to create and to send from a worker process.
+
+
+class Candidate(NamedTuple):
+    """A class and its probability, 0 to 1."""
+
+    label: str
+    probability: float
+
+
+class Prediction(NamedTuple):
+    """The label of one picture.
+
+    Attributes:
+        path: stable name of the input, relative to the folder it was found in.
+        class_id: column of the most probable class; None when the label is `UNKNOWN`.
+        label: its name, or `UNKNOWN` when its probability is below the threshold or it is strange.
+        confidence: the highest probability, 0 to 1, rounded to 6 decimals.
+        top: the most probable classes, best first, whatever the label.
+        prepared: the preparation that made what the model saw.
+        model: name of the model; None where all rows are of one.
+        embedding: the model's features, float32 in machine order; None if not asked for.
+    """
+
+    path: str
+    class_id: int | None
+    label: str
+    confidence: float
+    top: tuple[Candidate, ...]
+    prepared: str
+    model: str | None = None
+    embedding: bytes | None = None
+
+
+class Rejected(NamedTuple):
+    """An input without a label, and the reason."""
+
+    path: str
+    error: str
+
+
+Row = Prediction | Rejected
+
+
+def printable(text: str) -> str:
+    """`text` without control characters: a file name must not move the cursor."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

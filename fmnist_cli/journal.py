@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.files import write_text
-from fmnist_cli.sources.base import Item, signature_line
+from fmnist_cli.sources.items import Item, signature_line
 
 CHECKPOINT_SECONDS = 0.25  # at most this much work is done twice
 

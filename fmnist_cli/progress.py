@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from fmnist_cli.contract import ModelCard
-from fmnist_cli.rows import UNKNOWN, Rejected
+from fmnist_cli.contract import UNKNOWN, ModelCard, Rejected
 
 EXAMPLES = 5  # rejected inputs named in the summary; all of them are in the rows
 _PATIENCE = 0.7  # seconds until a bar is worth its import
@@ -95,7 +95,7 @@ class Tally:
         # Not rich: its import takes as long as labelling hundreds of pictures.
         import typer
 
-        from fmnist_cli.sinks.text import printable
+        from fmnist_cli.contract import printable
 
         colored = sys.stderr.isatty()
 
@@ -145,18 +145,48 @@ def progress(shown: bool, count: Callable[[], int] | None) -> Iterator[Callable[
     done = 0
     bar: Any = None
 
-    def advance(count_: int) -> None:
+    def advance(more: int) -> None:
         nonlocal done, bar
-        done += count_
+        done += more
         if bar is None and time.monotonic() - started > _PATIENCE:
-            from fmnist_cli.bar import Bar
-
-            bar = Bar(count)
+            bar = _bar(count)
         if bar is not None:
-            bar.update(done)
+            bar.update(bar.task_ids[0], completed=done)
 
     try:
         yield advance
     finally:
         if bar is not None:
             bar.stop()
+
+
+def _bar(count: Callable[[], int] | None) -> Any:
+    """A bar on standard error, drawn until it is stopped; `count` runs in a thread of its own."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:,.0f} images/s" if speed else "")
+
+    bar = Progress(
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    task = bar.add_task("", total=None)
+    bar.start()
+    if count is not None:
+        threading.Thread(target=lambda: bar.update(task, total=count()), daemon=True).start()
+    return bar

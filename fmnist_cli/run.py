@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from fmnist_cli.engines.pool import Engine, ordered_map
+from fmnist_cli.contract import Prediction, Rejected, Row
+from fmnist_cli.engines import Worker, ordered_map
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.inference.classifier import KnownItem
 from fmnist_cli.progress import EXAMPLES, Counts, Tally
-from fmnist_cli.rows import Prediction, Rejected, Row
 from fmnist_cli.sinks.base import LineFormat, Sink
 from fmnist_cli.sinks.outputs import Plan
-from fmnist_cli.sources.base import Item, Source, UnreadableItem, signature_line
+from fmnist_cli.sources.items import Item, Source, UnreadableItem, signature_line
 
 if TYPE_CHECKING:
     from fmnist_cli.journal import Journal, Record
@@ -37,34 +37,37 @@ class Batch(NamedTuple):
     signatures: bytes
 
 
-class Encode:
-    """Work of a worker: items → rows → text in each of `formats`."""
+class Encode(NamedTuple):
+    """A worker: items → rows → text in each of `formats`.
 
-    def __init__(
-        self,
-        classify: Callable[[Sequence[Item]], list[Row]],
-        formats: Sequence[LineFormat],
-        errors_only: bool = False,
-        signed: bool = False,
-    ) -> None:
-        self.classify = classify
-        self.formats = formats
-        self.errors_only = errors_only
-        self.signed = signed
+    Attributes:
+        classify: items → rows.
+        formats: of the texts.
+        errors_only: whether only the rows of rejected inputs are written.
+        signed: whether the signatures of the items are wanted.
+    """
+
+    classify: Worker[list[Row]]
+    formats: Sequence[LineFormat]
+    errors_only: bool = False
+    signed: bool = False
 
     def __call__(self, items: Sequence[Item]) -> Batch:
         """One batch for some items."""
         rows = self.classify(items)
         # Afterwards: files that were read know their signature.
-        signatures = b"".join(map(signature_line, items)) if self.signed else b""
-        return self._batch(rows, signatures)
+        return self._batch(rows, items)
+
+    def warm(self) -> object:
+        """As of `classify`."""
+        return self.classify.warm()
 
     def lost(self, item: Item, end: str) -> Batch:
         """The batch for an item that ended its process."""
-        row = Rejected(item.path, f"the decoder crashed on it ({end})")
-        return self._batch([row], signature_line(item) if self.signed else b"")
+        return self._batch(self.classify.lost(item, end), [item])
 
-    def _batch(self, rows: Sequence[Row], signatures: bytes) -> Batch:
+    def _batch(self, rows: Sequence[Row], items: Sequence[Item]) -> Batch:
+        signatures = b"".join(map(signature_line, items)) if self.signed else b""
         rejected = [row for row in rows if type(row) is Rejected]
         labels = Counter([row.label for row in rows if type(row) is Prediction])
         prepared = Counter([row.prepared for row in rows if type(row) is Prediction])
@@ -79,17 +82,17 @@ class Job:
 
     Attributes:
         source: the inputs.
-        classify: items → rows; runs in the workers.
+        classify: items → rows; a worker.
         tally: counts what passes.
         stream: where rows go as they come, and how they are written.
         plan: the outputs in files.
         errors_only: write the rows of rejected inputs only.
         max_errors: stop when more inputs than this are rejected.
-        workers, batch_size, engine, many, warm: see `fmnist_cli.engines.pool.ordered_map`.
+        workers, batch_size, engine, many: see `fmnist_cli.engines.ordered_map`.
     """
 
     source: Source
-    classify: Callable[[Sequence[Item]], list[Row]]
+    classify: Worker[list[Row]]
     tally: Tally
     stream: tuple[BinaryIO, LineFormat] | None = None
     plan: Plan | None = None
@@ -97,9 +100,8 @@ class Job:
     max_errors: int | None = None
     workers: int = 1
     batch_size: int | None = None
-    engine: Engine = "threads"
+    engine: str = "threads"
     many: bool = False
-    warm: Callable[[], object] | None = None
 
     def run(
         self,
@@ -153,16 +155,13 @@ class Job:
             formats.append(self.stream[1])
         if journal and self.plan:
             formats.append(self.plan.lines)
-        work = Encode(self.classify, formats, self.errors_only, signed=journal is not None)
         batches = ordered_map(
-            work,
+            Encode(self.classify, formats, self.errors_only, signed=journal is not None),
             items,
-            lost=work.lost,
             workers=self.workers,
             batch_size=self.batch_size,
             engine=self.engine,
             many=self.many,
-            warm=self.warm,
         )
         if self.stream:
             self._stream(self.stream[1].header().encode())

@@ -12,8 +12,8 @@ from synthetic import write_files
 from typer.testing import CliRunner
 
 from fmnist_cli.cli import build_app
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 
 COUNTS = {"t-shirt": 8, "pants": 8, "shoes": 8, "hat": 6}
 

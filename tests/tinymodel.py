@@ -19,7 +19,7 @@ from fmnist_cli.contract import (
 )
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.export.graph import GraphBuilder, canonical, count_parameters, serialize
-from fmnist_cli.inference.guard import SHARES, GuardCard
+from fmnist_cli.inference.ood import SHARES, GuardCard
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 
 

@@ -15,7 +15,7 @@ from torch import nn
 from fmnist_cli.contract import InputSpec, ModelCard, Pixels
 from fmnist_cli.export.convert import convert_pictures
 from fmnist_cli.export.graph import halved, serialize
-from fmnist_cli.inference.store import ModelFile
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.models.network import PictureClassifier, PictureNetwork
 from fmnist_cli.models.registry import REGISTRY, ModelSpec, PictureRecipe
 

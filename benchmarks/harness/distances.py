@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import load_split
-from fmnist_cli.inference.store import open_model
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.training.restore import restore
 
 RESNET = "resnet"

@@ -14,8 +14,8 @@ import torch
 
 from fmnist_cli.calibration import without_curve
 from fmnist_cli.contract import Pixels
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.preprocess import from_frames
 from fmnist_cli.training.restore import restore
 

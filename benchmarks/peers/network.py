@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fmnist_cli.inference.store import shipped_dir
+from fmnist_cli.inference.models import shipped_dir
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.models.registry import get_spec

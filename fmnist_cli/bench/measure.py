@@ -21,8 +21,8 @@ from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, InputSpec, Pixels, Prob
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.evaluate.metrics import evaluate, of_first
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.preprocess import from_frames
 
 TIMED_IMAGES = 1024

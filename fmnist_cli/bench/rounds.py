@@ -35,8 +35,8 @@ from fmnist_cli.bench.measure import (
 from fmnist_cli.bench.statistics import estimate, spread
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import ModelError
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 
 _ROOT = Path(__file__).resolve().parents[2]
 _STATUS = Path("/proc/self/status")

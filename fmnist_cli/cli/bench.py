@@ -73,7 +73,7 @@ def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Ca
     """
     from fmnist_cli.bench.rounds import Candidate
     from fmnist_cli.bench.run import unique_names
-    from fmnist_cli.inference.store import find_models_dir, open_model
+    from fmnist_cli.inference.models import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
 
     names = asked or list(Manifest.read(find_models_dir(models_dir)).models)

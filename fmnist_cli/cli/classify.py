@@ -183,6 +183,13 @@ def classify(
     workers: Annotated[
         int | None, _run(min=1, metavar="N", help="Processes; by default one per available core.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        _run(
+            metavar="NAME",
+            help="What workers are: fork, spawn or threads; by default the fastest that is safe.",
+        ),
+    ] = None,
     provider: Annotated[
         str, _run(metavar="NAME", help="What runs the model: cpu, cuda, openvino, coreml …")
     ] = "cpu",
@@ -203,12 +210,13 @@ def classify(
     gc.disable()  # while modules are loaded, which make no garbage
     from fmnist_cli.cli.labelling import Run, label
     from fmnist_cli.decode import MAX_PIXELS
+    from fmnist_cli.engines import ENGINES
     from fmnist_cli.inference.classifier import Settings
-    from fmnist_cli.inference.guard import known_share
+    from fmnist_cli.inference.ood import known_share
     from fmnist_cli.preprocess import MODES
     from fmnist_cli.sinks.outputs import Wanted
-    from fmnist_cli.sources.base import MAX_BYTES
-    from fmnist_cli.sources.request import Inputs
+    from fmnist_cli.sources import Inputs
+    from fmnist_cli.sources.items import MAX_BYTES
 
     gc.freeze()  # what is loaded stays; looking through it again and again takes time
     gc.enable()
@@ -249,7 +257,7 @@ def classify(
         Wanted(
             outputs=tuple(output or ()),
             format=format_,
-            gallery=pages[0] if pages else None,
+            page=pages[0] if pages else None,
             sort_into=sort_into,
             how="move" if move else "link" if link else "copy",
             save_prepared=save_prepared,
@@ -262,6 +270,7 @@ def classify(
             provider=provider,
             batch_size=batch_size,
             workers=workers,
+            engine=None if engine is None else one_of(engine, tuple(ENGINES), "--engine"),
             max_errors=max_errors,
             dry_run=dry_run,
             resume=resume,

@@ -28,8 +28,8 @@ from fmnist_cli.errors import EXIT_REJECTED, DataError, ModelError, UsageError
 if TYPE_CHECKING:
     from fmnist_cli.contract import InputSpec, Pixels, Probabilities
     from fmnist_cli.evaluate.metrics import Evaluation
+    from fmnist_cli.inference.models import ModelFile
     from fmnist_cli.inference.session import Session
-    from fmnist_cli.inference.store import ModelFile
     from fmnist_cli.labelled.evaluation import FolderEvaluation
     from fmnist_cli.labelled.pictures import LabelledPictures
 
@@ -144,8 +144,8 @@ def evaluate(
 
     from fmnist_cli.bench.run import unique_names
     from fmnist_cli.cores import available_cores
+    from fmnist_cli.inference.models import find_models_dir, open_model
     from fmnist_cli.inference.session import Session
-    from fmnist_cli.inference.store import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
 
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
@@ -157,7 +157,7 @@ def evaluate(
         _on_data_set(named, model or (), split, data_dir, results)
         return
 
-    from fmnist_cli.inference.guard import known_share
+    from fmnist_cli.inference.ood import known_share
 
     asks = unknown or unknown_at is not None
     share = known_share("--unknown-at", unknown_at) if asks else None
@@ -260,14 +260,14 @@ def _on_folders(
     Raises:
         FmnistError: it cannot be done, with the reason.
     """
-    from fmnist_cli.inference.guard import open_guard
-    from fmnist_cli.inference.routes import route_of
+    from fmnist_cli.files import check_target
+    from fmnist_cli.inference.classifier import route_of
+    from fmnist_cli.inference.ood import open_guard
     from fmnist_cli.labelled.classes import read_meanings, resolve
     from fmnist_cli.labelled.evaluation import evaluate_folders, judge
     from fmnist_cli.labelled.pictures import LabelledPictures, class_folders
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.progress import progress
-    from fmnist_cli.sinks.whole import check_target
 
     if asked.report is not None:
         check_target(asked.report)
@@ -316,8 +316,8 @@ def _folders_text(
     names: Mapping[str, tuple[str, ...]],
     results: Mapping[str, FolderEvaluation],
 ) -> str:
+    from fmnist_cli.contract import printable
     from fmnist_cli.labelled.evaluation import confusion_table, folder_table, unknown_words
-    from fmnist_cli.sinks.text import printable
 
     prepared = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     lines = [f"{len(found):,} pictures of {found.root}, prepared: {prepared}"]
@@ -386,9 +386,9 @@ def _write_page(
     target: Path,
 ) -> None:
     from fmnist_cli.decode.quiet import libraries_quiet
+    from fmnist_cli.files import whole_file, writing
     from fmnist_cli.html.contact_sheet import Shown, Thumbnails
     from fmnist_cli.labelled.page import Wrong, page
-    from fmnist_cli.sinks.whole import whole_file, writing
     from fmnist_cli.sources import open_source
 
     wrong = {

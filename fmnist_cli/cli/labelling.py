@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,17 +17,15 @@ from fmnist_cli import __version__
 from fmnist_cli.cli.output import detail
 from fmnist_cli.cores import available_cores
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.engines.pool import default_engine
+from fmnist_cli.engines import default_engine
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
-from fmnist_cli.inference.classifier import Classifier, Settings
-from fmnist_cli.inference.routes import AUTO, PHOTOS, Models, open_models
-from fmnist_cli.inference.store import manifests
+from fmnist_cli.inference.classifier import AUTO, PHOTOS, Classifier, Models, Settings, open_models
+from fmnist_cli.inference.models import manifests
 from fmnist_cli.progress import Tally, progress
 from fmnist_cli.run import Job
-from fmnist_cli.sinks.output import open_stream
-from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted
-from fmnist_cli.sources.base import Source
-from fmnist_cli.sources.request import Inputs
+from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted, open_stream
+from fmnist_cli.sources import Inputs, OpenInputs
+from fmnist_cli.sources.items import Source
 
 
 class Run(NamedTuple):
@@ -37,6 +36,7 @@ class Run(NamedTuple):
     provider: str = "cpu"
     batch_size: int | None = None
     workers: int | None = None
+    engine: str | None = None
     max_errors: int | None = None
     dry_run: bool = False
     resume: bool = False
@@ -57,21 +57,21 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         with libraries_quiet():
             print_inventory(source)
         return 0
-    if wanted.sort_into and wanted.how != "copy" and (archive := inputs.first_archive()):
+    if wanted.sort_into and wanted.how != "copy" and source.archives:
         raise UsageError(
-            f"--{wanted.how} needs files, but {archive} holds its pictures inside; use --copy"
+            f"--{wanted.how} needs files, but {source.archives[0]} holds its pictures inside;"
+            " use --copy"
         )
-    if (wanted.sort_into or wanted.gallery) and not inputs.repeatable:
+    outputs = Outputs.of(wanted, settings, source.folders, models=run.model == AUTO)
+    if outputs.shows_pictures and not source.repeatable:
         raise UsageError(
             "--report and --sort-into go through the inputs twice, which a stream does not"
             " allow; write the list to a file and give it with --from-file"
         )
-    several = run.model == AUTO
-    outputs = Outputs.of(wanted, settings, inputs.folders, models=several)
     models = open_models(
         run.model, settings, run.models_dir, provider=run.provider, quiet=run.quiet
     )
-    outputs.check([*inputs.files, *models.files])
+    outputs.check([*source.files, *models.files])
     options = _options(inputs, settings, wanted, run, models)
     with ExitStack() as stack:
         resuming = run.resume or run.retry_failed
@@ -91,9 +91,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         job = Job(
             source=source,
             classify=classifier,
-            many=inputs.many(),
-            # Of several models some may have nothing to do; they are loaded when they have.
-            warm=None if several else classifier.warm,
+            many=source.many,
             tally=Tally(models.card.class_names),
             plan=plan,
             errors_only=wanted.errors_only,
@@ -101,14 +99,14 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             workers=run.workers or available_cores(),
             batch_size=run.batch_size,
             # A session on a device does not survive forking.
-            engine=default_engine() if run.provider == "cpu" else "threads",
+            engine=run.engine or (default_engine() if run.provider == "cpu" else "threads"),
         )
         stack.enter_context(libraries_quiet())
         if outputs.stream and not run.dry_run:
             stream = stack.enter_context(open_stream(outputs.stream[0]))
             job.stream = (stream, outputs.lines(outputs.stream[1]))
         counting = stack.enter_context(
-            progress(not run.quiet, partial(_count, inputs) if inputs.repeatable else None)
+            progress(not run.quiet, partial(_count, source) if source.repeatable else None)
         )
         try:
             fresh = job.run(resume=run.resume, retry=run.retry_failed, advance=counting)
@@ -116,7 +114,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             kept = "; go on with --resume" if plan and job.tally.total else ""
             sys.stderr.write(f"\ninterrupted after {job.tally.total:,} pictures{kept}\n")
             return EXIT_INTERRUPTED
-    code = _report(job, fresh, inputs, outputs, models, options, quiet=run.quiet)
+    code = _report(job, fresh, inputs, source, outputs, models, options, quiet=run.quiet)
     if not run.quiet and _are_photos(job.tally, settings) and _has_photo_model(run.models_dir):
         sys.stderr.write(
             f"note: most of these are no frames as {options['model']} knows them;"
@@ -135,8 +133,8 @@ def _has_photo_model(models_dir: Path | None) -> bool:
     return any(PHOTOS in manifest.models for _, manifest in manifests(models_dir))
 
 
-def _count(inputs: Inputs) -> int:
-    return sum(1 for _ in inputs.open())
+def _count(source: OpenInputs) -> int:
+    return sum(1 for _ in deepcopy(source))  # a source counts what it skips
 
 
 def _options(
@@ -181,6 +179,7 @@ def _report(
     job: Job,
     fresh: bool,
     inputs: Inputs,
+    source: OpenInputs,
     outputs: Outputs,
     models: Models,
     options: dict[str, Any],
@@ -188,9 +187,9 @@ def _report(
     quiet: bool,
 ) -> int:
     tally = job.tally
-    skipped = _skipped(job.source)
+    skipped = _skipped(source)
     if not tally.total:
-        if not inputs.folders and not inputs.files:
+        if not source.folders and not source.files:
             raise FmnistError(f"there is nothing to classify in {inputs}: the list is empty")
         raise FmnistError(
             f"no pictures found in {inputs}{f' ({skipped})' if skipped else ''}."

@@ -24,7 +24,7 @@ def models(models_dir: ModelsDir = None, json_: Json = False) -> None:
         fmnist models
         fmnist models --json
     """
-    from fmnist_cli.inference.store import manifests
+    from fmnist_cli.inference.models import manifests
     from fmnist_cli.models.registry import REGISTRY
 
     # One's own models first: of two with the same name that is the one in use.
@@ -153,8 +153,8 @@ def _software() -> Iterator[Check]:
 
 def _models(models_dir: Path | None) -> Iterator[Check]:
     """Every model file must be the one that its manifest describes, and start."""
+    from fmnist_cli.inference.models import Found, manifests, open_part
     from fmnist_cli.inference.session import Session
-    from fmnist_cli.inference.store import Found, manifests, open_part
 
     parts = set()
     for folder, manifest in manifests(models_dir):

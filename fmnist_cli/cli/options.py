@@ -21,7 +21,7 @@ SplitName = Literal["test", "validation", "train"]
 
 def complete_model(incomplete: str) -> list[str]:
     """Names of models, for completion in a shell."""
-    from fmnist_cli.inference.store import manifests
+    from fmnist_cli.inference.models import manifests
 
     try:
         names = dict.fromkeys(name for _, one in manifests() for name in one.models)

@@ -48,7 +48,7 @@ def detail(text: str) -> None:
 
 def error(text: str, hint: str = "") -> None:
     """What went wrong and, if there is more to say than the text does, what to do about it."""
-    from fmnist_cli.sinks.text import printable
+    from fmnist_cli.contract import printable
 
     lines = [*f"error: {text}".split("\n"), *([f"hint: {hint}"] if hint else [])]
     sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
@@ -67,7 +67,7 @@ def aligned(rows: Iterable[Sequence[str]], columns: str) -> str:
         rows: cells; the first row holds the headings.
         columns: how each column is aligned: ``<`` left, ``>`` right.
     """
-    from fmnist_cli.sinks.text import printable
+    from fmnist_cli.contract import printable
 
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -58,19 +58,18 @@ def prepare(
         fmnist prepare photos --model photo -o prepared
         fmnist prepare shoe.jpg --prepare product
     """
+    from fmnist_cli.contract import Rejected, printable
     from fmnist_cli.decode import MAX_PIXELS
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.errors import ImageError
     from fmnist_cli.html.contact_sheet import original
     from fmnist_cli.html.folder import PANEL, check_folder
     from fmnist_cli.html.prepared import Pair, write_pairs
+    from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
-    from fmnist_cli.inference.store import open_model
     from fmnist_cli.preprocess import check_mode
-    from fmnist_cli.preprocess.frames import Framer, Prepared
-    from fmnist_cli.rows import Rejected
-    from fmnist_cli.sinks.text import printable
-    from fmnist_cli.sources.request import Inputs
+    from fmnist_cli.preprocess.pipeline import Framer, Prepared
+    from fmnist_cli.sources import Inputs
 
     if model == "auto":
         raise UsageError("--model auto stands for two models; name one of them")
@@ -138,7 +137,7 @@ def report(
         fmnist report --results results -o page.html
     """
     from fmnist_cli.files import write_text
-    from fmnist_cli.inference.store import find_models_dir
+    from fmnist_cli.inference.models import find_models_dir
     from fmnist_cli.report.inputs import Pictures, gather
     from fmnist_cli.report.page import make
 

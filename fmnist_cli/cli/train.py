@@ -326,7 +326,7 @@ def calibrate(
     require_extra()
     from fmnist_cli.data.dataset import load_split
     from fmnist_cli.export.run import recalibrate
-    from fmnist_cli.inference.store import find_models_dir, open_model
+    from fmnist_cli.inference.models import find_models_dir, open_model
     from fmnist_cli.manifest import Manifest
 
     folder = find_models_dir(models_dir)

@@ -7,15 +7,12 @@ says what happens to each kind.
 
 from __future__ import annotations
 
-from fmnist_cli.decode.header import Header, Reduction, factor_for
-from fmnist_cli.decode.kinds import looks_like_image
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture
+from fmnist_cli.decode.header import Reduction, factor_for, read_header
 from fmnist_cli.decode.plain import decode_plain
-from fmnist_cli.decode.png import SIGNATURE as PNG_SIGNATURE
-from fmnist_cli.decode.png import png_header
 from fmnist_cli.errors import ImageError
+from fmnist_cli.sources.kinds import looks_like_image
 
-JPEG_START = b"\xff\xd8\xff"
 MAX_PIXELS = 120_000_000  # the largest phone photos fit; decompression bombs do not
 
 __all__ = ["MAX_PIXELS", "Reduction", "decode", "looks_like_image", "read_header", "whole"]
@@ -25,26 +22,6 @@ def whole(width: int, height: int) -> int:
     """The reduction of nothing: 1."""
     del width, height
     return 1
-
-
-def read_header(data: bytes, max_pixels: int) -> Header | None:
-    """The header of a PNG, JPEG or WebP file; None for other kinds and for what is damaged.
-
-    Raises:
-        ImageError: more than `max_pixels` pixels, or a wrong checksum.
-    """
-    if data.startswith(PNG_SIGNATURE):
-        return png_header(data, max_pixels)
-    # A run over one kind of files does without the readers of the others.
-    if data.startswith(JPEG_START):
-        from fmnist_cli.decode.jpeg import jpeg_header
-
-        return jpeg_header(data, max_pixels)
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        from fmnist_cli.decode.webp import webp_header
-
-        return webp_header(data, max_pixels)
-    return None
 
 
 def decode(

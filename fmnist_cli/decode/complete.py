@@ -8,7 +8,10 @@ none of them goes on before all are there.
 from __future__ import annotations
 
 import io
+import struct
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 
 import numpy as np
@@ -16,17 +19,13 @@ from PIL import Image, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
+from fmnist_cli.contract import Picture
 from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.decode.header import Reduction, check_size, factor_for
-from fmnist_cli.decode.isomedia import kind_of_isomedia, kinds_for
-from fmnist_cli.decode.kinds import looks_like_image
 from fmnist_cli.decode.orientation import upright
-from fmnist_cli.decode.picture import Picture
-from fmnist_cli.decode.pixels import from_channels, scaled_to_8_bit
+from fmnist_cli.decode.picture import from_channels, scaled_to_8_bit
 from fmnist_cli.errors import ImageError
-
-# The header was checked against our own limit; Pillow would warn at half of it.
-Image.MAX_IMAGE_PIXELS = None
+from fmnist_cli.sources.kinds import isomedia_kind, looks_like_image
 
 # Named, because Pillow also knows kinds that start other programs (EPS). Loaded here, because
 # Pillow's loading on demand lets one thread miss what another is about to register.
@@ -60,10 +59,10 @@ def decode_complete(
     Raises:
         ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels.
     """
-    container = kind_of_isomedia(data)
-    kinds = _KINDS if container is None else kinds_for(container, _KINDS)
+    container = isomedia_kind(data)
+    kinds = _KINDS if container is None else _kinds_for(container)
     try:
-        with Image.open(io.BytesIO(data), formats=kinds) as image:
+        with open_image(data, kinds) as image:
             check_size(*image.size, max_pixels)
             mode, stored = image.mode, None
             if isinstance(image, TiffImageFile):
@@ -86,6 +85,10 @@ def decode_complete(
         raise ImageError("not an image, or of a kind that is not supported") from None
     except ImageError:
         raise
+    except Image.DecompressionBombError:  # a frame that is larger than its picture
+        raise ImageError(
+            f"too large: a frame of it has more than {max_pixels:,} pixels; see --max-pixels"
+        ) from None
     except MemoryError:
         raise ImageError("too large for the memory that is left; see --max-pixels") from None
     except Exception as error:
@@ -93,6 +96,49 @@ def decode_complete(
         # struct.error; whatever it is, it is this picture's reason and nobody else's.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageError(f"damaged image: {reason}") from error
+
+
+def open_image(data: bytes, kinds: Sequence[str] = _KINDS) -> Image.Image:
+    """As `PIL.Image.open`, without its limit of pixels: ours is another, and must not be global.
+
+    Raises:
+        UnidentifiedImageError: it is of none of these kinds.
+    """
+    for kind in kinds:
+        factory, accept = Image.OPEN[kind]
+        accepted = accept is None or accept(data[:16])
+        if not accepted or isinstance(accepted, str):  # a text says what is missing
+            continue
+        with suppress(SyntaxError, IndexError, TypeError, struct.error):  # as Pillow itself does
+            return factory(io.BytesIO(data), "")
+    raise UnidentifiedImageError
+
+
+def _kinds_for(container: str) -> tuple[str, ...]:
+    """``AVIF`` or ``HEIF``, made known to Pillow if need be.
+
+    Raises:
+        ImageError: what it takes is not installed.
+    """
+    if container == "AVIF":
+        from PIL import features
+
+        if "AVIF" not in _KINDS or not features.check("avif"):
+            raise ImageError("AVIF needs Pillow 11.3 or newer: pip install --upgrade pillow")
+    else:
+        try:
+            _register_heif()
+        except ImportError:
+            raise ImageError("HEIC needs a plug-in: pip install pillow-heif") from None
+    return (container,)
+
+
+@cache
+def _register_heif() -> None:
+    # By name, because it is optional and type checkers would want it. One thread, as for OpenCV.
+    import_module("pillow_heif").register_heif_opener(
+        decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
+    )
 
 
 def _from_pillow(image: Image.Image, stored: str, color: bool) -> Picture:

@@ -1,12 +1,40 @@
-"""What is known of a picture before it is decoded, and the limits that hold for it."""
+"""What is known of a picture before it is decoded: its size, its pixels, whether it is whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import struct
+import zlib
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
+
+import numpy as np
 
 from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.errors import ImageError
+
+_JPEG_START = b"\xff\xd8\xff"
+_JPEG_END = b"\xff\xd9"
+_PADDING = 4096  # zeros after the end that still count as an ordinary file
+
+_EXIF, _SCAN = 0xE1, 0xDA
+_NO_FRAME = (0xC4, 0xC8, 0xCC)  # among the markers 0xC0..0xCF that start a frame
+# What may follow 0xFF between the start of the first scan and the end: a stuffed byte, filling,
+# restarts, and tables and scans of a progressive picture.
+_WITHIN = np.zeros(256, bool)
+_WITHIN[[0x00, 0xFF, *range(0xD0, 0xD8), 0xC4, _SCAN]] = True
+# Segments that may stand between scans, though hardly any do, and hold bytes of any value.
+_HOLDS_ANYTHING = np.zeros(256, bool)
+_HOLDS_ANYTHING[[0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE]] = True
+
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+# Signature, header chunk, and what comes next: one look for the files that most writers make.
+_PNG_START = struct.Struct(">8sI4sIIBBBBBII4s")
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+# Transparency, animation and places for a rotation, which OpenCV reads its own way or not at all.
+_NOT_PLAIN = {b"tRNS", b"acTL", b"eXIf", b"iTXt", b"zTXt"}
+_CHANNELS = {0: 1, 2: 3, 6: 4}  # by colour type: those that OpenCV reads as Pillow does
+_MAX_SIDE = 1_000_000  # libpng's limit within OpenCV
 
 Reduction = Callable[[int, int], int]
 """From the width and height of a picture to what both may be divided by: 1, 2, 4 or 8."""
@@ -50,3 +78,167 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise ImageError(
             f"too large: {width} × {height} pixels, at most {max_pixels:,}; see --max-pixels"
         )
+
+
+def read_header(data: bytes, max_pixels: int) -> Header | None:
+    """The header of a PNG, JPEG or WebP file; None for other kinds and for what is damaged.
+
+    Raises:
+        ImageError: more than `max_pixels` pixels, or a wrong checksum.
+    """
+    if data.startswith(_PNG_SIGNATURE):
+        return _png_header(data, max_pixels)
+    if data.startswith(_JPEG_START):
+        return _jpeg_header(data, max_pixels)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return _webp_header(data, max_pixels)
+    return None
+
+
+def _jpeg_header(data: bytes, max_pixels: int) -> Header | None:
+    """The header of a file that starts with a start of image; None when it is damaged.
+
+    Raises:
+        ImageError: more than `max_pixels` pixels, or a marker where there can be none.
+    """
+    turn: int | None = None
+    turn_by_xmp: int | None = None
+    frame: tuple[int, int, int, int] | None = None
+    position = 2
+    while position + 9 < len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:  # filling
+            position += 1
+            continue
+        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+        if marker == _EXIF:
+            from fmnist_cli.decode.orientation import exif_orientation, xmp_orientation
+
+            if turn is None and data.startswith(b"Exif\0", position + 4):
+                turn = exif_orientation(data[position + 10 : end])
+            elif data.startswith(b"http://ns.adobe.com/xap/", position + 4):
+                turn_by_xmp = turn_by_xmp or xmp_orientation(data[position + 4 : end])
+        elif 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
+            precision, height, width, components = struct.unpack_from(">BHHB", data, position + 4)
+            check_size(width, height, max_pixels)
+            frame = precision, width, height, components
+        elif marker == _SCAN:
+            if frame is None:
+                return None
+            precision, width, height, components = frame
+            # At 28×28 a colour file may still hold grey values only, which the luma cannot tell.
+            plain = (
+                precision == 8
+                and (components == 1 or (components == 3 and (width, height) != (SIDE, SIDE)))
+                and _is_whole(data, end)
+            )
+            return Header(width, height, components, plain, turn or turn_by_xmp or 1, True)
+        position = end
+    return None
+
+
+def _is_whole(data: bytes, start: int) -> bool:
+    """Whether the scans from `start` on go through to the end marker, which is the last one.
+
+    Raises:
+        ImageError: a marker where there can be none. Both decoders would mostly go on, with
+            grey or with whatever the bits now mean.
+    """
+    scans = np.frombuffer(data, np.uint8, offset=min(start, len(data)))
+    is_mark, following = scans[:-1] == 0xFF, scans[1:]
+    if np.count_nonzero(is_mark & (following != 0)) > 1:  # unlike most files
+        marks = following[is_mark]
+        marks = marks[~_WITHIN[marks]]
+        ends = np.flatnonzero(marks == _JPEG_END[1])
+        before = marks[: ends[0]] if ends.size else marks
+        if before.size and not _HOLDS_ANYTHING[before].any():
+            raise ImageError(
+                f"damaged image: marker 0xFF{before[0]:02X} within the compressed data"
+            )
+        if marks.size > 1:
+            return False
+    # OpenCV would fill with grey what a cut-off file lacks.
+    return data.endswith(_JPEG_END) or data[-_PADDING:].rstrip(b"\0").endswith(_JPEG_END)
+
+
+def _png_header(data: bytes, max_pixels: int) -> Header | None:
+    """The header of a file that starts with PNG's signature; None when it is damaged.
+
+    Raises:
+        ImageError: more than `max_pixels` pixels, or a wrong checksum in what the picture needs.
+    """
+    if len(data) < _PNG_START.size:
+        return None
+    _, _, first, width, height, depth, color, *_, checksum, length, second = _PNG_START.unpack_from(
+        data
+    )
+    if first != b"IHDR":
+        return None
+    check_size(width, height, max_pixels)
+    channels = _CHANNELS.get(color, 0) if depth == 8 else 0
+    plain = channels > 0 and width * height > 0 and max(width, height) <= _MAX_SIDE
+    end = 41 + length
+    if second == b"IDAT" and data[end + 4 :] == _PNG_END:  # all in one chunk, and nothing else
+        view = memoryview(data)
+        _check_sum(first, view[12:29], checksum)
+        _check_sum(second, view[37:end], int.from_bytes(view[end : end + 4], "big"))
+        return Header(width, height, channels, plain)
+    whole = False  # OpenCV returns what it has of a cut-off file
+    for kind, start in _chunks(data):
+        if kind in _NOT_PLAIN or (kind == b"tEXt" and data.startswith(b"Raw profile", start)):
+            plain = False
+        if kind == b"IEND":
+            whole = True
+            break
+    return Header(width, height, channels, plain and whole, None)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Type of each whole chunk, and where its content starts.
+
+    Raises:
+        ImageError: the checksum of a chunk that the picture needs is wrong.
+    """
+    view = memoryview(data)
+    position = len(_PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        kind = data[position + 4 : position + 8]
+        start = position + 8
+        end = start + int.from_bytes(view[position : position + 4], "big")
+        if end + 4 > len(data):
+            return
+        if not kind[0] & 0x20:  # the picture needs it
+            _check_sum(kind, view[start - 4 : end], int.from_bytes(view[end : end + 4], "big"))
+        yield kind, start
+        position = end + 4
+
+
+def _check_sum(kind: bytes, content: memoryview, checksum: int) -> None:
+    if zlib.crc32(content) != checksum:
+        raise ImageError(f"damaged image: wrong checksum in {kind.decode('latin-1')!r}")
+
+
+def _webp_header(data: bytes, max_pixels: int) -> Header | None:
+    """The size of a file that starts as WebP does; None when it is damaged.
+
+    Pillow makes room for the whole canvas as soon as it opens a file, so it has to be known before.
+
+    Raises:
+        ImageError: more than `max_pixels` pixels.
+    """
+    if len(data) < 30:
+        return None
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width = int.from_bytes(data[24:27], "little") + 1
+        height = int.from_bytes(data[27:30], "little") + 1
+    elif kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    elif kind == b"VP8 ":
+        width = int.from_bytes(data[26:28], "little") & 0x3FFF
+        height = int.from_bytes(data[28:30], "little") & 0x3FFF
+    else:
+        return None
+    check_size(width, height, max_pixels)
+    return Header(width, height, 0, False, None)

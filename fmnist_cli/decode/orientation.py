@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -1,38 +1,71 @@
-"""A decoded picture, and how its size is changed."""
+"""A decoded picture, and what makes one of colour, transparency and depth."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from fmnist_cli.contract import Picture
+from fmnist_cli.data.fashion_mnist import SIDE
+from fmnist_cli.errors import ImageError
 
-class Picture(NamedTuple):
-    """A decoded picture: upright, 8 bits, transparency over white.
+Grey = npt.NDArray[np.uint8]
 
-    Attributes:
-        grey: uint8 [H, W], H and W at least 1.
-        colorless: whether the source had no colour and no transparency.
-        full: height and width before it was decoded at a reduced size, whose sides are
-            rounded up; None when `grey` is all there is.
-        color: uint8 [H, W, 3], RGB; None when the source had no colour or nobody asked for it.
-        alpha: uint8 [H, W], 255 = opaque; None when the picture is opaque everywhere.
+
+def from_channels(pixels: Grey, *, color: bool, bgr: bool = False) -> Picture:
+    """The picture of `pixels` [H, W, 3] or [H, W, 4], alpha last and not multiplied in.
+
+    Args:
+        pixels: uint8; not kept when they have to be turned or laid over white.
+        color: whether colour is wanted, too.
+        bgr: whether blue comes first, as OpenCV has it.
     """
+    alpha = cv2.extractChannel(pixels, 3) if pixels.shape[2] == 4 else None
+    opaque = alpha is None or bool((alpha == 255).all())
+    if alpha is not None:
+        pixels = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGBA2RGB), np.uint8)  # or BGR
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY if bgr else cv2.COLOR_RGB2GRAY)
+    colorless = opaque and _has_equal_channels(pixels)
+    rgb = None
+    if color and not colorless:
+        rgb = _bytes(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)) if bgr else pixels
+    if alpha is None or opaque:
+        return Picture(_bytes(grey), colorless, color=rgb)
+    # Transparency lies over white.
+    grey = cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(grey), alpha, scale=1 / 255))
+    if rgb is not None:
+        covering = cv2.merge((alpha, alpha, alpha))
+        rgb = _bytes(cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(rgb), covering, scale=1 / 255)))
+    return Picture(_bytes(grey), colorless, color=rgb, alpha=_bytes(alpha))
 
-    grey: npt.NDArray[np.uint8]
-    colorless: bool
-    full: tuple[int, int] | None = None
-    color: npt.NDArray[np.uint8] | None = None
-    alpha: npt.NDArray[np.uint8] | None = None
+
+def _bytes(values: Any) -> Grey:
+    return np.asarray(values, np.uint8)
 
 
-def resize(pixels: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
-    """`pixels` [H, W] or [H, W, C] at another size: area averages when shrinking, else bilinear.
+def _has_equal_channels(rgb: npt.NDArray[np.uint8]) -> bool:
+    """Whether a frame was stored as colour; larger pictures are not looked through."""
+    return rgb.shape[:2] == (SIDE, SIDE) and bool((rgb == rgb[:, :, :1]).all())
 
-    The one resizer of the project: training, evaluation and serving all come here.
+
+def scaled_to_8_bit(values: npt.NDArray[Any], top: int = 65535) -> Grey:
+    """Grey of more than 8 bits: whole numbers from 0..`top`, floats from 0..1 or 0..255.
+
+    Raises:
+        ImageError: values that are not finite.
     """
-    shrinking = width * height < pixels.shape[0] * pixels.shape[1]
-    interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), np.uint8)
+    if values.dtype.kind != "f":
+        levels = np.rint(np.arange(65536) * (255 / top)).clip(max=255).astype(np.uint8)
+        if values.dtype.itemsize > 2:
+            values = values.clip(0, 65535).astype(np.uint16)
+        grey: Grey = levels[values]
+        return grey
+    if not np.isfinite(values).all():
+        raise ImageError("damaged image: values that are not finite")
+    scale = 255.0 if values.max(initial=0.0) <= 1.0 else 1.0
+    scaled = values * np.float32(scale)
+    np.clip(scaled, 0, 255, out=scaled)
+    return np.rint(scaled, out=scaled).astype(np.uint8)

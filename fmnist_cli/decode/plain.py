@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from fmnist_cli.contract import Picture
 from fmnist_cli.decode.header import Header
-from fmnist_cli.decode.picture import Picture
-from fmnist_cli.decode.pixels import from_channels
+from fmnist_cli.decode.picture import from_channels
 
 # Threads are the business of whoever decodes many pictures.
 cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Forked worker processes that survive the death of one of them.
+"""Worker processes, forked or spawned, that survive the death of one of them.
 
 A damaged picture can crash a decoder written in C. The items of the chunk it was in are then
 done again one by one in a new process, so that only the guilty one is lost, and says so.
@@ -16,25 +16,26 @@ import time
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
+from fmnist_cli.engines import Chunker, Worker
 from fmnist_cli.errors import FmnistError
-from fmnist_cli.sources.base import Item
+from fmnist_cli.sources.items import Item
 
 R = TypeVar("R")
 
-AHEAD = 2  # chunks a worker has at a time: one in work, one waiting
-WINDOW = 4  # chunks per worker that are taken up, but not yet handed on in their order
+AHEAD = 2  # chunks a process has at a time: one in work, one waiting
+WINDOW = 4  # chunks per process that are taken up, but not yet handed on in their order
 DEATHS = 20  # of processes; more than that, and than a part of all items, is no matter of pictures
 
 
 @dataclass(slots=True, eq=False)
-class _Slot(Generic[R]):
-    """A chunk on its way; slots stand in the order of the items."""
+class _Task(Generic[R]):
+    """A chunk on its way; tasks stand in the order of the items."""
 
     chunk: list[Item]
     result: R | None = None
@@ -42,18 +43,16 @@ class _Slot(Generic[R]):
 
 
 @dataclass(slots=True, eq=False)
-class _Worker(Generic[R]):
+class _Process(Generic[R]):
     process: BaseProcess
     connection: Connection
-    slots: deque[_Slot[R]] = field(default_factory=deque)
+    tasks: deque[_Task[R]] = field(default_factory=deque)
 
 
-def _serve(
-    connection: Connection,
-    work: Callable[[list[Item]], Any],
-    warm: Callable[[], object] | None,
-) -> None:
-    """Life of a worker: chunks in, (result, seconds, error) out, until the other end closes."""
+def _serve(connection: Connection, worker: Worker[Any], others: Sequence[Connection]) -> None:
+    """Life of a process: chunks in, (result, seconds, error) out, until the other end closes."""
+    for other in others:  # copies of the parent's ends, which would keep pipes open after its death
+        other.close()
     gc.set_threshold(50_000)  # rows hold no cycles; the few in errors can wait
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     chunks: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
@@ -67,14 +66,13 @@ def _serve(
         chunks.put(None)
 
     threading.Thread(target=receive, daemon=True).start()
-    if warm is not None:
-        warm()
+    worker.warm()
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
         while (chunk := chunks.get()) is not None:
             started = time.perf_counter()
             answer: tuple[Any, float, Exception | None]
             try:
-                answer = (work(chunk), time.perf_counter() - started, None)
+                answer = (worker(chunk), time.perf_counter() - started, None)
             except FmnistError as error:
                 answer = (None, 0.0, error)
             except Exception:
@@ -95,55 +93,46 @@ def _end(process: BaseProcess) -> str:
     return f"exit code {code}"
 
 
-class _Crew(Generic[R]):
-    """The workers, and which slots they have."""
+class _Pool(Generic[R]):
+    """The processes, and which tasks they have."""
 
-    def __init__(
-        self,
-        work: Callable[[list[Item]], R],
-        size: int,
-        warm: Callable[[], object] | None,
-    ) -> None:
-        self._context = multiprocessing.get_context("fork")
-        # Collecting would write to what is there already, and so end the sharing of its memory.
-        gc.collect()
-        gc.freeze()
-        self._work = work
-        self._warm = warm
+    def __init__(self, worker: Worker[R], size: int, method: str) -> None:
+        self._context: Any = multiprocessing.get_context(method)
+        self._forks = method == "fork"
+        if self._forks:
+            # Collecting would write to what is there already, and end the sharing of its memory.
+            gc.collect()
+            gc.freeze()
+        self._worker = worker
         self._deaths = 0
         self.finished = 0  # items
-        self.workers: dict[Connection, _Worker[R]] = {}
+        self.processes: dict[Connection, _Process[R]] = {}
         for _ in range(size):
             self._start()
 
     def _start(self) -> None:
         ours, theirs = self._context.Pipe()
-        others = [*self.workers, ours]
-
-        def target() -> None:
-            # Copies of the parent's ends, which would keep pipes open after its death.
-            for connection in others:
-                connection.close()
-            _serve(theirs, self._work, self._warm)
-
-        process = self._context.Process(target=target, daemon=True)
+        others = [*self.processes, ours] if self._forks else []
+        process = self._context.Process(
+            target=_serve, args=(theirs, self._worker, others), daemon=True
+        )
         with warnings.catch_warnings():
             # Python ≥ 3.12 warns of threads; those of numpy's BLAS are prepared for forking.
             warnings.simplefilter("ignore", DeprecationWarning)
             process.start()
         theirs.close()
-        self.workers[ours] = _Worker(process, ours)
+        self.processes[ours] = _Process(process, ours)
 
-    def replace(self, worker: _Worker[R]) -> str:
+    def replace(self, dead: _Process[R]) -> str:
         """Start another process for one that died; how it died.
 
         Raises:
             FmnistError: too many have died.
         """
-        del self.workers[worker.connection]
-        worker.connection.close()
-        worker.process.join()
-        end = _end(worker.process)
+        del self.processes[dead.connection]
+        dead.connection.close()
+        dead.process.join()
+        end = _end(dead.process)
         self._deaths += 1
         if self._deaths > DEATHS + self.finished // 10:
             raise FmnistError(
@@ -153,87 +142,93 @@ class _Crew(Generic[R]):
         self._start()
         return end
 
-    def dismiss(self) -> None:
-        """End all workers at once; they hold nothing that would be lost."""
-        gc.unfreeze()  # or what others have made would never be taken down, which some complain of
-        workers = list(self.workers.values())
+    def close(self) -> None:
+        """End all processes at once; they hold nothing that would be lost."""
+        if self._forks:
+            gc.unfreeze()  # or what others made would never be taken down, which some complain of
+        processes = list(self.processes.values())
 
-        def bury() -> None:
-            for worker in workers:
-                worker.process.join()
+        def join() -> None:
+            for one in processes:
+                one.process.join()
 
-        for worker in workers:
-            worker.process.kill()
-            worker.connection.close()
+        for one in processes:
+            one.process.kill()
+            one.connection.close()
         # Taking a process down takes milliseconds, which nobody needs to wait for.
-        threading.Thread(target=bury).start()
+        threading.Thread(target=join).start()
 
 
-def in_processes(
-    work: Callable[[list[Item]], R],
-    take: Callable[[], list[Item]],
-    learn: Callable[[int, float], None],
-    lost: Callable[[Item, str], R],
-    workers: int,
-    warm: Callable[[], object] | None = None,
+def fork(worker: Worker[R], chunker: Chunker, workers: int) -> Generator[R, None, None]:
+    """See `fmnist_cli.engines.Engine`; the model is loaded once, and its memory shared."""
+    return _in_processes(worker, chunker, workers, "fork")
+
+
+def spawn(worker: Worker[R], chunker: Chunker, workers: int) -> Generator[R, None, None]:
+    """See `fmnist_cli.engines.Engine`; each process loads the model, on any system."""
+    return _in_processes(worker, chunker, workers, "spawn")
+
+
+def _in_processes(
+    worker: Worker[R], chunker: Chunker, workers: int, method: str
 ) -> Generator[R, None, None]:
-    """See `fmnist_cli.engines.pool.ordered_map`."""
-    slots: deque[_Slot[R]] = deque()  # in order, not yet handed on
-    again: deque[_Slot[R]] = deque()  # taken back from workers that died
-    crew: _Crew[R] = _Crew(work, workers, warm)
+    tasks: deque[_Task[R]] = deque()  # in order, not yet handed on
+    again: deque[_Task[R]] = deque()  # taken back from processes that died
+    pool: _Pool[R] = _Pool(worker, workers, method)
 
     def feed() -> None:
         for turn in range(AHEAD):  # everybody has one chunk before anybody has two
-            for worker in crew.workers.values():
-                if len(worker.slots) > turn:
+            for one in pool.processes.values():
+                if len(one.tasks) > turn:
                     continue
                 if again:
-                    slot = again.popleft()
-                elif len(slots) < WINDOW * workers and (chunk := take()):
-                    slot = _Slot(chunk)
-                    slots.append(slot)
+                    task = again.popleft()
+                elif len(tasks) < WINDOW * workers and (chunk := chunker.take()):
+                    task = _Task(chunk)
+                    tasks.append(task)
                 else:
                     return
-                worker.slots.append(slot)
+                one.tasks.append(task)
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    worker.connection.send(slot.chunk)  # if it died, receiving will tell
+                    one.connection.send(task.chunk)  # if it died, receiving will tell
 
-    def bury(worker: _Worker[R]) -> None:
-        end = crew.replace(worker)
-        if not worker.slots:
+    def take_back(dead: _Process[R]) -> None:
+        """Do the items of the chunk that it died of again, each by itself."""
+        end = pool.replace(dead)
+        if not dead.tasks:
             return
-        guilty = worker.slots.popleft()
+        guilty = dead.tasks.popleft()
         if len(guilty.chunk) == 1:
-            guilty.result, guilty.done = lost(guilty.chunk[0], end), True
-            again.extendleft(reversed(worker.slots))
+            guilty.result, guilty.done = worker.lost(guilty.chunk[0], end), True
+            again.extendleft(reversed(dead.tasks))
             return
-        single: list[_Slot[R]] = [_Slot([item]) for item in guilty.chunk]
-        at = slots.index(guilty)
-        slots.remove(guilty)
-        for offset, slot in enumerate(single):
-            slots.insert(at + offset, slot)
-        again.extendleft(reversed([*single, *worker.slots]))
+        single: list[_Task[R]] = [_Task([item]) for item in guilty.chunk]
+        at = tasks.index(guilty)
+        tasks.remove(guilty)
+        for offset, task in enumerate(single):
+            tasks.insert(at + offset, task)
+        again.extendleft(reversed([*single, *dead.tasks]))
 
     try:
         feed()
-        while slots:
-            while slots and slots[0].done:
-                slot = slots.popleft()
-                yield slot.result  # type: ignore[misc]
+        while tasks:
+            while tasks and tasks[0].done:
+                task = tasks.popleft()
+                yield task.result  # type: ignore[misc]
             feed()
-            busy = [worker.connection for worker in crew.workers.values() if worker.slots]
+            busy = [one.connection for one in pool.processes.values() if one.tasks]
             for connection in wait(busy) if busy else ():
-                worker = crew.workers[connection]  # type: ignore[index]
+                one = pool.processes[connection]  # type: ignore[index]
                 try:
-                    result, seconds, error = worker.connection.recv()
+                    result, seconds, error = one.connection.recv()
                 except (EOFError, ConnectionResetError):
-                    bury(worker)
+                    take_back(one)
                     continue
                 if error is not None:
                     raise error
-                slot = worker.slots.popleft()
-                slot.result, slot.done = result, True
-                crew.finished += len(slot.chunk)
-                learn(len(slot.chunk), seconds)
+                task = one.tasks.popleft()
+                task.result, task.done = result, True
+                pool.finished += len(task.chunk)
+                chunker.learn(len(task.chunk), seconds)
     finally:
-        crew.dismiss()
+        pool.close()

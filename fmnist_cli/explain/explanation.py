@@ -14,17 +14,16 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import InputSpec, Pixels, Probabilities
+from fmnist_cli.contract import InputSpec, Pixels, Probabilities, Rejected
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC, Split
 from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.cam import METHODS, STAGES, Layer, choose_layers, heatmaps, layers_of
 from fmnist_cli.inference.classifier import Classifier, Route, Settings
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Outputs, Session
-from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.models.network import PixelClassifier
-from fmnist_cli.rows import Rejected
-from fmnist_cli.sources.base import Item
+from fmnist_cli.sources.items import Item
 from fmnist_cli.training.restore import restore
 
 DEFAULT_METHOD = "layercam"

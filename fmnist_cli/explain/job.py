@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from fmnist_cli import __version__
+from fmnist_cli.contract import Rejected, printable
 from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, of_data_set
@@ -29,12 +30,10 @@ from fmnist_cli.explain.page import page, triptych
 from fmnist_cli.files import replace_file, write_text
 from fmnist_cli.html.folder import PAGE, check_folder, file_names
 from fmnist_cli.inference.classifier import Settings
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.preprocess import check_mode
-from fmnist_cli.rows import Rejected
-from fmnist_cli.sinks.text import printable
-from fmnist_cli.sources.request import Inputs
+from fmnist_cli.sources import Inputs
 
 FORMAT = 1
 DATA = "explain.json"

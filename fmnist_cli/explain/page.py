@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from fmnist_cli.contract import Pixels
+from fmnist_cli.contract import Pixels, Rejected
 from fmnist_cli.explain.explanation import Explainer, Explanation, Heat
 from fmnist_cli.html.contact_sheet import (
     Card,
@@ -21,7 +21,6 @@ from fmnist_cli.html.contact_sheet import (
 )
 from fmnist_cli.html.folder import panels
 from fmnist_cli.html.page import SPACE, render
-from fmnist_cli.rows import Rejected
 
 
 def triptych(pixels: Pixels, heat: Heat, caption: str, below: str) -> Image.Image:

@@ -33,9 +33,9 @@ from fmnist_cli.evaluate.metrics import (
     reliability,
 )
 from fmnist_cli.export.graph import canonical, serialize
-from fmnist_cli.inference.guard import KNOWN_SHARE
+from fmnist_cli.inference.models import ModelFile
+from fmnist_cli.inference.ood import KNOWN_SHARE
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.training.picture_fit import Held
 
 CROSS_VALIDATION = "cross-validation"  # in the place of a split, of models that are fitted on all

@@ -30,8 +30,8 @@ from fmnist_cli.export.calibrate import (
 from fmnist_cli.export.convert import convert
 from fmnist_cli.export.graph import Card, count_parameters, halved, serialize
 from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 from fmnist_cli.models.registry import REGISTRY, ModelSpec
 from fmnist_cli.preprocess import from_frames

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.contract import InputSpec, Picture, Pixels
 from fmnist_cli.decode import MAX_PIXELS, decode
-from fmnist_cli.decode.picture import Picture, resize
 from fmnist_cli.errors import ImageError
 from fmnist_cli.preprocess import reduction
-from fmnist_cli.preprocess.framing import Framing
-from fmnist_cli.sources.base import MAX_BYTES, Item
+from fmnist_cli.preprocess.pipeline import Framing
+from fmnist_cli.preprocess.resize import resize
+from fmnist_cli.sources.items import MAX_BYTES, Item
 
 Color = npt.NDArray[np.uint8]  # [H, W, 3], RGB
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from fmnist_cli.rows import printable
+from fmnist_cli.contract import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -8,13 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from fmnist_cli.contract import Pixels
+from fmnist_cli.contract import Pixels, Rejected, printable
 from fmnist_cli.files import replace_file, write_text
 from fmnist_cli.html.contact_sheet import Card, Shown, data_uri, in_color
 from fmnist_cli.html.folder import PAGE, file_names, panels
 from fmnist_cli.html.page import render
-from fmnist_cli.preprocess.frames import Prepared
-from fmnist_cli.rows import Rejected, printable
+from fmnist_cli.preprocess.pipeline import Prepared
 
 _WORDS = {
     "frame": "taken as it is",

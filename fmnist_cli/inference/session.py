@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime as ort
@@ -23,7 +23,7 @@ from fmnist_cli.contract import (
     Probabilities,
 )
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.inference.store import Found, ModelFile
+from fmnist_cli.inference.models import Found, ModelFile, reopen
 from fmnist_cli.manifest import MANIFEST_FILE
 from fmnist_cli.preprocess import AUTO, check_spec
 
@@ -104,8 +104,13 @@ class Session:
                 " Use --provider cpu"
             )
         self._path = model.path
+        self._built_of = model.address, threads, provider
         self.card, self.spec = _check_contract(self._session, model.path)
         self.gives = frozenset(output.name for output in self._session.get_outputs())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Built again from its file, in another process."""
+        return _session_of, self._built_of
 
     def __call__(self, pixels: Pixels) -> Probabilities:
         """uint8 [N, *spec.shape] → float32 [N, classes], rows summing to 1.
@@ -138,6 +143,10 @@ class Session:
         step = batch_size or batch_of(self.spec)
         starts = range(0, len(pixels), step)
         return np.concatenate([self(pixels[start : start + step]) for start in starts])
+
+
+def _session_of(address: tuple[Any, ...], threads: int, provider: str) -> Session:
+    return Session(reopen(*address), threads, provider)
 
 
 class LazySession:
@@ -173,6 +182,10 @@ class LazySession:
             self.card, self.spec = self._session.card, self._session.spec
         else:
             self.card, self.spec = card, card.input
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Built again from its manifest's entry, in another process."""
+        return LazySession, (self.model, self._provider)
 
     def outputs(self, pixels: Pixels, *, novelty: bool = False, embedding: bool = False) -> Outputs:
         """As `Session.outputs`.
@@ -267,3 +280,28 @@ def _card(metadata: Mapping[str, str], path: Path) -> ModelCard:
         raise ModelError(
             f"{path} has no readable model card ({error}); make it with: fmnist export"
         ) from error
+
+
+def part_session(file: ModelFile, takes: str, gives: str) -> ort.InferenceSession:
+    """A session on the processor, in one thread, as there are as many workers as cores.
+
+    Args:
+        file: the graph.
+        takes: name of its only input, uint8.
+        gives: name of its only output, float32.
+
+    Raises:
+        ModelError: the file is damaged, or no graph of this kind.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; they reach the user as exceptions
+    try:
+        session = ort.InferenceSession(file.content, options, ["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        raise ModelError(f"{file.path} is not a usable ONNX model: {error}") from error
+    values = (*session.get_inputs(), *session.get_outputs())
+    found = [(value.name, value.type) for value in values]
+    if found != [(takes, "tensor(uint8)"), (gives, "tensor(float)")]:
+        raise ModelError(f"{file.path} does not take {takes!r} and give {gives!r}")
+    return session

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import Labels, Novelty, Probabilities
+from fmnist_cli.contract import UNKNOWN, Labels, Novelty, Probabilities
 from fmnist_cli.evaluate.metrics import auroc, is_right, macro, recalls
 from fmnist_cli.inference.classifier import Route
 from fmnist_cli.inference.session import batch_of
 from fmnist_cli.labelled.classes import FolderClasses
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.rows import UNKNOWN
 
 Mask = npt.NDArray[np.bool_]  # [N]
 

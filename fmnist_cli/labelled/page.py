@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fmnist_cli.contract import UNKNOWN
 from fmnist_cli.html.contact_sheet import Card, Shown
 from fmnist_cli.html.page import render
 from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult, unknown_words
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.rows import UNKNOWN
 
 _EACH = 100  # pictures shown of a folder
 _AT_ONCE = 14  # of these; the others are behind a click

@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.contract import InputSpec, Pixels, Rejected
 from fmnist_cli.cores import available_cores
-from fmnist_cli.decode.picture import resize
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.engines.pool import Engine
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.evaluate.metrics import allowed_of
 from fmnist_cli.labelled.classes import FolderClasses
-from fmnist_cli.preprocess.frames import Framer, Prepared, frames_of
-from fmnist_cli.rows import Rejected
+from fmnist_cli.preprocess.pipeline import Framer, Prepared, frames_of
+from fmnist_cli.preprocess.resize import resize
 from fmnist_cli.sources import open_source
 
 Truth = npt.NDArray[np.bool_]  # [N, classes + 1], what is right; the last is none of the classes
@@ -64,7 +62,7 @@ class LabelledPictures:
         mode: str = "auto",
         *,
         workers: int | None = None,
-        engine: Engine | None = None,
+        engine: str | None = None,
         advance: Callable[[int], object] = lambda _count: None,
     ) -> LabelledPictures:
         """Read and prepare ``root/<class folder>/**/picture``.

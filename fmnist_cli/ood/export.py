@@ -15,8 +15,8 @@ from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.export.convert import graph_of
 from fmnist_cli.export.graph import serialize
 from fmnist_cli.export.run import VERIFIED_IMAGES, verify, write_graph
-from fmnist_cli.inference.guard import KNOWN_SHARE, PART, Guard
-from fmnist_cli.inference.store import ModelFile
+from fmnist_cli.inference.models import ModelFile
+from fmnist_cli.inference.ood import KNOWN_SHARE, PART, Guard
 from fmnist_cli.manifest import Entry
 from fmnist_cli.ood.fit import GuardNet, Outcome
 

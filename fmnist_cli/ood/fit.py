@@ -21,7 +21,7 @@ from fmnist_cli.contract import Novelty, Pixels
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.evaluate.metrics import quantiles
-from fmnist_cli.inference.guard import SHARES, GuardCard
+from fmnist_cli.inference.ood import SHARES, GuardCard
 from fmnist_cli.machine import Machine
 from fmnist_cli.models.network import Hog
 from fmnist_cli.ood.drawn import draw

@@ -6,16 +6,42 @@ Adding a preparation is one function and one entry in `PREPARATIONS`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from fmnist_cli.contract import InputSpec, Pixels
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import InputSpec, Picture, Pixels
 from fmnist_cli.errors import UsageError
-from fmnist_cli.preprocess.frame import is_frame, prepare_frame, spare_of_frame
-from fmnist_cli.preprocess.letterbox import letterbox, spare_of_letterbox
-from fmnist_cli.preprocess.preparation import Preparation, divisor
 from fmnist_cli.preprocess.product import prepare_product, spare_of_product
+from fmnist_cli.preprocess.resize import (
+    is_frame,
+    letterbox,
+    prepare_frame,
+    spare_of_frame,
+    spare_of_letterbox,
+)
+
+
+class Preparation(NamedTuple):
+    """One way from a picture to what a model sees.
+
+    Attributes:
+        make: picture and spec → uint8 of the shape `InputSpec.shape`; pure.
+        spare: (width, height, spec) → how many times smaller a picture of this size may be
+            decoded, at most, before `make` misses anything. Which side is which does not
+            matter: pictures may be stored turned.
+        colors: the kinds of models it serves: ``"grey"``, ``"rgb"``.
+    """
+
+    make: Callable[[Picture, InputSpec], Pixels]
+    spare: Callable[[int, int, InputSpec], float]
+    colors: tuple[str, ...] = ("grey",)
+
+
+def divisor(spare: float) -> int:
+    """What both sides of a JPEG may be divided by, if a picture has this much to spare."""
+    return next((factor for factor in (8, 4, 2) if factor <= spare), 1)
+
 
 PREPARATIONS: dict[str, Preparation] = {
     "frame": Preparation(prepare_frame, spare_of_frame),

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import InputSpec, Pixels
-from fmnist_cli.decode.picture import Picture, resize
+from fmnist_cli.contract import InputSpec, Picture, Pixels
+from fmnist_cli.preprocess.resize import resize
 
 _EDGE = 128  # pixels that are looked at; 256 are no better, measured
 _NEAR = 13  # levels: 5 % of 255

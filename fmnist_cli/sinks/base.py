@@ -1,4 +1,4 @@
-"""The two interfaces of outputs: formats of lines, and sinks that take finished rows.
+"""What sinks have in common, and files that are whole or not there.
 
 A line format turns rows into text anywhere, also in a worker process, so a run whose only
 output is of lines writes them as they come. A sink is fed once all rows are there.
@@ -6,13 +6,38 @@ output is of lines writes them as they come. A sink is fed once all rows are the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from types import TracebackType
 from typing import Protocol
 
-from fmnist_cli.rows import Row
-from fmnist_cli.sources.base import Item
+from fmnist_cli.contract import Row
+from fmnist_cli.files import whole_file
+from fmnist_cli.sources.items import Item
+
+_TO_ESCAPE = re.compile(r"[\ud800-\udfff]|\\(?=u(?:d[89a-f][0-9a-f]{2}|005c))")
+_ESCAPED = re.compile(r"\\u(d[89a-f][0-9a-f]{2}|005c)")
+
+
+def encodable(text: str) -> str:
+    r"""A file name as text that any UTF-8 file can hold; `original` gives it back.
+
+    A name in another encoding comes from the operating system with surrogates in it. They are
+    written as ``\udcXX``, and a backslash that would read as such an escape as ``\u005c``, so
+    every name comes back exactly; `os.fsencode` then gives its bytes. All others stay.
+    """
+    if text.isascii() and "\\" not in text:
+        return text
+    return _TO_ESCAPE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def original(text: str) -> str:
+    """What `encodable` was given."""
+    if "\\u" not in text:
+        return text
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
 class LineFormat(Protocol):
@@ -41,3 +66,35 @@ class Sink(AbstractContextManager["Sink"], Protocol):
 
     def write(self, rows: Sequence[Row], items: Sequence[Item]) -> None:
         """Take some rows; `items` are theirs, one each, or none when `wants_items` is false."""
+
+
+class LineSink:
+    """Writes rows as lines of `format_`; the file is there once all are written."""
+
+    wants_items = False
+
+    def __init__(self, path: Path, format_: LineFormat) -> None:
+        self._path = path
+        self._format = format_
+        self._stack = ExitStack()
+
+    def __enter__(self) -> LineSink:
+        """Create the file and write the header."""
+        partial = self._stack.enter_context(whole_file(self._path))
+        self._stream = self._stack.enter_context(partial.open("wb"))
+        self._stream.write(self._format.header().encode())
+        return self
+
+    def write(self, rows: Sequence[Row], items: Sequence[Item]) -> None:
+        """Append rows."""
+        del items
+        self._stream.write(self._format.lines(rows).encode())
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the file its name, or remove it after an error."""
+        self._stack.__exit__(kind, error, trace)

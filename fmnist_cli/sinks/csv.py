@@ -2,7 +2,8 @@
 
 Spreadsheets take a cell that starts with ``=`` or the like for a formula. Such a cell of text,
 and one that starts with an apostrophe, is written with one apostrophe in front; `read` takes
-exactly one away. Numbers are never touched. For names that are not UTF-8 see `names`.
+exactly one away. Numbers are never touched. For names that are not
+UTF-8 see `fmnist_cli.sinks.base.encodable`.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from fmnist_cli.contract import Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError
-from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
-from fmnist_cli.sinks.names import encodable, original
+from fmnist_cli.sinks.base import encodable, original
 
 _COLUMNS = ("path", "status", "class_id", "label", "confidence", "prepared", "error")
 _MODEL = "model"  # after these, where there are several models

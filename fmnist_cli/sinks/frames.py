@@ -14,10 +14,8 @@ import cv2
 
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import FmnistError
-from fmnist_cli.sinks.folders import Folders
-from fmnist_cli.sinks.places import places
-from fmnist_cli.sinks.placing import write_content
-from fmnist_cli.sinks.whole import writing
+from fmnist_cli.files import writing
+from fmnist_cli.sinks.placing import Folders, places, write_content
 
 _TEMPORARY = ".fmnist.*.partial"
 
@@ -26,7 +24,7 @@ class FrameFolder:
     """Callable: (path of a row, what the model saw) → ``FOLDER/PATH.png``.
 
     A path that already ends so stays as it is; one that would lead out of the folder or is
-    in the way of another gets a safe name (`fmnist_cli.sinks.places`). Several
+    in the way of another gets a safe name (`fmnist_cli.sinks.placing`). Several
     processes and threads may write into the same folder.
     """
 

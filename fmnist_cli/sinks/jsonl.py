@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from fmnist_cli.contract import Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError
-from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
 
 
 def row_values(row: Row, models: bool = False, embeddings: bool = False) -> dict[str, Any]:

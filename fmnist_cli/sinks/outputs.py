@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
-from fmnist_cli.contract import InputSpec, ModelCard
+from fmnist_cli.contract import InputSpec, ModelCard, Row
 from fmnist_cli.errors import UsageError
+from fmnist_cli.files import check_target
 from fmnist_cli.inference.classifier import Settings
-from fmnist_cli.rows import Row
-from fmnist_cli.sinks import FORMATS, LineFormat, Sink, format_of, open_line_format
-from fmnist_cli.sinks.output import is_stream
+from fmnist_cli.sinks import KINDS, LineFormat, Run, Sink, kind_of_name, open_line_format
 
 if TYPE_CHECKING:
     from fmnist_cli.sinks.frames import FrameFolder
     from fmnist_cli.sinks.tree import TreeSink
 
-PARQUET = ".parquet"
-_HTML = (".html", ".htm")
-FORMAT_NAMES = (*FORMATS, "parquet")
+
+def is_stream(target: Path) -> bool:
+    """Whether this is a pipe or a device, which a file must not take the place of."""
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+@contextmanager
+def open_stream(target: Path | None) -> Iterator[BinaryIO]:
+    """Standard output for None, else a pipe or device.
+
+    Raises:
+        UsageError: it cannot be opened.
+    """
+    if target is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    try:
+        stream = target.open("wb")
+    except OSError as error:
+        raise UsageError(f"cannot write {target}: {error.strerror or error}") from error
+    with stream:
+        yield stream
 
 
 class Wanted(NamedTuple):
@@ -32,7 +52,7 @@ class Wanted(NamedTuple):
         format: for outputs whose suffix implies none.
         sort_into: root of a sorted tree.
         how: how pictures get into the tree.
-        gallery: file of a page of pictures (`--report`).
+        page: file of a page of pictures, whatever its suffix (`--report`).
         save_prepared: folder for what the model saw.
         errors_only: whether only rows of rejected inputs are written.
         summary: file of counts and settings.
@@ -42,7 +62,7 @@ class Wanted(NamedTuple):
     format: str | None = None
     sort_into: str | None = None
     how: Literal["copy", "link", "move"] = "copy"
-    gallery: str | None = None
+    page: str | None = None
     save_prepared: str | None = None
     errors_only: bool = False
     summary: str | None = None
@@ -53,7 +73,7 @@ class Plan(NamedTuple):
 
     Attributes:
         target: the first of them; it names the journal and the record.
-        lines: the format of the journal.
+        lines: the format of the journal: JSON Lines.
         stages: make the outputs that are fed from the journal, one group of them after the
             other; empty when the journal itself is the output.
         options: everything that decides what the rows are.
@@ -80,11 +100,10 @@ class Outputs:
     """The outputs of a run.
 
     Attributes:
-        stream: target and format of the rows that are written as they come; the target
-            None is standard output.
-        files: format of each output file.
-        tree, frames, page, summary: sorted tree, folder of what the model saw, page of pictures,
-            counts and settings.
+        stream: target and kind of the rows that are written as they come; the target None is
+            standard output.
+        files: kind of each output file.
+        tree, frames, summary: sorted tree, folder of what the model saw, counts and settings.
         wanted: what was asked for.
         models: whether rows say which model made them.
     """
@@ -95,7 +114,6 @@ class Outputs:
     files: dict[Path, str] = field(default_factory=dict)
     tree: Path | None = None
     frames: Path | None = None
-    page: Path | None = None
     summary: Path | None = None
     models: bool = False
     _placed: TreeSink | None = None
@@ -113,42 +131,50 @@ class Outputs:
             models: whether rows say which model made them.
 
         Raises:
-            UsageError: an output is impossible, named twice, or of an unknown format.
+            UsageError: an output is impossible, named twice, or of an unknown kind.
         """
         outputs = cls(wanted, settings, models=models)
-        if wanted.errors_only and (wanted.gallery or wanted.sort_into):
-            raise UsageError("--errors-only leaves nothing for --report and --sort-into to show")
         for name in dict.fromkeys(wanted.outputs or ("-",)):
             target = None if name == "-" else Path(name)
             if target is None or is_stream(target):
                 if outputs.stream:
                     raise UsageError("only one output can be standard output, a pipe or a device")
-                format_ = wanted.format or _implied(name if target else "", target is None)
-                outputs.stream = (target, _known(format_, tuple(FORMATS)))
+                kind = wanted.format or _implied(name if target else "", target is None)
+                outputs.stream = (target, _known(kind, streamed=True))
                 continue
-            path = _checked(name)
+            path = check_target(target)
             if path in outputs.files:
                 raise UsageError(f"--output {name!r} is given twice")
-            implied = _implied(name, terminal=False) if _suffix(name) else wanted.format
-            outputs.files[path] = _known(implied or "jsonl", FORMAT_NAMES)
+            implied = _implied(name, terminal=False) if target.suffix else wanted.format
+            outputs.files[path] = _known(implied or "jsonl")
         if settings.embeddings and "parquet" not in outputs.files.values():
             raise UsageError("--embeddings go into Parquet only; give -o FILE.parquet")
-        if wanted.gallery is not None:
-            outputs.page = _checked(wanted.gallery)
+        if wanted.page is not None:
+            page = check_target(Path(wanted.page))
+            if page in outputs.files:
+                raise UsageError(f"two outputs of this run would be written to {page}")
+            outputs.files[page] = "page"
         if wanted.summary is not None:
-            outputs.summary = _checked(wanted.summary)
+            outputs.summary = check_target(Path(wanted.summary))
         if wanted.sort_into is not None:
             outputs.tree = _beside("--sort-into", wanted.sort_into, roots)
         if wanted.save_prepared is not None:
             outputs.frames = _beside("--save-prepared", wanted.save_prepared, roots)
+        if wanted.errors_only and outputs.shows_pictures:
+            raise UsageError("--errors-only leaves nothing for --report and --sort-into to show")
         return outputs
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether the inputs have to be gone through a second time, for pages and trees."""
+        return self.tree is not None or "page" in self.files.values()
 
     def plan(
         self,
         card: ModelCard,
         options: dict[str, Any],
         resuming: bool,
-        specs: Mapping[str | None, InputSpec] | None = None,
+        specs: Mapping[str | None, InputSpec],
     ) -> Plan | None:
         """What is to be done with the rows besides streaming them; None for nothing.
 
@@ -156,41 +182,50 @@ class Outputs:
             card: of the model.
             options: everything that decides what the rows are.
             resuming: whether this goes on with an earlier run.
-            specs: what each model wants, by the name it has in rows, where there are several.
+            specs: what each model wants, by the name it has in rows.
 
         Raises:
             MissingExtraError: an output needs a package that is not installed.
         """
-        targets = [*self.files, *filter(None, (self.page, self.tree))]
+        targets = [*self.files, *filter(None, (self.tree,))]
         if not targets:
             return None
-        if self.settings.embeddings:  # which only Parquet can give back
+        from fmnist_cli.sinks.jsonl import JsonlFormat
+
+        settings = self.settings
+        run = Run(
+            card,
+            specs,
+            settings.top_k,
+            self.models,
+            settings.embeddings,
+            settings.mode,
+            settings.max_pixels,
+            settings.max_bytes,
+        )
+        if settings.embeddings:  # which only Parquet can give back
             targets.sort(key=lambda path: self.files.get(path) != "parquet")
-        target = targets[0]
-        format_ = self.files.get(target, "jsonl")
-        # What is impossible is said now, not after hours.
-        if "parquet" in self.files.values():
-            self._parquet(target)
         if self.tree is not None:
             from fmnist_cli.sinks.tree import check_tree
 
             check_tree(self.tree, resuming=resuming)
-        if len(targets) == 1 and self.files and format_ != "parquet":
-            lines = self.lines(format_)
-            return Plan(target, lines, (), options, self._reader(format_), (target,))
-        stages = [lambda: [*self._line_sinks(), *self._pages(card, specs)]]
+        kinds = {path: KINDS[kind] for path, kind in self.files.items()}
+        for path, kind in kinds.items():
+            kind.sink(path, run)  # what is impossible is said now, not after hours
+        lines = JsonlFormat(self.models, settings.embeddings)
+        first = kinds.get(targets[0])
+        earlier = None if self.wanted.errors_only or first is None else first.read
+        if [*self.files.values()] == ["jsonl"] and self.tree is None:
+            return Plan(targets[0], lines, (), options, earlier, (targets[0],))
+        stages = [lambda: [kind.sink(path, run) for path, kind in kinds.items()]]
         if self.tree is not None:
             # Last, and by itself: it may move the files that the others show.
             stages.append(lambda: [self._sorted(resuming)])
-        from fmnist_cli.sinks.jsonl import JsonlFormat
+        return Plan(targets[0], lines, stages, options, earlier, tuple(targets))
 
-        journal = JsonlFormat(self.models, self.settings.embeddings)
-        earlier = self._reader(self.files.get(target))
-        return Plan(target, journal, stages, options, earlier, tuple(targets))
-
-    def lines(self, format_: str) -> LineFormat:
+    def lines(self, kind: str) -> LineFormat:
         """A format of lines for these rows."""
-        return open_line_format(format_, self.settings.top_k, self.models)
+        return open_line_format(kind, self.settings.top_k, self.models)
 
     def frame_folder(self, resuming: bool) -> FrameFolder | None:
         """Where the workers put frames, if that was asked for.
@@ -214,7 +249,7 @@ class Outputs:
         """
         read = {path.resolve() for path in inputs}
         taken: dict[Path, Path] = {}
-        targets = self._targets()
+        targets = [*self.files, *filter(None, (self.tree, self.frames, self.summary))]
         for target in targets:
             for suffix in ("", ".partial", ".rows.partial", ".run.json"):
                 path = target.with_name(f"{target.name}{suffix}")
@@ -225,15 +260,9 @@ class Outputs:
                 ):
                     raise UsageError(f"two outputs of this run would be written to {path}")
 
-    def _targets(self) -> list[Path]:
-        others = (self.page, self.tree, self.frames, self.summary)
-        return [*self.files, *filter(None, others)]
-
     def told(self) -> str:
         """Words about where the rows are."""
-        parts = [f"rows in {path}" for path in self.files]
-        if self.page:
-            parts.append(f"page in {self.page}")
+        parts = [f"{KINDS[kind].words} in {path}" for path, kind in self.files.items()]
         if self.tree:
             parts.append(f"pictures sorted into {self.tree}")
         if self.frames:
@@ -243,47 +272,6 @@ class Outputs:
     def problems(self) -> str:
         """Words about pictures that could not be put where they were to go."""
         return self._placed.summary() if self._placed and self._placed.failed else ""
-
-    def _parquet(self, path: Path) -> Sink:
-        from fmnist_cli.sinks.parquet import ParquetSink
-
-        settings = self.settings
-        return ParquetSink(path, settings.top_k, models=self.models, embeddings=settings.embeddings)
-
-    def _line_sinks(self) -> list[Sink]:
-        from fmnist_cli.sinks.lines import LineSink
-
-        return [
-            self._parquet(path) if format_ == "parquet" else LineSink(path, self.lines(format_))
-            for path, format_ in self.files.items()
-        ]
-
-    def _reader(self, format_: str | None) -> Callable[[Path], Iterator[Row]] | None:
-        """Reads the rows of an earlier run back, where that can be done."""
-        if self.wanted.errors_only or format_ in (None, "text"):
-            return None
-        if format_ == "parquet":
-            from fmnist_cli.sinks.parquet import read
-
-            return read
-        return self.lines(format_).read
-
-    def _pages(self, card: ModelCard, specs: Mapping[str | None, InputSpec] | None) -> list[Sink]:
-        if self.page is None:
-            return []
-        from fmnist_cli.sinks.page import PageSink
-
-        settings = self.settings
-        return [
-            PageSink(
-                self.page,
-                card,
-                specs,
-                max_pixels=settings.max_pixels,
-                max_bytes=settings.max_bytes,
-                mode=settings.mode,
-            )
-        ]
 
     def _sorted(self, resuming: bool) -> Sink:
         from fmnist_cli.sinks.tree import TreeSink
@@ -311,37 +299,24 @@ def _beside(option: str, name: str, roots: Sequence[Path]) -> Path:
     return folder
 
 
-def _checked(name: str) -> Path:
-    from fmnist_cli.sinks.whole import check_target
-
-    return check_target(Path(name))
-
-
-def _suffix(name: str) -> str:
-    return Path(name).suffix
-
-
 def _implied(name: str, terminal: bool) -> str:
-    """The format for an output without --format."""
+    """The kind of an output without --format."""
     if terminal:
         return "text" if sys.stdout.isatty() else "jsonl"
-    suffix = _suffix(name).lower()
-    if suffix == PARQUET:
-        return "parquet"
-    implied = format_of(name) if suffix else "jsonl"
+    suffix = Path(name).suffix.lower()
+    implied = kind_of_name(name) if suffix else "jsonl"
     if implied is None:
-        if suffix in _HTML:
-            raise UsageError(f"--output is for rows; for a page of pictures use --report {name!r}")
-        known = ", ".join([*(entry.suffix for entry in FORMATS.values()), PARQUET])
+        known = ", ".join(suffix for kind in KINDS.values() for suffix in kind.suffixes)
         raise UsageError(
-            f"--output {name!r}: the suffix {suffix!r} is of no known format; use one of"
-            f" {known}, or no suffix and --format"
+            f"--output {name!r}: no kind of output ends in {suffix!r}; use one of {known},"
+            " or no suffix and --format"
         )
     return implied
 
 
-def _known(format_: str, allowed: tuple[str, ...]) -> str:
-    if format_ not in allowed:
+def _known(kind: str, *, streamed: bool = False) -> str:
+    allowed = [name for name, one in KINDS.items() if one.lines or not streamed]
+    if kind not in allowed:
         choices = ", ".join(allowed)
-        raise UsageError(f"--format {format_!r} cannot be written here; choose from {choices}")
-    return format_
+        raise UsageError(f"--format {kind!r} cannot be written here; choose from {choices}")
+    return kind

@@ -14,14 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fmnist_cli.contract import InputSpec, ModelCard
+from fmnist_cli.contract import UNKNOWN, InputSpec, ModelCard, Prediction, Rejected, Row
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.decode import MAX_PIXELS
+from fmnist_cli.files import check_target, whole_file, writing
 from fmnist_cli.html.contact_sheet import Card, Thumbnails
 from fmnist_cli.html.page import render
-from fmnist_cli.rows import UNKNOWN, Prediction, Rejected, Row
-from fmnist_cli.sinks.whole import check_target, whole_file, writing
-from fmnist_cli.sources.base import MAX_BYTES, Item
+from fmnist_cli.sources.items import MAX_BYTES, Item
 
 _BINS = 20  # of the confidence, 0 to 1
 _LOWEST_BAR = 1.0  # percent of the histogram's height: one picture among millions is still seen

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from fmnist_cli.contract import Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError, MissingExtraError
-from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
-from fmnist_cli.sinks.names import encodable, original
-from fmnist_cli.sinks.whole import check_target, whole_file, writing
-from fmnist_cli.sources.base import Item
+from fmnist_cli.files import check_target, whole_file, writing
+from fmnist_cli.sinks.base import encodable, original
+from fmnist_cli.sources.items import Item
 
 # However rows arrive, they are cut into groups of this many: equal rows give equal bytes.
 GROUP_ROWS = 16_384
@@ -51,7 +51,7 @@ def _schema(pa: Any, models: bool, embeddings: bool) -> Any:
 
 
 class ParquetSink:
-    """Rows as one Parquet file; for names that are not UTF-8 see `names`."""
+    """Rows as one Parquet file; names that are not UTF-8 are `encodable`."""
 
     wants_items = False
 

@@ -8,12 +8,110 @@ what is wrong with the picture's own file; an `OSError` is about the place.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from functools import lru_cache
 
-from fmnist_cli.errors import ImageError
+from fmnist_cli.errors import ImageError, UsageError
+
+NAME_MAX = 255  # bytes of a name on most file systems
+_ATTEMPTS = 1000
+# What no name can hold; on Windows that is more than elsewhere.
+_UNSAFE = re.compile(r'[\0<>:"|?*\\]' if os.name == "nt" else "[\0\ud800-\udc7f\udd00-\udfff]")
+_LABEL_UNSAFE = re.compile(r'[\0-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
+
+
+def label_folder(label: str, name_max: int = NAME_MAX) -> str:
+    """One safe folder name for a label: ``T-shirt/top`` becomes ``T-shirt-top``."""
+    name = label.replace("/", "-")
+    safe = _LABEL_UNSAFE.sub("-", name).strip(" ").lstrip(".").rstrip(".")
+    if safe != name or not safe:
+        safe = f"{safe}~{_hash(label)}"
+    return _shortened(safe, name_max)
+
+
+def places(path: str, name_max: int = NAME_MAX) -> Iterator[str]:
+    """Relative paths for a row's path, the first one that is free being the one to take.
+
+    A clean relative path comes first as it is; one that is absolute or has empty, ``.`` or
+    ``..`` components comes without them and with ``~HASH`` before its suffix. The others are
+    names for when something else is in the way.
+    """
+    parts = _UNSAFE.sub("-", path).split("/")
+    clean = [_shortened(part, name_max) for part in parts if part not in ("", ".", "..")]
+    as_it_is = "/".join(parts) == path and len(clean) == len(parts)
+    clean = clean or ["picture"]
+    if not as_it_is:
+        clean[-1] = _hashed(clean[-1], path, name_max)
+    yield "/".join(clean)
+    for attempt in range(1, _ATTEMPTS):
+        yield _hashed(clean[-1], path, name_max, "" if attempt == 1 else f"-{attempt}")
+
+
+def _hash(text: str) -> str:
+    encoded = text.encode("utf-8", "surrogatepass")
+    return hashlib.sha1(encoded, usedforsecurity=False).hexdigest()[:8]
+
+
+def _shortened(name: str, name_max: int) -> str:
+    return name if len(os.fsencode(name)) <= name_max else _hashed(name, name, name_max)
+
+
+def _hashed(name: str, of: str, name_max: int, more: str = "") -> str:
+    """`name` with a hash before its suffix, cut to `name_max` bytes."""
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or len(os.fsencode(suffix)) > 16:
+        stem, dot, suffix = name, "", ""
+    end = f"~{_hash(of)}{more}{dot}{suffix}"
+    while len(os.fsencode(stem)) + len(os.fsencode(end)) > name_max:
+        stem = stem[:-1]
+    return stem + end
+
+
+_MAX_KNOWN = 1_000
+
+
+class Folders:
+    """Makes folders under a root, and remembers some of those that are there."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._known: set[str] = set()
+
+    def make(self, label: str, place: str) -> bool:
+        """Make those of the file `place` within the folder `label`.
+
+        Returns:
+            False when something else is in the way, or the path gets too long.
+
+        Raises:
+            UsageError: the label's own folder is a link or a file.
+        """
+        folder = self._root
+        for depth, name in enumerate((label, *place.split("/")[:-1])):
+            folder = os.path.join(folder, name)  # noqa: PTH118
+            if folder in self._known:
+                continue
+            try:
+                os.mkdir(folder)  # noqa: PTH102
+            except FileExistsError:
+                # A link may lead out of the tree, so it is not followed.
+                if not stat.S_ISDIR(os.lstat(folder).st_mode):
+                    if depth == 0:
+                        raise UsageError(f"{folder} is not a folder; remove it") from None
+                    return False
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:
+                    raise
+                return False
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known.add(folder)
+        return True
+
 
 _BLOCK = 1024 * 1024
 

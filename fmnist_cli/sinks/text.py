@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fmnist_cli.contract import Prediction, Row, printable
 from fmnist_cli.errors import UsageError
-from fmnist_cli.rows import Prediction, Row
-from fmnist_cli.rows import printable as printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture, Prediction, Row, printable
 from fmnist_cli.errors import ImageError, UsageError
-from fmnist_cli.rows import Prediction, Row
-from fmnist_cli.sinks.folders import Folders
-from fmnist_cli.sinks.places import NAME_MAX, label_folder, places
-from fmnist_cli.sinks.placing import copy_file, link_file, move_file, write_content
-from fmnist_cli.sinks.text import printable
-from fmnist_cli.sinks.whole import writing
-from fmnist_cli.sources.base import MAX_BYTES, Item, UnreadableItem
+from fmnist_cli.files import writing
+from fmnist_cli.sinks.placing import (
+    NAME_MAX,
+    Folders,
+    copy_file,
+    label_folder,
+    link_file,
+    move_file,
+    places,
+    write_content,
+)
+from fmnist_cli.sources.items import MAX_BYTES, Item, UnreadableItem
 
 Mode = Literal["copy", "link", "move"]
 

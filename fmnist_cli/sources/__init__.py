@@ -1,20 +1,183 @@
 """Where pictures come from: folders, files, patterns, lists, and files that hold many.
 
-Adding a kind of file that holds many is one file and one line in `containers.py`.
+What the user named is looked at once, here; nobody asks a path again what it is. Adding a kind
+of file that holds many is one file and one line in `containers.py`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.sources.base import Item, Selection, Source
+from fmnist_cli.sources.items import MAX_BYTES, FileItem, Item, Selection, Source, everything
 
-__all__ = ["Item", "Selection", "Source", "open_source", "open_sources"]
+__all__ = ["Input", "Inputs", "Item", "OpenInputs", "Selection", "Source", "open_sources"]
 
 STDIN = "-"
+
+
+class Inputs(NamedTuple):
+    """What a run reads, as plain values: they go into the record of a run and can be compared.
+
+    Attributes:
+        names: folders, files, patterns, archives; ``-`` for paths on standard input.
+        from_file: text file of paths; ``-`` for standard input.
+        null: whether paths in lists end in NUL.
+        recursive: whether folders within folders are read.
+        include, exclude: patterns of paths.
+        limit: at most this many pictures.
+        shard: (I, N), the I-th of N parts.
+        image_column: column of pictures in Parquet files.
+        max_bytes: larger files are rejected.
+    """
+
+    names: tuple[str, ...]
+    from_file: str | None = None
+    null: bool = False
+    recursive: bool = True
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    limit: int | None = None
+    shard: tuple[int, int] | None = None
+    image_column: str | None = None
+    max_bytes: int = MAX_BYTES
+
+    def open(self) -> OpenInputs:
+        """The source of all items.
+
+        Raises:
+            UsageError: nothing is named, or an input does not exist.
+            DataError: an archive is damaged.
+        """
+        if not self.names and self.from_file is None:
+            raise UsageError(
+                "nothing to classify: name a folder, a file, an archive, or --from-file LIST"
+            )
+        wants: Callable[[str], bool] = everything
+        enters: Callable[[str], bool] = everything
+        if self.include or self.exclude:
+            from fmnist_cli.sources.patterns import make_enters, make_wants
+
+            wants = make_wants(self.include, self.exclude)
+            enters = make_enters(self.exclude)
+        return open_sources(
+            self.names,
+            Selection(self.recursive, wants, enters, self.max_bytes, self.image_column),
+            listing=self.from_file,
+            null=self.null,
+            limit=self.limit,
+            shard=self.shard,
+        )
+
+    def __str__(self) -> str:
+        """The inputs as typed."""
+        listed = [] if self.from_file is None else [f"--from-file {self.from_file}"]
+        return ", ".join([*self.names, *listed])
+
+
+class Input(NamedTuple):
+    """One thing that was named, and what it is.
+
+    Attributes:
+        name: as typed.
+        kind: ``"archive"`` is any file of many pictures, ``"stream"`` what can be read only once.
+        root: the folder or file; of a pattern the folder where it starts.
+        source: what it holds.
+    """
+
+    name: str
+    kind: Literal["folder", "file", "archive", "pattern", "list", "stream"]
+    root: Path
+    source: Source
+
+
+class OpenInputs:
+    """All inputs as one source, in the order given.
+
+    Attributes:
+        inputs: the parts.
+        limit: at most this many items, after sharing.
+        shard: number of the share, from 1, and the number of shares. Which share an item falls to
+            depends on its path alone, not on what else is there or in which order it is found, so
+            machines that start at different times neither lose nor double any.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        limit: int | None = None,
+        shard: tuple[int, int] | None = None,
+    ) -> None:
+        """Raises UsageError: there is no such share, or the limit is negative."""
+        if shard is not None and not 1 <= shard[0] <= shard[1]:
+            raise UsageError(f"there is no share {shard[0]}/{shard[1]}; the first is 1/{shard[1]}")
+        if limit is not None and limit < 0:
+            raise UsageError(f"the limit is {limit}; it cannot be negative")
+        self.inputs = tuple(inputs)
+        self.limit = limit
+        self.shard = shard
+
+    def __iter__(self) -> Iterator[Item]:
+        """The items of all inputs, one input after the other."""
+        items = (item for one in self.inputs for item in one.source)
+        if self.shard is not None:
+            index, count = self.shard
+            items = (item for item in items if share_of(item.path, count) == index)
+        return islice(items, self.limit)
+
+    @property
+    def skipped(self) -> int:
+        """Files seen so far that are no pictures by name or content."""
+        return sum(one.source.skipped for one in self.inputs)
+
+    @property
+    def skipped_archives(self) -> int:
+        """Those of them that are archives, which could be opened if they were named."""
+        return sum(one.source.skipped_archives for one in self.inputs)
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that are read: those among the inputs, and where patterns start."""
+        return [one.root for one in self.inputs if one.kind in ("folder", "pattern")]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are read, of pictures and of paths."""
+        return [one.root for one in self.inputs if one.kind in ("file", "archive", "list")]
+
+    @property
+    def archives(self) -> list[str]:
+        """The inputs that are files of many pictures, as typed."""
+        return [one.name for one in self.inputs if one.kind == "archive"]
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the inputs can be gone through a second time; a stream cannot."""
+        return all(one.kind != "stream" for one in self.inputs)
+
+    @property
+    def many(self) -> bool:
+        """Whether more pictures than inputs are to be expected."""
+        return self.limit is None and any(one.kind in ("folder", "pattern") for one in self.inputs)
+
+
+class FileSource:
+    """One file named on the command line; it always gets a row, whatever its name."""
+
+    skipped = 0
+    skipped_archives = 0
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __iter__(self) -> Iterator[Item]:
+        yield FileItem(self._path.as_posix(), str(self._path))
 
 
 def open_source(path: Path, prefix: str = "", selection: Selection | None = None) -> Source:
@@ -29,20 +192,7 @@ def open_source(path: Path, prefix: str = "", selection: Selection | None = None
         UsageError: there is no such file or folder, or it holds no pictures.
         DataError: it holds many pictures and is damaged.
     """
-    selection = selection or Selection()
-    if path.is_dir():
-        from fmnist_cli.sources.folder import FolderSource
-
-        return FolderSource(path, prefix, selection)
-    from fmnist_cli.sources.file import FileSource
-
-    if path.is_file():  # looking into a pipe would take something out of it
-        from fmnist_cli.sources.containers import open_container
-
-        return open_container(path, prefix, selection) or FileSource(path)
-    if path.exists() or path.is_symlink():
-        return FileSource(path)
-    raise UsageError(f"there is no file or folder called {str(path)!r}")
+    return _at(str(path), path, prefix, selection or Selection()).source
 
 
 def open_sources(
@@ -53,7 +203,7 @@ def open_sources(
     null: bool = False,
     limit: int | None = None,
     shard: tuple[int, int] | None = None,
-) -> Source:
+) -> OpenInputs:
     """All inputs as one source, in the order given.
 
     What is in a single folder or archive is named relative to it. With several inputs each
@@ -65,8 +215,7 @@ def open_sources(
         selection: what to take from them.
         listing: a file of paths, which come after the inputs; "-" as above.
         null: whether listed paths are separated by NUL instead of newlines.
-        limit: at most this many items.
-        shard: number of this share, from 1, and the number of shares.
+        limit, shard: as of `OpenInputs`.
 
     Raises:
         UsageError: an input does not exist or does not fit; nothing is read then.
@@ -79,16 +228,15 @@ def open_sources(
         raise UsageError("name at least one input: a folder, a file, or - for paths on stdin")
     if null and not lists and STDIN not in names:
         raise UsageError("-0 says how listed paths are separated; it needs --from-file or -")
-
     single = len(names) + len(lists) == 1
-    sources = [_open(name, selection, null=null, single=single) for name in names]
-    sources += [_list(name, selection, null=null) for name in lists]
-    source = sources[0] if single else _Chain(sources)
-    if limit is None and shard is None:
-        return source
-    from fmnist_cli.sources.limits import Limited
+    opened = [_open(name, selection, null=null, single=single) for name in names]
+    opened += [_list(name, selection, null=null) for name in lists]
+    return OpenInputs(opened, limit, shard)
 
-    return Limited(source, limit, shard)
+
+def share_of(path: str, count: int) -> int:
+    """The number of the share, 1 to `count`, that a path falls to on every machine."""
+    return zlib.crc32(path.encode("utf-8", "surrogatepass")) % count + 1
 
 
 def _expanded(text: str) -> list[str]:
@@ -102,42 +250,44 @@ def _expanded(text: str) -> list[str]:
         return [name if name != STDIN else f"./{name}"]
     if "{" not in text:
         return [text]
-    from fmnist_cli.sources.glob import expand_braces
+    from fmnist_cli.sources.patterns import expand_braces
 
     expanded = expand_braces(text)
     return expanded if expanded == [text] else [n for part in expanded for n in _expanded(part)]
 
 
-def _open(name: str, selection: Selection, *, null: bool, single: bool) -> Source:
+def _open(name: str, selection: Selection, *, null: bool, single: bool) -> Input:
     if name == STDIN:
         return _list(name, selection, null=null)
     if not os.path.lexists(name) and any(character in name for character in "*?["):
-        from fmnist_cli.sources.glob import GlobSource
+        from fmnist_cli.sources.patterns import GlobSource
 
-        return GlobSource(name, selection, open_source)
-    return open_source(Path(name), "" if single else f"{name.rstrip('/')}/", selection)
+        start = re.split(r"[^/]*[*?\[{]", name)[0] or "."
+        return Input(name, "pattern", Path(start), GlobSource(name, selection, open_source))
+    return _at(name, Path(name), "" if single else f"{name.rstrip('/')}/", selection)
 
 
-def _list(name: str, selection: Selection, *, null: bool) -> Source:
+def _at(name: str, path: Path, prefix: str, selection: Selection) -> Input:
+    if path.is_dir():
+        from fmnist_cli.sources.folder import FolderSource
+
+        return Input(name, "folder", path, FolderSource(path, prefix, selection))
+    if path.is_file():  # looking into a pipe would take something out of it
+        from fmnist_cli.sources.containers import open_container
+
+        container = open_container(path, prefix, selection)
+        if container is not None:
+            return Input(name, "archive", path, container)
+        return Input(name, "file", path, FileSource(path))
+    if path.exists():
+        return Input(name, "stream", path, FileSource(path))
+    if path.is_symlink():  # to nothing: its row will say so
+        return Input(name, "file", path, FileSource(path))
+    raise UsageError(f"there is no file or folder called {str(path)!r}")
+
+
+def _list(name: str, selection: Selection, *, null: bool) -> Input:
     from fmnist_cli.sources.listing import ListSource
 
-    return ListSource(name, null=null, selection=selection)
-
-
-class _Chain:
-    """Several sources, one after the other."""
-
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
-
-    @property
-    def skipped(self) -> int:
-        return sum(source.skipped for source in self._sources)
-
-    @property
-    def skipped_archives(self) -> int:
-        return sum(source.skipped_archives for source in self._sources)
-
-    def __iter__(self) -> Iterator[Item]:
-        for source in self._sources:
-            yield from source
+    source = ListSource(name, null=null, selection=selection)
+    return Input(name, "list" if Path(name).is_file() else "stream", Path(name), source)

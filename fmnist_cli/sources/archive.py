@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fmnist_cli.errors import DataError, ImageError
-from fmnist_cli.sources.base import HEAD, MAX_BYTES, too_large
+from fmnist_cli.sources.items import HEAD, MAX_BYTES, too_large
 
 OUTSIDE = "its name points outside the archive"
 LINK = "is a link inside the archive, and links are not followed there"

@@ -1,22 +1,110 @@
-"""The kinds of files that hold many pictures, told by content. One more is one line here."""
+"""The kinds of files that hold many pictures, told by content, plain or compressed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import IO, Protocol, cast
 
-from fmnist_cli.decode.kinds import SNIFF, is_archive, kind_of
-from fmnist_cli.errors import DataError, ImageError
-from fmnist_cli.sources.base import Selection, Source, read_head
+from fmnist_cli.errors import DataError, ImageError, UsageError
+from fmnist_cli.sources.archive import unreadable_archive
+from fmnist_cli.sources.items import Selection, Source, read_head
+from fmnist_cli.sources.kinds import SNIFF, is_archive, kind_of
 
-# Kind → module and class in this package, loaded when the first such file is met.
+_MODULES = {
+    "gzip": ("gzip",),
+    "bzip2": ("bz2",),
+    "xz": ("lzma",),
+    "Zstandard": ("compression.zstd", "backports.zstd"),  # the first from Python 3.14 on
+}
+COMPRESSIONS = frozenset(_MODULES)
+_STEP = 1 << 16
+
+
+class _Module(Protocol):
+    def open(self, path: Path, mode: str, /) -> IO[bytes]: ...
+
+
+class BrokenStreamError(Exception):
+    """The compressed data is damaged or ends too early."""
+
+
+class Forward:
+    """A file that is read forward only; a context manager.
+
+    Args:
+        path: the file.
+        compression: one of `COMPRESSIONS`, or None for a plain file.
+
+    Raises:
+        UsageError: this Python cannot decompress it.
+        DataError: the file cannot be opened.
+    """
+
+    def __init__(self, path: Path, compression: str | None = None) -> None:
+        self._plain = compression is None
+        self.position = 0
+        try:
+            self._file: IO[bytes]
+            if compression is None:
+                self._file = path.open("rb")
+            else:
+                self._file = _decompressor(path, compression).open(path, "rb")
+        except OSError as error:
+            raise unreadable_archive(path, error) from error
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes; fewer at the end only.
+
+        Raises:
+            BrokenStreamError: the compressed data is damaged or ends too early.
+        """
+        try:
+            data = self._file.read(size)
+        except Exception as error:
+            # Each decompressor has exceptions of its own; damaged data is all they mean here.
+            raise BrokenStreamError(str(error) or type(error).__name__) from error
+        self.position += len(data)
+        return data
+
+    def skip(self, size: int) -> None:
+        """Pass over `size` bytes; past the end of a plain file without complaint.
+
+        Raises:
+            BrokenStreamError: as for `read`.
+        """
+        if self._plain:
+            self.position = self._file.seek(self.position + size)
+            return
+        while size > 0 and (data := self.read(min(size, _STEP))):
+            size -= len(data)
+
+    def __enter__(self) -> Forward:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _decompressor(path: Path, compression: str) -> _Module:
+    for name in _MODULES[compression]:
+        try:
+            return cast("_Module", import_module(name))
+        except ImportError:
+            continue
+    hint = ", or: pip install backports.zstd" if compression == "Zstandard" else ""
+    raise UsageError(
+        f"{path}: this Python cannot read {compression} data. Decompress the file first{hint}"
+    )
+
+
+# Kind, as `fmnist_cli.sources.kinds` names it → module and class, loaded when the first is met.
 CONTAINERS = {
-    "zip": ("zip", "ZipSource"),
-    "tar": ("tar", "TarSource"),
-    "Parquet": ("parquet", "ParquetSource"),
-    "IDX": ("idx", "IdxSource"),
+    "zip": ("fmnist_cli.sources.zip", "ZipSource"),
+    "tar": ("fmnist_cli.sources.tar", "TarSource"),
+    "Parquet": ("fmnist_cli.sources.parquet", "ParquetSource"),
+    "IDX": ("fmnist_cli.sources.idx", "IdxSource"),
 }
 # Those that can be read from the front, and therefore compressed as a whole.
 STREAMED = frozenset({"tar", "IDX"})
@@ -33,10 +121,7 @@ def open_container(path: Path, prefix: str, selection: Selection) -> Source | No
     if kind not in CONTAINERS:
         return None
     module, name = CONTAINERS[kind]
-    source = cast(
-        "Callable[..., Source]",
-        getattr(import_module(f"fmnist_cli.sources.{module}"), name),
-    )
+    source = cast("Callable[..., Source]", getattr(import_module(module), name))
     if kind in STREAMED:
         return source(path, prefix, selection, compression)
     return source(path, prefix, selection)
@@ -52,7 +137,7 @@ def kind_of_container(path: Path) -> tuple[str, str | None]:
     if kind not in ("gzip", "bzip2", "xz", "Zstandard"):
         return kind, None
 
-    from fmnist_cli.sources.streams import BrokenStreamError, Forward
+    from fmnist_cli.sources.containers import BrokenStreamError, Forward
 
     try:
         with Forward(path, kind) as stream:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.sources.base import HeldItem, Item, Selection, UnreadableItem
-from fmnist_cli.sources.streams import BrokenStreamError, Forward
+from fmnist_cli.sources.containers import BrokenStreamError, Forward
+from fmnist_cli.sources.items import HeldItem, Item, Selection, UnreadableItem
 
 _UINT8 = 0x08
 

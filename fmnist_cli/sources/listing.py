@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import BinaryIO
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.sources.base import FileItem, Item, Selection, everything
+from fmnist_cli.sources.items import FileItem, Item, Selection, everything
 
 _BLOCK = 1 << 16
 _LEADING = re.compile(r"^(\.\.?/|/)+")

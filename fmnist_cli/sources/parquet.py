@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmnist_cli.errors import DataError, MissingExtraError, UsageError
 from fmnist_cli.sources.archive import member_path, points_outside
-from fmnist_cli.sources.base import HeldItem, Item, Selection, UnreadableItem, too_large
+from fmnist_cli.sources.items import HeldItem, Item, Selection, UnreadableItem, too_large
 
 if TYPE_CHECKING:
     import pyarrow

@@ -2,17 +2,21 @@
 
 As users of rsync and gitignore know them: a pattern without a slash means a name at any
 depth, one with a slash the path from the source's root on, one that ends in a slash a folder
-with all that is in it.
+with all that is in it. As an input a pattern stands for what a shell would make of it.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
-from fmnist_cli.errors import UsageError
-from fmnist_cli.sources.base import everything
+from fmnist_cli.errors import FmnistError, UsageError
+from fmnist_cli.sources.folder import FolderSource
+from fmnist_cli.sources.items import Item, Selection, Source, UnreadableItem, everything
 
 Predicate = Callable[[str], bool]
 
@@ -84,3 +88,113 @@ def _anchored(pattern: str) -> str:
 def _of_files(pattern: str) -> list[str]:
     path = _anchored(pattern)
     return [f"{path}/**"] if pattern.endswith("/") else [path]
+
+
+_MOST = 100_000  # paths out of one pair of braces
+_MAGIC = re.compile(r"[*?\[]")
+
+Opener = Callable[[Path, str, Selection], Source]  # path, prefix and selection of an archive
+
+
+def expand_braces(text: str) -> list[str]:
+    """What a shell makes of braces: `{a,b}` and `{000..123}`, existing or not."""
+    if "{" not in text:
+        return [text]
+    import bracex
+
+    try:
+        return list(bracex.expand(text, keep_escapes=True, limit=_MOST))
+    except bracex.ExpansionLimitException:
+        raise UsageError(f"{text!r} stands for more than {_MOST:,} paths") from None
+
+
+class GlobSource:
+    """What a shell would expand a pattern to, in sorted order, without holding the list.
+
+    Matching files are taken as in a folder, by suffix or content; matching folders with all
+    that is in them; matching archives are opened. `**` stands for any number of folders.
+    Paths begin as the pattern does.
+
+    Args:
+        pattern: as typed.
+        selection: what to take of it; asked with paths below the pattern's fixed part.
+        open_archive: opens the archives.
+
+    Raises:
+        UsageError: nothing matches.
+    """
+
+    def __init__(self, pattern: str, selection: Selection, open_archive: Opener) -> None:
+        parts = pattern.replace(os.sep, "/").split("/")
+        fixed = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
+        root = "/".join(parts[:fixed]) + "/" * (fixed > 0)
+        self._parts = [compiled([part]) for part in parts[fixed:]]
+        self._deep = next((i for i, part in enumerate(parts[fixed:]) if part == "**"), None)
+        self._whole = compiled(["/".join(parts[fixed:])])
+        self._selection = selection
+        self._opener = open_archive
+        self._covered = lru_cache(maxsize=256)(self._is_covered)
+        path = Path(root)
+        self._prefix = "" if path == Path() else f"{path.as_posix().rstrip('/')}/"
+        chosen = Selection(True, self._wants, self._enters, selection.max_bytes)
+        self._folder = FolderSource(path, self._prefix, chosen, self._open)
+        self._skipped_inside = 0
+        if not path.is_dir() or next(iter(self._folder), None) is None:
+            raise UsageError(
+                f"no picture, folder of pictures or archive matches the pattern {pattern!r}"
+            )
+
+    @property
+    def skipped(self) -> int:
+        """Matching files that are no pictures, and such members of archives."""
+        return self._folder.skipped + self._skipped_inside
+
+    @property
+    def skipped_archives(self) -> int:
+        """Archives within matching folders."""
+        return self._folder.skipped_archives
+
+    def __iter__(self) -> Iterator[Item]:
+        self._skipped_inside = 0
+        yield from self._folder
+
+    def _is_covered(self, folder: str) -> bool:
+        """Whether a folder or one above it matches; then all that is in it belongs to it."""
+        while folder:
+            if self._whole.fullmatch(folder):
+                return True
+            folder = folder.rpartition("/")[0]
+        return False
+
+    def _wants(self, path: str) -> bool:
+        if not self._selection.wants(path):
+            return False
+        return self._whole.fullmatch(path) is not None or self._covered(path.rpartition("/")[0])
+
+    def _enters(self, folder: str) -> bool:
+        if not self._selection.enters(folder):
+            return False
+        if self._covered(folder.rpartition("/")[0]):
+            return self._selection.recursive
+        if self._whole.fullmatch(folder):
+            return True
+        parts = folder.split("/")
+        fixed = self._parts[: self._deep]
+        if self._deep is None and len(parts) >= len(fixed):
+            return False
+        return all(want.fullmatch(part) for want, part in zip(fixed, parts, strict=False))
+
+    def _open(self, path: str, location: str) -> Iterator[Item] | None:
+        """The items of an archive that matches itself; None for one in a matching folder."""
+        if self._whole.fullmatch(path.removeprefix(self._prefix)) is None:
+            return None
+        return self._members(path, location)
+
+    def _members(self, path: str, location: str) -> Iterator[Item]:
+        try:
+            source = self._opener(Path(location), f"{path}/", self._selection)
+            yield from source
+        except FmnistError as error:  # one of many: the others are not lost with it
+            yield UnreadableItem(path, str(error))
+        else:
+            self._skipped_inside += source.skipped

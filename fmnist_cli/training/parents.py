@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from fmnist_cli.contract import ModelCard, Pixels, Probabilities
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, TrainingError, UsageError
+from fmnist_cli.inference.models import ModelFile, open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile, open_model
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.training.record import PIPELINE_FILE, WEIGHTS_FILE, TrainingRecord
 from fmnist_cli.training.restore import restore

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from fmnist_cli.calibration import Curve, without_curve
 from fmnist_cli.contract import OUTPUT_NAME
 from fmnist_cli.errors import ModelError
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile
 from fmnist_cli.manifest import MANIFEST_FILE, Manifest
 from fmnist_cli.models.network import PictureClassifier, PixelClassifier
 from fmnist_cli.models.registry import REGISTRY, ModelSpec

@@ -15,7 +15,7 @@ from fmnist_cli.bench.rounds import peak_memory_bytes
 from fmnist_cli.contract import INPUT_NAME
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.graph import GraphBuilder, serialize
-from fmnist_cli.inference.store import ModelFile
+from fmnist_cli.inference.models import ModelFile
 
 KNOWS_ITS_PEAK = pytest.mark.skipif(
     not sys.platform.startswith(("linux", "darwin")), reason="this system does not tell the peak"

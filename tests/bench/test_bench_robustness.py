@@ -16,8 +16,8 @@ from robustness import choose, over_images, summary
 
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.errors import ModelError
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -12,8 +12,8 @@ from fmnist_cli.bench.rounds import Candidate, Plan, Turn, summarise
 from fmnist_cli.bench.run import noisy_models, run, steps_of, unique_names
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import ModelError
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.preprocess import from_frames
 
 PLAN = Plan(threads=1, seconds_per_model=0.02, rounds=1, batch_sizes=(1, 4))

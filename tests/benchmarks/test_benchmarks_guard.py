@@ -11,8 +11,8 @@ from guard import missed
 from harness.strangers import FAMILIES, strangers
 from synthetic import images
 
-from fmnist_cli.inference.guard import PART, Guard
-from fmnist_cli.inference.store import open_part
+from fmnist_cli.inference.models import open_part
+from fmnist_cli.inference.ood import PART, Guard
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.ood import drawn
 

@@ -14,7 +14,7 @@ from harness import weights
 from harness.labels import agreement, labels_of
 from harness.rounds import run
 
-from fmnist_cli.inference.store import shipped_dir
+from fmnist_cli.inference.models import shipped_dir
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 28, 28), np.uint8)
 

@@ -13,9 +13,9 @@ from pictures import encoded, frame, smooth
 from process import RunFmnist
 from tinymodel import card_of
 
-from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.contract import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.page import PageSink
-from fmnist_cli.sources.base import HeldItem, Item, UnreadableItem
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem
 
 if TYPE_CHECKING:
     from conftest import OpenPage

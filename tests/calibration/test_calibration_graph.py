@@ -12,8 +12,8 @@ from tinymodel import card_of, tiny_graph
 from fmnist_cli.calibration import Curve, ends_in_softmax, with_curve, without_curve
 from fmnist_cli.contract import Probabilities
 from fmnist_cli.export.graph import canonical, serialize
+from fmnist_cli.inference.models import ModelFile, open_model, shipped_dir
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile, open_model, shipped_dir
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
 CURVE = Curve((0.0, 0.4, 0.8, 1.2), (0.7, 1.3, 0.2, 2.5))

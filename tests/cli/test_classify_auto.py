@@ -17,9 +17,9 @@ from tinymodel import BOX, add_guard, add_model, box_onnx, write_both, write_exp
 import fmnist_cli
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import UsageError
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
-from fmnist_cli.preprocess.framing import Framing
+from fmnist_cli.preprocess.pipeline import Framing
 from fmnist_cli.sources import open_source
 
 Classify = Callable[..., Any]
@@ -175,7 +175,7 @@ def test_without_the_second_model_the_cure_is_named(
     run_fmnist: RunFmnist, mixed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_exported(tmp_path / "models", "resnet")
-    monkeypatch.setattr("fmnist_cli.inference.store.shipped_dir", lambda: folder)
+    monkeypatch.setattr("fmnist_cli.inference.models.shipped_dir", lambda: folder)
     with pytest.raises(UsageError, match=r"no 'photo' in .*: --model resnet"):
         list(fmnist_cli.classify(mixed, "auto", models_dir=folder))
 

@@ -49,6 +49,9 @@ def test_alone_or_beside_rows_and_by_both_names(
     assert beside.stdout == ""
     assert rows.read_text(encoding="utf-8") == alone.stdout
     assert (tmp_path / "again.html").read_text(encoding="utf-8") == text
+    by_suffix = classify(folder, "-o", tmp_path / "third.html")
+    assert by_suffix.stdout == ""
+    assert (tmp_path / "third.html").read_text(encoding="utf-8") == text
 
 
 def test_an_interrupted_run_makes_the_same_page(
@@ -77,11 +80,10 @@ def test_a_dry_run_makes_no_page(classify: Classify, folder: Path, tmp_path: Pat
     ("arguments", "words"),
     [
         (("--report", "a.html", "--gallery", "b.html"), "makes one page"),
-        (("--output", "page.html"), "use --report 'page.html'"),
         (("--report", "none/page.html"), "there is no folder"),
         (("--report", "page.html", "--errors-only"), "nothing for --report"),
     ],
-    ids=["twice", "as rows", "no folder", "errors only"],
+    ids=["twice", "no folder", "errors only"],
 )
 def test_what_makes_no_sense_is_refused(
     classify: Classify, folder: Path, arguments: tuple[str, ...], words: str

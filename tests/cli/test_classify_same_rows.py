@@ -17,15 +17,14 @@ from packing import as_folder, as_parquet, as_tar, as_zip
 from pictures import encoded, frame, smooth
 from process import RunFmnist
 
-from fmnist_cli.contract import Pixels
+from fmnist_cli.contract import Pixels, Prediction, Rejected
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 from fmnist_cli.decode import decode
-from fmnist_cli.engines.pool import default_engine
+from fmnist_cli.engines import ENGINES, default_engine
 from fmnist_cli.inference.classifier import Classifier, Route
 from fmnist_cli.inference.session import Outputs
 from fmnist_cli.preprocess import preprocess
 from fmnist_cli.progress import Tally
-from fmnist_cli.rows import Prediction, Rejected
 from fmnist_cli.run import Job
 from fmnist_cli.sinks import open_line_format
 from fmnist_cli.sinks.outputs import Plan
@@ -98,6 +97,18 @@ def test_same_rows_from_every_kind_of_source(
     model = ("-m", "cnn", "--models-dir", exported_dir, "--format", "jsonl")
     done = run_fmnist("classify", packed[kind], *model, *options.split())
     assert done.stdout == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("model", ["cnn", "auto"])
+def test_same_rows_from_every_engine(
+    engine: str, model: str, packed: dict[str, Path], run_fmnist: RunFmnist
+) -> None:
+    source = ("classify", packed["folder"], "-m", model, "--format", "jsonl", "--unknown")
+    plain = run_fmnist(*source, "--workers", "1")
+    done = run_fmnist(*source, "--workers", "2", "--batch-size", "20", "--engine", engine)
+    assert done.stdout == plain.stdout
+    assert done.stdout.count("\n") == 300
 
 
 @pytest.mark.parametrize("workers", ["1", "4"])

@@ -17,8 +17,8 @@ from fmnist_cli.data.dataset import load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FILES
 from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.metrics import accuracy
+from fmnist_cli.inference.models import open_model, shipped_dir
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model, shipped_dir
 from fmnist_cli.preprocess import from_frames
 
 
@@ -102,7 +102,7 @@ def test_models_lists_what_is_there_and_what_is_missing(
 ) -> None:
     folder = write_exported(tmp_path / "own")
     shipped = write_exported(tmp_path / "shipped", "knn")
-    monkeypatch.setattr("fmnist_cli.inference.store.shipped_dir", lambda: shipped)
+    monkeypatch.setattr("fmnist_cli.inference.models.shipped_dir", lambda: shipped)
     monkeypatch.setenv("COLUMNS", "300")
     result = CliRunner().invoke(build_app(), ["models", "--models-dir", str(folder)])
     assert result.exit_code == 0

@@ -18,8 +18,8 @@ from fmnist_cli.cli import build_app
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError, FmnistError, ModelError, UsageError
 from fmnist_cli.evaluate.metrics import evaluate, of_first
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.labelled.pictures import LabelledPictures
 
 TWELVE = (*CLASS_NAMES, "Hat", "Skirt")

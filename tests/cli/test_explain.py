@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from fmnist_cli.cli import build_app
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import FmnistError
-from fmnist_cli.inference.store import shipped_dir
+from fmnist_cli.inference.models import shipped_dir
 from fmnist_cli.manifest import Manifest
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"

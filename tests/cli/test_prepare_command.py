@@ -15,9 +15,9 @@ from tinymodel import BOX, box_onnx
 
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.html.folder import PANEL
-from fmnist_cli.preprocess.framing import Framing
+from fmnist_cli.preprocess.pipeline import Framing
 from fmnist_cli.sinks.frames import FrameFolder
-from fmnist_cli.sources.base import HeldItem
+from fmnist_cli.sources.items import HeldItem
 
 
 def product() -> bytes:

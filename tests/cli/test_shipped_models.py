@@ -13,8 +13,8 @@ from process import RunFmnist
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import FILES, FRAME_SPEC
 from fmnist_cli.data.images import write_images
+from fmnist_cli.inference.models import open_model, shipped_dir
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model, shipped_dir
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.preprocess import from_frames
 

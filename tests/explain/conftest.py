@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from synthetic import write_files
 
-from fmnist_cli.inference.store import open_model, shipped_dir
+from fmnist_cli.inference.models import open_model, shipped_dir
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.training.restore import restore
 

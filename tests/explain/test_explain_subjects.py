@@ -20,7 +20,7 @@ from fmnist_cli.explain.explanation import (
     parse_target,
 )
 from fmnist_cli.inference.classifier import Settings
-from fmnist_cli.sources.base import HeldItem, Item
+from fmnist_cli.sources.items import HeldItem, Item
 
 IMAGES = images(40)
 

@@ -17,8 +17,8 @@ from fmnist_cli.contract import ModelCard
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.run import export, update_manifest, verify
+from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import open_model
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.registry import (
     REGISTRY,

@@ -16,8 +16,8 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.graph import canonical, serialize
 from fmnist_cli.export.run import recalibrate
+from fmnist_cli.inference.models import ModelFile, open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile, open_model
 from fmnist_cli.manifest import Manifest
 
 SPLITS = {"test": images(60, seed=2), "validation": images(100, seed=1)}

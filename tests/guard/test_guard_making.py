@@ -15,8 +15,8 @@ from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import VerificationError
 from fmnist_cli.evaluate.metrics import auroc
 from fmnist_cli.export.graph import GraphBuilder, serialize
-from fmnist_cli.inference.guard import PART, SHARES, Guard
-from fmnist_cli.inference.store import open_part
+from fmnist_cli.inference.models import open_part
+from fmnist_cli.inference.ood import PART, SHARES, Guard
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.ood.export import convert, write
 from fmnist_cli.ood.fit import GuardNet, Outcome, Schedule, fit, gather, make

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fmnist_cli.contract import Rejected
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.html.contact_sheet import Shown
 from fmnist_cli.labelled.classes import FolderClasses
@@ -20,7 +21,6 @@ from fmnist_cli.labelled.evaluation import (
 )
 from fmnist_cli.labelled.page import Wrong, page
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.rows import Rejected
 
 NAMES = ("Coat", "Bag", "Boot", "<Shoe>")
 # Two coats, one taken for a bag; three shoes, one taken for a coat; two hats, which have no class.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fmnist_cli.contract import InputSpec, Pixels
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
-from fmnist_cli.preprocess.framing import Framing
+from fmnist_cli.preprocess.pipeline import Framing
 from fmnist_cli.sources import open_source
 
 GOLDEN = Path(__file__).with_name("golden.json")

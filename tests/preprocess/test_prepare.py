@@ -11,10 +11,9 @@ from pictures import Grey, encoded, frame
 from PIL import Image
 from regenerate_golden import BOX, GOLDEN, SAMPLES
 
-from fmnist_cli.contract import InputSpec
+from fmnist_cli.contract import InputSpec, Picture
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.decode import decode
-from fmnist_cli.decode.picture import Picture, resize
 from fmnist_cli.errors import UsageError
 from fmnist_cli.preprocess import (
     MODES,
@@ -25,8 +24,9 @@ from fmnist_cli.preprocess import (
     needs_color,
     preprocess,
 )
-from fmnist_cli.preprocess.framing import Framing
-from fmnist_cli.sources.base import HeldItem
+from fmnist_cli.preprocess.pipeline import Framing
+from fmnist_cli.preprocess.resize import resize
+from fmnist_cli.sources.items import HeldItem
 
 
 def grey(height: int, width: int, level: int = 0) -> Grey:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pictures import Grey, encoded
 
+from fmnist_cli.contract import Picture
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.decode import decode
-from fmnist_cli.decode.picture import Picture
 from fmnist_cli.preprocess import preprocess
 from fmnist_cli.preprocess.product import background_level, sharpened
 

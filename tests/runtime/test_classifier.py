@@ -11,17 +11,15 @@ import numpy as np
 import pytest
 from pictures import encoded, frame, smooth
 
-from fmnist_cli.contract import Pixels, Probabilities
+from fmnist_cli.contract import Picture, Pixels, Prediction, Probabilities, Rejected, Row
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 from fmnist_cli.decode import decode
-from fmnist_cli.decode.picture import Picture
 from fmnist_cli.inference.classifier import ALIGNMENT, Classifier, KnownItem, Route, Settings
+from fmnist_cli.inference.models import open_model, shipped_dir
 from fmnist_cli.inference.session import Outputs, Session
-from fmnist_cli.inference.store import open_model, shipped_dir
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.preprocess import from_frames, preprocess
-from fmnist_cli.rows import Prediction, Rejected, Row
-from fmnist_cli.sources.base import HeldItem, Item, UnreadableItem
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem
 
 CONTENTS = [encoded(frame(seed)) for seed in range(6)] + [
     encoded(smooth(50, 70, 3, seed=1), "JPEG"),

@@ -213,8 +213,10 @@ print(peak() - before)
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_header_that_promises_too_much_is_rejected_with_its_size(name: str) -> None:
-    expected = "too large: 50000 × 50000 pixels, at most 120,000,000; see --max-pixels"
-    assert reason(BOMBS[name]) == expected
+    size = "50000 × 50000 pixels, at most 120,000,000"
+    if name == "gif frame":  # larger than its picture, which Pillow itself refuses
+        size = "a frame of it has more than 120,000,000 pixels"
+    assert reason(BOMBS[name]) == f"too large: {size}; see --max-pixels"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no peak of memory to read")

@@ -12,10 +12,10 @@ from kindsamples import SAMPLES
 from pictures import Grey, encoded, exif, smooth
 from PIL import Image
 
-from fmnist_cli.decode import decode
-from fmnist_cli.decode.isomedia import kind_of_isomedia, kinds_for
+from fmnist_cli.decode import complete, decode
 from fmnist_cli.decode.orientation import exif_orientation, turned_upright, xmp_orientation
 from fmnist_cli.errors import ImageError
+from fmnist_cli.sources.kinds import isomedia_kind
 
 SHORT, LONG, RATIONAL = 3, 4, 5
 WIDTH, HEIGHT = 48, 32
@@ -189,9 +189,13 @@ def head(major: bytes, *compatible: bytes) -> bytes:
     ],
 )
 def test_brands_tell_heic_from_avif(start: bytes, kind: str | None) -> None:
-    assert kind_of_isomedia(start) == kind
+    assert isomedia_kind(start) == kind
 
 
-def test_avif_without_a_pillow_that_has_it_says_what_to_install() -> None:
+def test_avif_without_a_pillow_that_has_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(complete, "_KINDS", ("PNG", "JPEG"))
+    avif = head(b"avif")
     with pytest.raises(ImageError, match=r"AVIF needs Pillow 11\.3 .*pip install --upgrade pillow"):
-        kinds_for("AVIF", known=("PNG", "JPEG"))
+        complete.decode_complete(avif, None, 1000, lambda _width, _height: 1)

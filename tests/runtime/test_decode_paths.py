@@ -17,10 +17,10 @@ from kindsamples import SAMPLES
 from pictures import chunk, encoded, exif, png, png_stream, smooth
 from PIL import Image
 
+from fmnist_cli.contract import Picture
 from fmnist_cli.decode import MAX_PIXELS, decode, read_header
 from fmnist_cli.decode.complete import decode_complete
 from fmnist_cli.decode.header import factor_for
-from fmnist_cli.decode.picture import Picture
 from fmnist_cli.decode.plain import decode_plain
 
 JPEG_TOLERANCE = 2  # grey levels, where OpenCV and Pillow are built with different libjpegs

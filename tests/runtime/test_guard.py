@@ -16,8 +16,8 @@ from fmnist_cli.contract import Pixels
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.export.graph import GraphBuilder, canonical, serialize
-from fmnist_cli.inference.guard import SHARES, Guard, GuardCard, known_share, open_guard
-from fmnist_cli.inference.store import ModelFile, shipped_dir
+from fmnist_cli.inference.models import ModelFile, shipped_dir
+from fmnist_cli.inference.ood import SHARES, Guard, GuardCard, known_share, open_guard
 
 LEVELS = (10, 94, 96, 98, 200)  # of the frames; the limit is 95 by default
 
@@ -135,7 +135,7 @@ def test_a_folder_without_a_guard_takes_the_shipped_one(
     guard = open_guard(0.95, card_of("cnn"), exported_dir)
     assert isinstance(guard, Guard)
     assert guard.path.parent == shipped_dir()
-    monkeypatch.setattr("fmnist_cli.inference.store.shipped_dir", lambda: exported_dir)
+    monkeypatch.setattr("fmnist_cli.inference.models.shipped_dir", lambda: exported_dir)
     with pytest.raises(UsageError, match="fmnist train-guard"):
         open_guard(0.95, card_of("cnn"), exported_dir)
 

@@ -25,8 +25,7 @@ from fmnist_cli.contract import INPUT_NAME, InputSpec, ModelCard, Pixels
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.export.graph import GraphBuilder, canonical, serialize
-from fmnist_cli.inference.session import LazySession, Session, batch_of
-from fmnist_cli.inference.store import (
+from fmnist_cli.inference.models import (
     ENV_VAR,
     find_model,
     find_models_dir,
@@ -34,6 +33,7 @@ from fmnist_cli.inference.store import (
     open_part,
     shipped_dir,
 )
+from fmnist_cli.inference.session import LazySession, Session, batch_of
 from fmnist_cli.manifest import Manifest
 
 
@@ -72,7 +72,7 @@ def test_the_shipped_models_are_always_found(
 ) -> None:
     own = write_exported(tmp_path / "own", "mine")
     shipped = add_guard(write_exported(tmp_path / "shipped", "resnet"))
-    monkeypatch.setattr("fmnist_cli.inference.store.shipped_dir", lambda: shipped)
+    monkeypatch.setattr("fmnist_cli.inference.models.shipped_dir", lambda: shipped)
     assert find_model("mine", own).folder == own
     assert find_model("resnet", own).folder == shipped
     assert open_part("guard", own).path.parent == shipped

@@ -7,8 +7,7 @@ import pytest
 
 from fmnist_cli.errors import UsageError
 from fmnist_cli.inference.classifier import Settings
-from fmnist_cli.sinks.output import is_stream, open_stream
-from fmnist_cli.sinks.outputs import Outputs, Wanted
+from fmnist_cli.sinks.outputs import Outputs, Wanted, is_stream, open_stream
 
 
 def outputs(*names: str | Path, **wanted: str) -> Outputs:
@@ -56,6 +55,7 @@ def test_behind_a_link_lies_the_file_that_is_meant(tmp_path: Path) -> None:
         ("rows.parquet", "csv", "parquet"),
         ("rows", None, "jsonl"),
         ("rows", "csv", "csv"),
+        ("rows.html", None, "page"),
     ],
 )
 def test_the_suffix_decides_before_the_option(
@@ -70,7 +70,7 @@ def test_the_suffix_decides_before_the_option(
     [
         ([""], "is a folder"),
         (["nowhere/rows.csv"], "no folder"),
-        (["rows.xlsx"], "of no known format"),
+        (["rows.xlsx"], "no kind of output ends in"),
         (["a.csv", "./a.csv"], "given twice"),
     ],
 )

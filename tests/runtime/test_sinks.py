@@ -9,8 +9,8 @@ import unicodedata
 
 import pytest
 
-from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
-from fmnist_cli.sinks import FORMATS, format_of, open_line_format
+from fmnist_cli.contract import UNKNOWN, Candidate, Prediction, Rejected, Row
+from fmnist_cli.sinks import KINDS, kind_of_name, open_line_format
 
 TOP = (Candidate("Ankle boot", 0.75), Candidate("Sandal", 0.25))
 NAMES = [
@@ -172,7 +172,7 @@ def test_unknown_has_no_class() -> None:
     assert written("csv", [row]).splitlines()[1].startswith("a.png,ok,,unknown,0.75,frame,,Ankle")
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.lines])
 def test_formats_travel_to_workers(name: str) -> None:
     format_ = open_line_format(name, 2)
     copy = pickle.loads(pickle.dumps(format_))  # noqa: S301
@@ -180,12 +180,12 @@ def test_formats_travel_to_workers(name: str) -> None:
 
 
 def test_suffixes_imply_formats() -> None:
-    assert format_of("rows.JSONL") == "jsonl"
-    assert format_of("a/rows.csv") == "csv"
-    assert format_of("rows.xlsx") is None
+    assert kind_of_name("rows.JSONL") == "jsonl"
+    assert kind_of_name("a/rows.csv") == "csv"
+    assert kind_of_name("rows.xlsx") is None
 
 
 def test_each_format_has_a_suffix_of_its_own() -> None:
-    suffixes = [entry.suffix for entry in FORMATS.values()]
+    suffixes = [suffix for kind in KINDS.values() for suffix in kind.suffixes]
     assert len(set(suffixes)) == len(suffixes)
     assert all(suffix.startswith(".") for suffix in suffixes)

@@ -15,11 +15,11 @@ from pictures import encoded, exif, frame, smooth
 from PIL import Image
 from tinymodel import card_of
 
+from fmnist_cli.contract import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import UsageError
-from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.base import Sink
 from fmnist_cli.sinks.page import PageSink
-from fmnist_cli.sources.base import HeldItem, Item, UnreadableItem
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem
 
 HOSTILE = [
     '"><script>alert(1)</script>.png',

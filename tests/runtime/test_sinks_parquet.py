@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fmnist_cli.contract import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.rows import UNKNOWN, Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks.base import Sink
 
 pq = pytest.importorskip("pyarrow.parquet")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fmnist_cli.contract import Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.rows import Candidate, Prediction, Rejected, Row
 from fmnist_cli.sinks import open_line_format
-from fmnist_cli.sinks.names import encodable, original
+from fmnist_cli.sinks.base import encodable, original
 
 AWKWARD = [
     "=cmd()",

@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import frame
 
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.contract import Picture, Prediction, Rejected, Row
 from fmnist_cli.errors import UsageError
-from fmnist_cli.rows import Prediction, Rejected, Row
 from fmnist_cli.sinks.base import Sink
-from fmnist_cli.sinks.places import label_folder, places
+from fmnist_cli.sinks.placing import label_folder, places
 from fmnist_cli.sinks.tree import Mode, TreeSink
-from fmnist_cli.sources.base import FileItem, HeldItem, Item, UnreadableItem
+from fmnist_cli.sources.items import FileItem, HeldItem, Item, UnreadableItem
 
 MODES: list[Mode] = ["copy", "link", "move"]
 

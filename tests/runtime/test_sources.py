@@ -13,7 +13,7 @@ from process import drop_root_powers
 
 from fmnist_cli.errors import ImageError, UsageError
 from fmnist_cli.sources import open_source, open_sources
-from fmnist_cli.sources.base import Source
+from fmnist_cli.sources.items import Source
 
 PNG = encoded(frame())
 

@@ -17,7 +17,7 @@ from pictures import encoded, frame
 
 from fmnist_cli.errors import ImageError
 from fmnist_cli.sources import open_source, open_sources
-from fmnist_cli.sources.base import Source
+from fmnist_cli.sources.items import Source
 
 PICTURES = {f"{folder}{i}.png": encoded(frame(i)) for folder in ("", "a/", "a/b/") for i in (0, 1)}
 PICTURES |= {"bare": encoded(frame(7)), "damaged.jpg": b"no picture"}

@@ -15,7 +15,7 @@ from pictures import encoded, frame
 
 from fmnist_cli.errors import ImageError, UsageError
 from fmnist_cli.sources import open_sources
-from fmnist_cli.sources.base import Selection, Source, everything
+from fmnist_cli.sources.items import Selection, Source, everything
 from fmnist_cli.sources.listing import ListSource
 from fmnist_cli.sources.patterns import make_enters, make_wants
 

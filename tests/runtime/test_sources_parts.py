@@ -17,14 +17,13 @@ from packing import as_folder, as_parquet, as_tar, as_zip, tar_bytes
 from pictures import encoded, frame
 from PIL import Image
 
-from fmnist_cli.decode.kinds import has_image_suffix, is_archive, kind_of, looks_like_image
-from fmnist_cli.decode.picture import Picture
+from fmnist_cli.cli.inventory import inventory
+from fmnist_cli.contract import Picture
 from fmnist_cli.errors import DataError, ImageError, UsageError
-from fmnist_cli.sources import open_sources
-from fmnist_cli.sources.base import FileItem, HeldItem, UnreadableItem, read_file
-from fmnist_cli.sources.inventory import inventory
-from fmnist_cli.sources.limits import Limited, share_of
-from fmnist_cli.sources.sorting import in_order
+from fmnist_cli.sources import open_sources, share_of
+from fmnist_cli.sources.folder import in_order
+from fmnist_cli.sources.items import FileItem, HeldItem, UnreadableItem, read_file
+from fmnist_cli.sources.kinds import has_image_suffix, is_archive, kind_of, looks_like_image
 
 PNG = encoded(frame())
 
@@ -70,9 +69,9 @@ def test_the_limit_counts_after_sharing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("shard", [(0, 3), (4, 3), (1, 0)])
 def test_a_share_that_is_not_there_is_told(tmp_path: Path, shard: tuple[int, int]) -> None:
     with pytest.raises(UsageError, match="no share"):
-        Limited(open_sources([tmp_path]), shard=shard)
+        open_sources([tmp_path], shard=shard)
     with pytest.raises(UsageError, match="negative"):
-        Limited(open_sources([tmp_path]), limit=-1)
+        open_sources([tmp_path], limit=-1)
 
 
 # The inventory.

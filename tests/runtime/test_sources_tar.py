@@ -11,7 +11,7 @@ from pictures import encoded, frame
 
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.sources import open_source
-from fmnist_cli.sources.base import HeldItem, Selection, Source
+from fmnist_cli.sources.items import HeldItem, Selection, Source
 from fmnist_cli.sources.tar import TarSource
 
 PNG = encoded(frame())

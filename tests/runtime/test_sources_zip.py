@@ -10,7 +10,7 @@ from pictures import encoded, frame
 
 from fmnist_cli.errors import DataError, ImageError
 from fmnist_cli.sources import open_source
-from fmnist_cli.sources.base import Selection, Source
+from fmnist_cli.sources.items import Selection, Source
 
 PNG = encoded(frame())
 

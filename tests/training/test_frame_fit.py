@@ -15,7 +15,7 @@ from tinymodel import write_exported
 
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.errors import TrainingError, UsageError
-from fmnist_cli.inference.store import ModelFile
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.models.registry import TorchRecipe, get_spec
 from fmnist_cli.training.frame_fit import draw_view, erase, judge_views, see
 from fmnist_cli.training.job import Job, TrainingData, in_order

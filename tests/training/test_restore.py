@@ -16,8 +16,8 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError
 from fmnist_cli.export.convert import convert_torch
 from fmnist_cli.export.graph import canonical, serialize
+from fmnist_cli.inference.models import ModelFile, open_model, shipped_dir
 from fmnist_cli.inference.session import Session
-from fmnist_cli.inference.store import ModelFile, open_model, shipped_dir
 from fmnist_cli.models import resnet
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import REGISTRY

@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, ModelCard, Novelty, Pixels
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.inference.parts import part_session
-from fmnist_cli.inference.store import ModelFile, open_part
+from fmnist_cli.inference.models import ModelFile, open_part, reopen
+from fmnist_cli.inference.session import part_session
 
 PART = "guard"
 KNOWN_SHARE = 0.95
@@ -117,6 +117,11 @@ class Guard:
         self.path = file.path
         self._limits = self.card.limits(share)
         self.sha256 = file.sha256
+        self._built_of = file.address, share
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Built again from its file, in another process."""
+        return _guard_of, self._built_of
 
     def novelty(self, pixels: Pixels) -> Novelty:
         """uint8 [N, 28, 28] → float32 [N], larger is stranger.
@@ -137,6 +142,10 @@ class Guard:
         return next(
             self._limits[name] for name in (prepared, "photo", "frame") if name in self._limits
         )
+
+
+def _guard_of(address: tuple[Any, ...], share: float) -> Guard:
+    return Guard(reopen(*address), share)
 
 
 class OwnLimit(NamedTuple):

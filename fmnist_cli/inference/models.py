@@ -1,4 +1,4 @@
-"""Finding model files, and refusing those that are not what their manifest says."""
+"""Model files: found by name, and refused when they are not what their manifest says."""
 
 from __future__ import annotations
 
@@ -57,6 +57,11 @@ class ModelFile(NamedTuple):
         """A file of this content."""
         return cls(name, path, content, entry, hashlib.sha256(content).hexdigest())
 
+    @property
+    def address(self) -> tuple[str, Path, Entry | None, str]:
+        """What `reopen` needs, without the content."""
+        return self.name, self.path.absolute(), self.entry, self.sha256
+
 
 def _read(path: Path) -> bytes:
     try:
@@ -92,6 +97,15 @@ class Found(NamedTuple):
         file = ModelFile.of(self.name, self.path, _read(self.path), self.entry)
         cure = f"restore it, or run: fmnist export {self.name}"
         return _checked(file, self.entry.sha256, cure)
+
+
+def reopen(name: str, path: Path, entry: Entry | None, sha256: str) -> ModelFile:
+    """A file that was open before, in another process; what was checked is what is run.
+
+    Raises:
+        ModelError: it is gone, or another by now.
+    """
+    return _checked(ModelFile.of(name, path, _read(path), entry), sha256, "run the command again")
 
 
 def manifests(models_dir: Path | None = None) -> list[tuple[Path, Manifest]]:

@@ -17,23 +17,24 @@ _COMPRESSED_TARS = (".gz", ".tgz", ".bz2", ".tbz", ".tbz2", ".xz", ".txz", ".zst
 _ARCHIVES = frozenset({"zip", "tar", "Parquet"})
 _COMPRESSED = frozenset({"gzip", "bzip2", "xz", "Zstandard"})
 
-_STARTS = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF8", "GIF"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"PK\3\4", "zip"),
-    (b"PK\5\6", "zip"),  # an empty one
-    (b"PK\0\0PK", "zip"),
-    (b"PAR1", "Parquet"),
-    (b"\x1f\x8b", "gzip"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\0", "xz"),
-    (b"\x28\xb5\x2f\xfd", "Zstandard"),
-)
-_BRANDS = {b"avif": "AVIF", b"avis": "AVIF"} | dict.fromkeys(
-    (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1"), "HEIC"
+STARTS = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"PK\3\4": "zip",
+    b"PK\5\6": "zip",  # an empty one
+    b"PK\0\0PK": "zip",
+    b"PAR1": "Parquet",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+}
+_BRANDS = dict.fromkeys((b"avif", b"avis"), "AVIF") | dict.fromkeys(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"),
+    "HEIC",
 )
 _PICTURES = frozenset({"PNG", "JPEG", "GIF", "TIFF", "BMP", "WebP", "AVIF", "HEIC"})
 _IDX_TYPES = b"\x08\x09\x0b\x0c\x0d\x0e"
@@ -47,7 +48,7 @@ def kind_of(head: bytes) -> str:
     """
     if not head:
         return "empty"
-    for start, kind in _STARTS:
+    for start, kind in STARTS.items():
         if head.startswith(start):
             return kind
     if head[:2] == b"BM" and head[6:10] == bytes(4):  # a text may begin with "BM"
@@ -61,6 +62,15 @@ def kind_of(head: bytes) -> str:
     if len(head) > 4 and head[:2] == b"\0\0" and head[2] in _IDX_TYPES and 1 <= head[3] <= 32:
         return "IDX"
     return "tar" if is_tar_header(head) else "other"
+
+
+def isomedia_kind(head: bytes) -> str | None:
+    """``AVIF`` or ``HEIF`` by the brands in the first box of a file; None for other files."""
+    if head[4:8] != b"ftyp" or head[8:12] not in _BRANDS:
+        return None
+    end = min(int.from_bytes(head[:4], "big"), 256)
+    brands = {head[8:12], *(head[start : start + 4] for start in range(16, end, 4))}
+    return "AVIF" if any(_BRANDS.get(brand) == "AVIF" for brand in brands) else "HEIF"
 
 
 def looks_like_image(head: bytes) -> bool:

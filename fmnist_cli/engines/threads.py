@@ -1,0 +1,36 @@
+"""Threads of this process: for other people's programs, and for models on a device."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from fmnist_cli.engines import Chunker, Worker
+from fmnist_cli.sources.items import Item
+
+R = TypeVar("R")
+
+
+def threads(worker: Worker[R], chunker: Chunker, workers: int) -> Generator[R, None, None]:
+    """See `fmnist_cli.engines.Engine`. A crash of a decoder written in C ends the program."""
+
+    def timed(chunk: list[Item]) -> tuple[R, int, float]:
+        started = time.perf_counter()
+        return worker(chunk), len(chunk), time.perf_counter() - started
+
+    pending: deque[Future[tuple[R, int, float]]] = deque()
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="classify")
+    try:
+        while True:
+            while len(pending) < 2 * workers and (chunk := chunker.take()):
+                pending.append(executor.submit(timed, chunk))
+            if not pending:
+                return
+            result, count, seconds = pending.popleft().result()
+            chunker.learn(count, seconds / workers)
+            yield result
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
