@@ -79,6 +79,8 @@ def read_at(archive: Archive, offset: int, length: int) -> bytes:
         with handle.lock:  # Windows has one position per file
             os.lseek(handle.number, offset, os.SEEK_SET)
             return os.read(handle.number, length)
+    except OverflowError:
+        raise ImageError("damaged: it is not where the archive's list says") from None
     except OSError as error:
         raise ImageError(f"cannot read the archive: {error.strerror or error}") from error
 

@@ -19,7 +19,6 @@ _MODULES = {
     "Zstandard": ("compression.zstd", "backports.zstd"),  # the first from Python 3.14 on
 }
 COMPRESSIONS = frozenset(_MODULES)
-_STEP = 1 << 16
 
 
 class _Module(Protocol):
@@ -43,8 +42,6 @@ class Forward:
     """
 
     def __init__(self, path: Path, compression: str | None = None) -> None:
-        self._plain = compression is None
-        self.position = 0
         try:
             self._file: IO[bytes]
             if compression is None:
@@ -61,24 +58,10 @@ class Forward:
             BrokenStreamError: the compressed data is damaged or ends too early.
         """
         try:
-            data = self._file.read(size)
+            return self._file.read(size)
         except Exception as error:
             # Each decompressor has exceptions of its own; damaged data is all they mean here.
             raise BrokenStreamError(str(error) or type(error).__name__) from error
-        self.position += len(data)
-        return data
-
-    def skip(self, size: int) -> None:
-        """Pass over `size` bytes; past the end of a plain file without complaint.
-
-        Raises:
-            BrokenStreamError: as for `read`.
-        """
-        if self._plain:
-            self.position = self._file.seek(self.position + size)
-            return
-        while size > 0 and (data := self.read(min(size, _STEP))):
-            size -= len(data)
 
     def __enter__(self) -> Forward:
         return self
@@ -136,9 +119,6 @@ def kind_of_container(path: Path) -> tuple[str, str | None]:
     kind = kind_of(head)
     if kind not in ("gzip", "bzip2", "xz", "Zstandard"):
         return kind, None
-
-    from fmnist_cli.sources.containers import BrokenStreamError, Forward
-
     try:
         with Forward(path, kind) as stream:
             inner = kind_of(stream.read(SNIFF))

@@ -130,29 +130,42 @@ def test_a_bomb_is_never_inflated_beyond_the_limit(tmp_path: Path) -> None:
 def test_a_cut_off_archive_is_told_at_once(tmp_path: Path) -> None:
     path = as_zip({"a.png": PNG, "b.png": PNG}, tmp_path / "a.zip")
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(DataError, match=r"a\.zip: this zip archive has no list"):
+    with pytest.raises(DataError, match=r"a\.zip: this zip archive is cut off or damaged"):
         open_source(path)
 
 
-def test_a_list_that_breaks_off_has_its_row(tmp_path: Path) -> None:
+def test_a_list_that_breaks_off_is_told_at_once(tmp_path: Path) -> None:
     path = as_zip({"a.png": PNG, "b.png": PNG, "c.png": PNG}, tmp_path / "a.zip")
     data = bytearray(path.read_bytes())
     second = data.find(b"PK\1\2", data.find(b"PK\1\2") + 1)
     data[second : second + 4] = b"XXXX"
     path.write_bytes(data)
-    *items, last = open_source(path)
-    assert [item.path for item in items] == ["a.png"]
-    with pytest.raises(ImageError, match="breaks off after 1 members"):
-        last.read()
+    with pytest.raises(DataError, match=r"cut off or damaged .*central directory"):
+        open_source(path)
+
+
+def test_more_members_than_the_end_says_are_read(tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(5)]
+    path = altered(as_zip(dict.fromkeys(names, PNG), tmp_path / "a.zip"), b"PK\5\6", 8, b"\2\0\2\0")
+    assert [item.path for item in open_source(path)] == names
 
 
 def test_what_stands_before_or_behind_the_archive_is_no_matter(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("a.png", PNG)
-        archive.comment = b"a comment with PK\5\6 in it" + bytes(30)
-    path.write_bytes(b"PK\3\4 something else" + path.read_bytes())
+        archive.comment = b"a comment" + bytes(30)
+    path.write_bytes(b"PK\3\4 something else" + path.read_bytes() + b"junk")
     assert [item.read() for item in open_source(path)] == [PNG]
+
+
+def test_a_comment_that_hides_the_list_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", PNG)
+        archive.comment = b"a comment with PK\5\6 in it" + bytes(30)
+    with pytest.raises(DataError, match="its list of members is empty, but there are some"):
+        open_source(path)
 
 
 def test_very_large_archives_have_another_end(tmp_path: Path) -> None:
