@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from harness.rounds import Spread, ratio
@@ -47,7 +46,7 @@ def main() -> None:
     document = {
         "format": 1,
         "command": "python benchmarks/against.py OLD.onnx NEW.onnx",
-        "machine": asdict(Machine.current()),
+        "machine": Machine.current()._asdict(),
         "batch": options.batch,
         "threads": options.threads,
         "rounds": ROUNDS,

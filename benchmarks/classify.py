@@ -23,7 +23,6 @@ import platform
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -93,7 +92,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "format": 1,
         "command": "python benchmarks/classify.py --photos FOLDER",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": asdict(machine),
+        "machine": machine._asdict(),
         "versions": {name: version(name) for name in (*PACKAGES, *PEER_PACKAGES)}
         | {"python": platform.python_version()},
         "cases": _kept(options),
@@ -124,7 +123,7 @@ def _kept(options: argparse.Namespace) -> dict[str, Any]:
     if not options.cases or not options.out.exists():
         return {}
     earlier = json.loads(options.out.read_text(encoding="utf-8"))
-    if earlier["machine"] != asdict(Machine.current()):
+    if earlier["machine"] != Machine.current()._asdict():
         return {}
     cases: dict[str, Any] = earlier["cases"]
     return cases

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,7 @@ def main() -> None:
     document: dict[str, Any] = {
         "command": "python benchmarks/guard.py",
         "version": __version__,
-        "machine": asdict(Machine.current("cpu")),
+        "machine": Machine.current("cpu")._asdict(),
         "guard": Manifest.read(folder).parts[PART].sha256,
         "seed": SEED,
         "accepted": accepted(test.pixels),

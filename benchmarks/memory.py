@@ -115,7 +115,7 @@ def main() -> None:
         "format": 1,
         "command": "python benchmarks/memory.py",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": asdict(Machine.current()),
+        "machine": Machine.current()._asdict(),
         "interval_s": options.interval,
         "runs": runs,
     }

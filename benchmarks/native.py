@@ -16,7 +16,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,11 @@ from harness.rounds import Spread, interleave, ratio
 from fmnist_cli import __version__
 from fmnist_cli.bench.measure import split_batches, time_calls
 from fmnist_cli.contract import Pixels
-from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import load_split
 from fmnist_cli.files import write_text
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.machine import Machine
+from fmnist_cli.machine import Machine, available_cores
 from fmnist_cli.manifest import Manifest
 from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training.restore import restore
@@ -100,7 +98,7 @@ def main() -> None:
         }
         models[name] = {
             "sha256": entries[name].sha256,
-            "machine": asdict(Machine.current()),
+            "machine": Machine.current()._asdict(),
             "threads": threads,
             "rounds": args.rounds,
             "batches": {},

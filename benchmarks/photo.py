@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,13 +28,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.cores import available_cores
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
 from fmnist_cli.labelled.classes import resolve
 from fmnist_cli.labelled.evaluation import Strangeness, evaluate_folders
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.machine import Machine
+from fmnist_cli.machine import Machine, available_cores
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "photo.json"
@@ -145,7 +143,7 @@ def main() -> None:
         "format": 1,
         "command": "python benchmarks/photo.py --photos FOLDER --own FOLDER",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": asdict(Machine.current()),
+        "machine": Machine.current()._asdict(),
         "versions": {name: version(name) for name in ("fmnist-cli", "onnxruntime", "torch")},
         "sha256": file.sha256,
         "shoes": {},

@@ -15,7 +15,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -135,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "command": f"python benchmarks/preparation.py {' '.join(words)}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "version": __version__,
-        "machine": asdict(Machine.current()),
+        "machine": Machine.current()._asdict(),
         "model": {"name": model.name, "sha256": model.sha256},
         "split": options.split,
         "frames": of_frames(pixels, session),

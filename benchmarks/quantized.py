@@ -14,7 +14,6 @@ import json
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -151,7 +150,7 @@ def main() -> None:
         "format": 1,
         "command": "python benchmarks/quantized.py --photos FOLDER",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": asdict(Machine.current()) | {"flags": flags()},
+        "machine": Machine.current()._asdict() | {"flags": flags()},
         "versions": {name: version(name) for name in ("fmnist-cli", "onnxruntime")},
         "sha256": file.sha256,
         "photos": len(found),

@@ -26,7 +26,6 @@ from harness.corruptions import GROUPS, KINDS, corrupt, counted
 
 from fmnist_cli.bench.run import circumstances
 from fmnist_cli.contract import Labels, Pixels
-from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, of_data_set
 from fmnist_cli.errors import ModelError
@@ -34,6 +33,7 @@ from fmnist_cli.evaluate.metrics import of_first
 from fmnist_cli.files import write_text
 from fmnist_cli.inference.models import ModelFile, find_models_dir, open_model
 from fmnist_cli.inference.session import Session
+from fmnist_cli.machine import available_cores
 from fmnist_cli.manifest import Manifest
 
 TARGET = Path(__file__).resolve().parent / "results" / "robustness.json"

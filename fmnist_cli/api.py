@@ -30,7 +30,6 @@ from fmnist_cli.contract import (
     Rejected,
     Row,
 )
-from fmnist_cli.cores import available_cores
 from fmnist_cli.decode.picture import from_channels
 from fmnist_cli.engines import ordered_map
 from fmnist_cli.errors import UsageError
@@ -38,6 +37,7 @@ from fmnist_cli.inference.classifier import AUTO, Classifier, Route, Settings, o
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.ood import known_share, open_guard
 from fmnist_cli.inference.session import Session
+from fmnist_cli.machine import available_cores
 from fmnist_cli.preprocess import MODES, check_mode
 from fmnist_cli.sources import open_source
 from fmnist_cli.sources.items import FileItem, HeldItem, Item

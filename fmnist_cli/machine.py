@@ -1,16 +1,20 @@
-"""The machine that a training run or a measurement was made on."""
+"""The machine: how much of it may be used, and what a measurement was made on."""
 
 from __future__ import annotations
 
-import platform
-from dataclasses import dataclass
+import os
 from pathlib import Path
+from typing import NamedTuple
 
-from fmnist_cli.cores import available_cores
+
+def available_cores() -> int:
+    """Cores this process may use: its affinity, not the machine's size."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """The kind of machine a run was made on; no names, no paths."""
 
     processor: str
@@ -21,10 +25,14 @@ class Machine:
     @classmethod
     def current(cls, device: str = "cpu") -> Machine:
         """The machine this runs on; `device` says where the work was done."""
+        import platform
+
         return cls(_processor(), available_cores(), device, platform.system())
 
 
 def _processor() -> str:
+    import platform
+
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

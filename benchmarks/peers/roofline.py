@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 
 from fmnist_cli.contract import InputSpec, Pixels
-from fmnist_cli.cores import available_cores
 from fmnist_cli.decode import decode
 from fmnist_cli.errors import ImageError
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
+from fmnist_cli.machine import available_cores
 from fmnist_cli.preprocess import needs_color, preprocess, reduction
 from fmnist_cli.sources import open_sources
 from fmnist_cli.sources.items import Item

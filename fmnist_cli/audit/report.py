@@ -8,7 +8,7 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def write(
         "data_checksum": data.checksum,
         "duplicate_threshold": THRESHOLD,
         **summary(findings, data),
-        "machine": asdict(Machine.current()),
+        "machine": Machine.current()._asdict(),
         "versions": {
             "fmnist-cli": __version__,
             **{name: version(name) for name in ("numpy", "scipy", "scikit-learn", "torch")},

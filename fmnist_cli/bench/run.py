@@ -88,7 +88,7 @@ def circumstances(started: datetime, more: Sequence[str] = ()) -> dict[str, Any]
     packages = ("numpy", "onnxruntime", *more)
     return {
         "date": started.isoformat(timespec="seconds"),
-        "machine": asdict(Machine.current()),
+        "machine": Machine.current()._asdict(),
         "versions": {
             "fmnist-cli": __version__,
             "python": platform.python_version(),

@@ -252,8 +252,8 @@ def bench(
     from fmnist_cli.bench import compare as earlier
     from fmnist_cli.bench.rounds import Plan
     from fmnist_cli.bench.run import Pictures, head, noisy_models, run, steps_of
-    from fmnist_cli.cores import available_cores
     from fmnist_cli.inference.session import Session
+    from fmnist_cli.machine import available_cores
     from fmnist_cli.preprocess import MODES, check_mode
 
     one_of(prepare, MODES, "--prepare")

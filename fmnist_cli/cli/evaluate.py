@@ -143,9 +143,9 @@ def evaluate(
     results.check()
 
     from fmnist_cli.bench.run import unique_names
-    from fmnist_cli.cores import available_cores
     from fmnist_cli.inference.models import find_models_dir, open_model
     from fmnist_cli.inference.session import Session
+    from fmnist_cli.machine import available_cores
     from fmnist_cli.manifest import Manifest
 
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
@@ -184,12 +184,12 @@ def _on_data_set(
     """
     import shlex
 
-    from fmnist_cli.cores import available_cores
     from fmnist_cli.data.dataset import load_split
     from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist, of_data_set
     from fmnist_cli.evaluate.metrics import evaluate as measure
     from fmnist_cli.evaluate.metrics import of_first
     from fmnist_cli.inference.session import Session
+    from fmnist_cli.machine import available_cores
 
     images = load_split(split, data_dir)
     measured: dict[str, object] = {}

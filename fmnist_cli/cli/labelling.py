@@ -15,12 +15,12 @@ import onnxruntime
 
 from fmnist_cli import __version__
 from fmnist_cli.cli.output import detail
-from fmnist_cli.cores import available_cores
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.engines import default_engine
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
 from fmnist_cli.inference.classifier import AUTO, PHOTOS, Classifier, Models, Settings, open_models
 from fmnist_cli.inference.models import manifests
+from fmnist_cli.machine import available_cores
 from fmnist_cli.progress import Tally, progress
 from fmnist_cli.run import Job
 from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted, open_stream

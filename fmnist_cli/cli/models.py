@@ -205,8 +205,8 @@ def _machine() -> Iterator[Check]:
     import shutil
     import tempfile
 
-    from fmnist_cli.cores import available_cores
     from fmnist_cli.data.fashion_mnist import cache_dir
+    from fmnist_cli.machine import available_cores
 
     yield Check("cores", f"{available_cores()} for this process, of {os.cpu_count()}")
     for name, place in (("cache", cache_dir()), ("temporary files", Path(tempfile.gettempdir()))):

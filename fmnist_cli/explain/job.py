@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, cast
 
 from fmnist_cli import __version__
 from fmnist_cli.contract import Rejected, printable
-from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, of_data_set
 from fmnist_cli.decode.quiet import libraries_quiet
@@ -32,6 +31,7 @@ from fmnist_cli.html.folder import PAGE, check_folder, file_names
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
+from fmnist_cli.machine import available_cores
 from fmnist_cli.preprocess import check_mode
 from fmnist_cli.sources import Inputs
 

@@ -18,7 +18,6 @@ from fmnist_cli.calibration import (
     without_curve,
 )
 from fmnist_cli.contract import Labels, ModelCard, Probabilities
-from fmnist_cli.cores import available_cores
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, knows_fashion_mnist
 from fmnist_cli.evaluate.metrics import (
@@ -35,6 +34,7 @@ from fmnist_cli.export.graph import canonical, serialize
 from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.ood import KNOWN_SHARE
 from fmnist_cli.inference.session import Session
+from fmnist_cli.machine import available_cores
 from fmnist_cli.training.picture_fit import Held
 
 CROSS_VALIDATION = "cross-validation"  # in the place of a split, of models that are fitted on all

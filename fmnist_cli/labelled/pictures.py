@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import InputSpec, Pixels, Rejected
-from fmnist_cli.cores import available_cores
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.evaluate.metrics import allowed_of
 from fmnist_cli.labelled.classes import FolderClasses
+from fmnist_cli.machine import available_cores
 from fmnist_cli.preprocess.pipeline import Framer, Prepared, frames_of
 from fmnist_cli.preprocess.resize import resize
 from fmnist_cli.sources import open_source

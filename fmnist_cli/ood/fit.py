@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -221,7 +220,7 @@ def make(
         **schedule._asdict(),
         "data": data.checksum,
         "seconds": round(time.monotonic() - started),
-        "machine": asdict(Machine.current("cpu")),
+        "machine": Machine.current("cpu")._asdict(),
         "version": __version__,
     }
     return Outcome(network, card, {"validation_images": len(data.validation)}, training)

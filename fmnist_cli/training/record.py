@@ -114,7 +114,8 @@ class TrainingRecord:
 
     def to_json(self) -> str:
         """The record as indented JSON."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        values = asdict(self) | {"machine": self.machine._asdict()}
+        return json.dumps(values, indent=2) + "\n"
 
     @classmethod
     def read(cls, run_dir: Path) -> TrainingRecord:

@@ -14,11 +14,11 @@ from scipy.optimize import minimize
 from sklearn.model_selection import KFold
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
-from fmnist_cli.cores import available_cores
 from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.inference.models import ModelFile, open_model
 from fmnist_cli.inference.session import Session
+from fmnist_cli.machine import available_cores
 from fmnist_cli.models.registry import ModelSpec, StackRecipe, get_spec
 from fmnist_cli.training.job import Fit, Order
 from fmnist_cli.training.parents import Parent
