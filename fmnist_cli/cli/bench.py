@@ -18,20 +18,15 @@ from fmnist_cli.cli.options import (
     ResultsFile,
     one_of,
 )
-from fmnist_cli.cli.output import Level, Results, error, note, say
+from fmnist_cli.cli.output import Level, Results, aligned, error, note, say, show
 from fmnist_cli.errors import EXIT_RULE_FAILED, DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rich.table import Table as RichTable
-
     from fmnist_cli.bench.rounds import Candidate, Plan
     from fmnist_cli.bench.tables import Table
     from fmnist_cli.data.dataset import LabelledImages
-
-
-_WIDTH = 100
 
 
 def _test_split(data_dir: Path | None) -> LabelledImages | None:
@@ -122,53 +117,28 @@ def _progress(steps: int) -> Iterator[Callable[[str], None]]:
         yield on_step
 
 
-def _rich_table(table: Table, models: Mapping[str, Any]) -> RichTable:
+def _table_text(table: Table, models: Mapping[str, Any]) -> str:
     """One line per model; what was not measured shows as –."""
-    from rich.markup import escape
-    from rich.table import Table as RichTable
-
-    made = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    made.add_column("\nmodel", style="bold", overflow="fold")
-    for column in table.columns:
-        made.add_column("\n".join(column.head), justify="right", no_wrap=True)
+    rows: list[Sequence[str]] = list(
+        zip(("", "model"), *(column.head for column in table.columns), strict=True)
+    )
     for name, result in models.items():
-        values = [column.value(result) for column in table.columns]
-        words = [
-            "–" if value is None else column.words(value)
-            for column, value in zip(table.columns, values, strict=True)
-        ]
-        made.add_row(escape(name), *words)
-    return made
+        values = [(column, column.value(result)) for column in table.columns]
+        rows.append([name, *("–" if v is None else column.words(v) for column, v in values)])
+    return aligned(rows, "<" + ">" * len(table.columns))
 
 
-def _print_document(document: Mapping[str, Any]) -> None:
-    """Machine, tables and how to read them, on standard output."""
-    from rich.console import Console
-
+def _document_text(document: Mapping[str, Any]) -> str:
+    """Machine, tables and how to read them."""
     from fmnist_cli.bench.tables import footer_text, header_text, tables_of
 
-    console = Console(width=_WIDTH, highlight=False)
-    console.print(header_text(document), markup=False)
-    for table in tables_of(document):
-        console.print()
-        console.print(_rich_table(table, document["models"]))
-    console.print()
-    console.print(footer_text(document), markup=False)
+    tables = [_table_text(table, document["models"]) for table in tables_of(document)]
+    return "\n\n".join([header_text(document), *tables, footer_text(document)])
 
 
-def _print_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, stderr: bool) -> None:
-    """The figures that moved beyond their intervals, and how many there are of each kind.
-
-    Args:
-        old: the earlier document.
-        new: the later one.
-        stderr: not on standard output, which holds JSON.
-    """
+def _changes_text(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The figures that moved beyond their intervals, and how many there are of each kind."""
     from collections import Counter
-
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table as RichTable
 
     from fmnist_cli.bench.compare import compare, only_in
     from fmnist_cli.bench.tables import rounded, shortened
@@ -179,34 +149,27 @@ def _print_changes(old: Mapping[str, Any], new: Mapping[str, Any], *, stderr: bo
         return f"{value:.4f}" if value < 1 else rounded(value)
 
     cells = compare(old, new)
-    table = RichTable(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("model", style="bold", overflow="fold")
-    table.add_column("figure", no_wrap=True)
-    for head in ("then", "now", "change", ""):
-        table.add_column(head, justify="right", no_wrap=True)
+    rows = [("model", "figure", "then", "now", "change", "")]
     for cell in cells:
         if cell.verdict != "same":
             before, after = cell.old.median, cell.new.median
             change = f"{after / before - 1:+.1%}" if before else "–"
-            table.add_row(
-                escape(cell.model), cell.metric, words(before), words(after), change, cell.verdict
+            rows.append(
+                (cell.model, cell.metric, words(before), words(after), change, cell.verdict)
             )
-    console = Console(width=_WIDTH, highlight=False, stderr=stderr)
-    console.print()
     counts = Counter(cell.verdict for cell in cells)
-    console.print(
+    lines = [
+        "",
         f"Since {old['date']}: {counts['better']} figures better, {counts['worse']} worse,"
         f" {counts['same']} the same within their 95 % intervals.",
-        markup=False,
-    )
-    if table.row_count:
-        console.print(table)
+    ]
+    lines += [aligned(rows, "<<>>>>")] if len(rows) > 1 else []
     for names, what in (
         (only_in(old, new), "not measured now"),
         (only_in(new, old), "not measured then"),
     ):
-        if names:
-            console.print(f"{what}: {', '.join(names)}", markup=False)
+        lines += [f"{what}: {', '.join(names)}"] if names else []
+    return "\n".join(lines)
 
 
 def _write(
@@ -218,7 +181,7 @@ def _write(
     from fmnist_cli.files import write_text
 
     if results.has_tables:
-        _print_document(document)
+        show(_document_text(document))
     results.write(document)
     if csv is not None:
         write_text(csv, csv_text(document))
@@ -332,7 +295,7 @@ def bench(
 
     _write(document, results, csv, report)
     if old is not None:
-        _print_changes(old, document, stderr=json_)
+        (say if json_ else show)(_changes_text(old, document))
     broken = list(earlier.violations(rules, document["models"], old["models"] if old else {}))
     if broken:
         for line in broken:

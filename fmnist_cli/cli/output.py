@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from fmnist_cli.errors import UsageError
 
@@ -75,16 +75,16 @@ def aligned(rows: Iterable[Sequence[str]], columns: str) -> str:
     return "\n".join(form.format(*row).rstrip() for row in cells)
 
 
-class Results(NamedTuple):
+class Results:
     """Where the results of a command go: tables, JSON on standard output, a JSON file.
 
-    Attributes:
+    Args:
         as_json: JSON on standard output (`--json`) instead of tables.
         file: file for the same JSON (`-o FILE`).
     """
 
-    as_json: bool = False
-    file: Path | None = None
+    def __init__(self, as_json: bool = False, file: Path | None = None) -> None:
+        self.as_json, self.file = as_json, file
 
     def check(self) -> None:
         """Find out before the work what could not be written after it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,18 +142,6 @@ def novelty_limits(held: Held) -> dict[str, float]:
     known = ~held.truth[:, -1]
     novelty = held.novelty()[known]
     return {str(share): round(float(np.quantile(novelty, share)), 5) for share in KNOWN_SHARES}
-
-
-def held_out(training: Mapping[str, Any]) -> dict[str, float]:
-    """Validation figures of a stack, in place of measured ones.
-
-    It was fitted on the validation images, so only cross-validation, before the curve, says how
-    good it is.
-    """
-    return {
-        "accuracy": round(training["validation_accuracy"], 6),
-        "loss": round(training["validation_loss"], 6),
-    }
 
 
 def draft_session(graph: onnx.ModelProto, card: ModelCard) -> Session:

@@ -299,11 +299,13 @@ def fit_network(network: nn.Module, order: Order, soft: Tensor | None = None) ->
     model.cpu()
     temperature = fit_temperature(model, order.data.validation)
     model.temperature.fill_(temperature)
+    validation_loss, validation_accuracy = objective.validate(model)
     return Fit(
         TorchModel(model),
         lambda run_dir: save_tensors(run_dir / WEIGHTS_FILE, model.state_dict()),
         tuple(trainer.history),
         ("numpy", "torch"),
+        (validation_accuracy, validation_loss),
         best_epoch=trainer.best_epoch,
         temperature=temperature,
         precision=precision,

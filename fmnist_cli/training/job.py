@@ -259,19 +259,18 @@ class Fit:
         native: the model.
         save: writes what `load_native` reads into a run folder.
         packages: distributions whose versions decided the result.
-        validation: accuracy and loss on what was held out, where the model must not be asked since
-            it was fitted on that; None to ask it for the validation images.
+        validation: accuracy and loss on what was held out.
     """
 
     native: NativeModel
     save: Callable[[Path], None]
     history: tuple[Epoch, ...]
     packages: tuple[str, ...]
+    validation: tuple[float, float]
     best_epoch: int = 0
     temperature: float = 1.0
     converged: bool = True
     precision: str = "float32"
-    validation: tuple[float, float] | None = None
 
 
 def in_order(jobs: Sequence[Job], runs_dir: Path) -> list[Job]:

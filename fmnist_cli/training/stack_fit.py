@@ -200,8 +200,8 @@ def fit(order: Order) -> Fit:
         save,
         (only,),
         ("numpy", "scipy", "scikit-learn"),
+        (accuracy(held, validation.labels), cross_entropy(held, validation.labels)),
         precision="float64",
-        validation=(accuracy(held, validation.labels), cross_entropy(held, validation.labels)),
     )
 
 
