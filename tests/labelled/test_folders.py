@@ -11,6 +11,7 @@ from photofolders import write_photos
 from tinymodel import BOX
 
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
+from fmnist_cli.engines import ENGINES
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.labelled.pictures import LabelledPictures, class_folders
 
@@ -35,12 +36,13 @@ def test_every_picture_is_there_or_has_its_reason(tmp_path: Path) -> None:
 
 def test_processes_and_threads_read_the_same(tmp_path: Path) -> None:
     root = write_photos(tmp_path / "photos", {"dress": 40, "hat": 30})
-    one, other = (
-        LabelledPictures.read(root, FRAME_SPEC, workers=2, engine=e)
-        for e in ("processes", "threads")
+    one, *others = (
+        LabelledPictures.read(root, FRAME_SPEC, workers=2, engine=engine) for engine in ENGINES
     )
-    assert np.array_equal(one.pixels, other.pixels)
-    assert one.paths == other.paths
+    assert len(others) == 2
+    for other in others:
+        assert np.array_equal(one.pixels, other.pixels)
+        assert one.paths == other.paths
 
 
 def test_a_mode_is_kept_to(tmp_path: Path) -> None:
