@@ -124,10 +124,10 @@ class ModelCard(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """Title and test accuracy, for people; the latter says nothing of other pictures."""
+        """Name and test accuracy, for people; the latter says nothing of other pictures."""
         if self.test_accuracy is None:
-            return self.title
-        return f"{self.title}, test accuracy {self.test_accuracy:.2%} on Fashion-MNIST"
+            return self.name
+        return f"{self.name}, test accuracy {self.test_accuracy:.2%} on Fashion-MNIST"
 
     def to_metadata(self) -> dict[str, str]:
         """String values for ONNX ``metadata_props``; the inverse of `from_metadata`."""

@@ -109,7 +109,7 @@ class Tally:
         if skipped:
             parts.append(skipped)
         timing = self.timing()
-        caption = card.caption if self.prepared["frame"] == labelled else card.title
+        caption = card.caption if self.prepared["frame"] == labelled else card.name
         lines = [
             f"{style(', '.join(parts), bold=True)} in {timing['seconds']:.2f} s"
             f" ({timing['images_per_s']:,.0f} images/s)"

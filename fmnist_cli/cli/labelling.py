@@ -14,7 +14,7 @@ import cv2
 import onnxruntime
 
 from fmnist_cli import __version__
-from fmnist_cli.cli.output import detail
+from fmnist_cli.cli.output import detail, note, say, show
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.engines import default_engine
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
@@ -116,9 +116,9 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             return EXIT_INTERRUPTED
     code = _report(job, fresh, inputs, source, outputs, models, options, quiet=run.quiet)
     if not run.quiet and _are_photos(job.tally, settings) and _has_photo_model(run.models_dir):
-        sys.stderr.write(
-            f"note: most of these are no frames as {options['model']} knows them;"
-            f" --model {PHOTOS} (or {AUTO}) is made for such pictures\n"
+        note(
+            f"most of these are no frames as {options['model']} knows them;"
+            f" --model {PHOTOS} (or {AUTO}) is made for such pictures"
         )
     return code
 
@@ -166,13 +166,9 @@ def _rehearsal(outputs: Outputs, folder: Path, options: dict[str, Any]) -> Plan:
         raise UsageError("--dry-run of outputs needs --sort-into")
 
     def sinks() -> list[Any]:
-        return [TreeSink(tree, outputs.wanted.how, dry_run=True, report=_tell)]
+        return [TreeSink(tree, outputs.wanted.how, dry_run=True, report=show)]
 
     return Plan(folder / "rows", outputs.lines("jsonl"), [sinks], options)
-
-
-def _tell(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
 
 
 def _report(
@@ -201,7 +197,7 @@ def _report(
         counts = {"options": options, **tally.counts(), "skipped": skipped, **tally.timing()}
         write_text(outputs.summary, json.dumps(counts, indent=1) + "\n")
     if not fresh:
-        sys.stderr.write("nothing left to do: the output is complete\n")
+        say("nothing left to do: the output is complete")
     elif not quiet:
         tally.print_summary(models.card, skipped, outputs.told())
     if outputs.problems():

@@ -273,7 +273,7 @@ class Models(NamedTuple):
 
     Attributes:
         routes: what a `Classifier` needs of them.
-        card: of the model; of several one that speaks for them all: their titles and all classes.
+        card: of the model; of several one that speaks for them all: their names and all classes.
         files: where they were found.
         record: what decides their rows, for the record of a run.
     """
@@ -336,7 +336,7 @@ def route_of(
     """
     if embeddings and not (isinstance(session, Session) and EMBEDDING_NAME in session.gives):
         raise UsageError(
-            f"--embeddings: {session.card.title} has none; give a model that has, such as"
+            f"--embeddings: {session.card.name} has none; give a model that has, such as"
             f" --model {PHOTOS}"
         )
 
@@ -387,8 +387,8 @@ def _both(settings: Settings, models_dir: Path | None, provider: str, quiet: boo
     routes[0] = routes[0]._replace(takes=partial(is_frame, spec=sessions[0].spec))
     cards = [session.card for session in sessions]
     names = dict.fromkeys(name for card in cards for name in card.class_names)
-    title = f"{cards[0].title} for frames, {cards[1].title} for all else"
-    card = cards[0]._replace(title=title, class_names=tuple(names), test_accuracy=None)
+    name = f"{cards[0].name} for frames, {cards[1].name} for all else"
+    card = cards[0]._replace(name=name, class_names=tuple(names), test_accuracy=None)
     record = {
         "model": AUTO,
         "model file": {one.name: one.entry.sha256 for one in found},

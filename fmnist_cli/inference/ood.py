@@ -183,7 +183,7 @@ def open_guard(
         return OwnLimit(float(np.interp(share, shares, limits)))
     if card.input is not None and card.input.shape != FRAME_SPEC.shape:
         raise UsageError(
-            f"--unknown: {card.title} does not say how novel a picture is, and the guard knows"
+            f"--unknown: {card.name} does not say how novel a picture is, and the guard knows"
             f" frames of {FRAME_SPEC.height}×{FRAME_SPEC.width} only. Use --threshold instead"
         )
     guard = Guard(open_part(PART, models_dir), share)

@@ -189,9 +189,9 @@ class PageSink:
         return render(
             "classify.html",
             script="page.js",
-            model=self._card.title,
+            model=self._card.name,
             # Its accuracy was measured on frames, and says nothing of other pictures.
-            caption=self._card.caption if self._all_frames else self._card.title,
+            caption=self._card.caption if self._all_frames else self._card.name,
             counts={
                 "pictures": self._total,
                 "labelled": self._total - self._rejected - unknown,

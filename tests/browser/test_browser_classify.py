@@ -202,7 +202,7 @@ def test_the_page_of_the_samples(
     done = run_fmnist("classify", SAMPLES, "--report", tmp_path / "page.html", *model)
     assert done.code == 0, done.stderr
     page = open_page(tmp_path / "page.html")
-    assert page.title() == "13 pictures labelled by Tiny network"
+    assert page.title() == "13 pictures labelled by cnn"
     assert page.locator("section.label .card").count() == 13
     assert page.locator("img.original").count() > 0
     assert wrong_looks(page) == []

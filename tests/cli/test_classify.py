@@ -61,9 +61,9 @@ def test_good_pictures_go_to_stdout_and_words_to_stderr(classify: Classify, pict
     assert [row["prepared"] for row in rows] == ["frame", "product", "product"]
     assert [len(row["top"]) for row in rows] == [3, 3, 3]
     assert "3 labelled, 1 other file skipped" in done.stderr
-    assert "Tiny network\n" in done.stderr  # its test accuracy says nothing of these
+    assert "· cnn\n" in done.stderr  # its test accuracy says nothing of these
     done = classify(pictures / "a.png")
-    assert "Tiny network, test accuracy 12.50% on Fashion-MNIST" in done.stderr
+    assert "cnn, test accuracy 12.50% on Fashion-MNIST" in done.stderr
 
 
 def test_a_bad_folder_loses_nothing(classify: Classify, pictures: Path) -> None:
@@ -173,7 +173,7 @@ def test_an_empty_folder_is_told(classify: Classify, tmp_path: Path) -> None:
         (["PICTURES", "-o", "nowhere/rows.csv"], 2, "cannot write"),
         (["PICTURES", "--model", "vit"], 2, "there is no model called 'vit'"),
         (["PICTURES", "--embeddings"], 2, "--embeddings go into Parquet only"),
-        (["PICTURES", "--embeddings", "-o", "x.parquet"], 2, "Tiny network has none"),
+        (["PICTURES", "--embeddings", "-o", "x.parquet"], 2, "cnn has none"),
         (["PICTURES", "--model", "nowhere.onnx"], 1, "cannot read the model nowhere.onnx"),
         (["PICTURES", "--models-dir", "nowhere"], 1, "no manifest.json in nowhere"),
     ],

@@ -69,7 +69,7 @@ def test_frames_go_to_one_model_and_all_else_to_the_other(
         else:
             kind = ("photo", "letterbox") if index % 3 else ("resnet", "frame")
             assert (row["model"], row["prepared"]) == kind
-    assert "Tiny network for frames, Tiny box for all else" in done.stderr
+    assert "resnet for frames, photo for all else" in done.stderr
     # Each row is that of its model alone, which says nothing of models.
     for name in ("resnet", "photo"):
         alone = {row["path"]: row for row in rows_of(classify(mixed, "-m", name).stdout)}
@@ -117,7 +117,7 @@ def test_every_output_says_the_model(classify: Classify, mixed: Path, tmp_path: 
     text = page.read_text(encoding="utf-8")
     assert "00.png · resnet" in text
     assert "01.png · photo" in text
-    assert "Tiny network for frames, Tiny box for all else" in text
+    assert "resnet for frames, photo for all else" in text
     record = json.loads((tmp_path / "rows.jsonl.run.json").read_text())["options"]
     assert record["model"] == "auto"
     assert {name: len(sha256) for name, sha256 in record["model file"].items()} == {
@@ -237,7 +237,7 @@ def test_embeddings_of_a_model_without_are_refused(classify: Classify, mixed: Pa
     pytest.importorskip("pyarrow")
     done = classify(mixed, "-m", "resnet", "--embeddings", "-o", "rows.parquet")
     assert done.code == 2
-    assert "Tiny network has none" in done.stderr
+    assert "resnet has none" in done.stderr
     done = classify(mixed, "-m", "photo", "--embeddings")
     assert done.code == 2
     assert "-o FILE.parquet" in done.stderr

@@ -44,7 +44,7 @@ def test_alone_or_beside_rows_and_by_both_names(
     assert alone.code == EXIT_REJECTED
     assert f"page in {page}" in alone.stderr
     text = page.read_text(encoding="utf-8")
-    assert "4 pictures labelled by Tiny network" in text
+    assert "4 pictures labelled by cnn" in text
     beside = classify(folder, "-o", rows, "--gallery", tmp_path / "again.html")
     assert beside.stdout == ""
     assert rows.read_text(encoding="utf-8") == alone.stdout

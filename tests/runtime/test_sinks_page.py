@@ -114,7 +114,7 @@ def test_counts_and_histogram(tmp_path: Path) -> None:
     ]
     assert text.count("<code>d</code> empty file") == 200
     assert "… and 100 more" in text
-    assert page.words[page.words.index("Pictures by label") :][2] == "Tiny network"
+    assert page.words[page.words.index("Pictures by label") :][2] == "cnn"
     sections = [a["id"] for a in page.all("section") if a.get("class") == "label"]
     assert sections == ["label-8", "label-10"]
     assert {a["href"] for a in page.all("a")} == {"#pictures", "#label-8", "#label-10"}
