@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 from process import RunFmnist, run
@@ -13,6 +14,11 @@ from tinymodel import write_exported
 if "PYTEST_XDIST_WORKER" in os.environ:
     # There are several test processes: threads that wait by spinning would hold them all up.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# Commands are started by the hundred: where bytecode is not written, each would compile all modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(gettempdir(), "fmnist-tests-bytecode")))
 
 
 @pytest.fixture(scope="session")
