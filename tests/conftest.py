@@ -16,7 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# Commands are started by the hundred: where bytecode is not written, each would compile all modules.
+# Commands are started by the hundred; where bytecode is not written, each compiles all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(gettempdir(), "fmnist-tests-bytecode")))
 
