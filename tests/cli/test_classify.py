@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from pictures import encoded, frame, smooth
-from process import RunFmnist, command, environment
+from process import RunFmnist, command, environment, heed_interrupts
 
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED
@@ -224,6 +224,7 @@ def start(exported_dir: Path, tmp_path: Path) -> Iterator[Callable[..., subproce
             stderr=subprocess.PIPE,
             encoding="utf-8",
             env=environment(tmp_path),
+            preexec_fn=heed_interrupts,
         )
         started.append(process)
         return process

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from process import RunFmnist, command, environment
+from process import RunFmnist, command, environment, heed_interrupts
 from synthetic import images, write_files
 
 from fmnist_cli.models.registry import REGISTRY
@@ -58,8 +58,14 @@ def test_interrupted_training_resumes(data_dir: Path, tmp_path: Path) -> None:
     line = command(
         "train", "mlp", "--preset", "best", "--runs-dir", tmp_path, "--data-dir", data_dir
     )
-    options = {"stderr": subprocess.PIPE, "text": True, "env": environment(tmp_path)}
-    with subprocess.Popen(line, **options) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(
+        line,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(tmp_path),
+        preexec_fn=heed_interrupts,
+    ) as process:
+        assert process.stderr is not None
         for text in process.stderr:
             if "epoch 2/" in text:
                 process.send_signal(signal.SIGINT)
