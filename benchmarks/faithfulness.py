@@ -342,7 +342,7 @@ def main() -> None:
     document = {
         "format": 1,
         "command": shlex.join(["python", "benchmarks/faithfulness.py", *words]),
-        **circumstances(started, more=("captum", "torch")),
+        **circumstances(started, more=("torch",)),
         "split": "test",
         "method": options.method,
         "images": count,

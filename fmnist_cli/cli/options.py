@@ -122,7 +122,7 @@ ModelsOut = Annotated[
 # What the extra [train] installs and its commands import.
 _TRAIN_PACKAGES = (
     *("torch", "torchvision", "sklearn", "scipy", "safetensors", "skops"),
-    *("onnx", "onnxscript", "skl2onnx", "captum"),
+    *("onnx", "onnxscript", "skl2onnx"),
 )
 
 

@@ -1,18 +1,18 @@
 """Class activation maps: activations of a layer and gradients of a class score → the evidence.
 
 All methods weigh the planes A [C, h, w] of a layer by gradients G = ∂(logit of the class)/∂A and
-add them up; they differ in the weights. Captum reads A and G from the network.
+add them up; they differ in the weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from captum.attr import LayerActivation, LayerGradientXActivation
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, relu
 
@@ -228,17 +228,24 @@ def _batch(
 ) -> npt.NDArray[np.float32]:
     images, classes = torch.from_numpy(pixels.copy()), torch.from_numpy(targets.copy())
     inputs = classifier.normalize(images).requires_grad_()
-    modules = [layer.module for layer in layers]
-    # Captum takes its hooks away again, also after an error.
-    scores = classifier.scores
-    activations = LayerActivation(scores, modules).attribute(inputs)
-    gradients = LayerGradientXActivation(scores, modules, multiply_by_inputs=False).attribute(
-        inputs, target=classes
-    )
+    activations: dict[str, Tensor] = {}
+
+    def keep(name: str, _module: nn.Module, _inputs: object, output: Tensor) -> Tensor:
+        activations[name] = output
+        return output.clone()  # for what changes it in place
+
+    hooks = [layer.module.register_forward_hook(partial(keep, layer.name)) for layer in layers]
+    try:
+        scores = classifier.scores(inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    score = scores.gather(1, classes[:, None]).sum()
+    planes = [activations[layer.name] for layer in layers]
     size = pixels.shape[1:3]
     total = torch.zeros(len(pixels), *size)
-    for planes, slopes in zip(activations, gradients, strict=True):
-        evidence = METHODS[method](planes.detach(), slopes.detach())
+    for plane, slopes in zip(planes, torch.autograd.grad(score, planes), strict=True):
+        evidence = METHODS[method](plane.detach(), slopes)
         total += _scaled(_resized(relu(evidence), size))
     return _scaled(total).numpy()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fmnist_cli.models.registry import StackRecipe
 
-_MEMBERS = ("resnet", "mlp", "logreg")  # docs/accuracy.md has the others
+_MEMBERS = ("resnet", "mlp", "logreg")  # docs/research/accuracy.md has the others
 
 RECIPES = {
     "quick": StackRecipe(_MEMBERS),

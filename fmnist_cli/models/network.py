@@ -104,7 +104,7 @@ class Hog(nn.Module):
     """Histograms of oriented gradients, after Dalal & Triggs (2005), with soft votes.
 
     The result is the square root of each cell's histogram of gradient directions. What differs from
-    the usual recipe, each because it was better on validation (`docs/classical.md`): gradients keep
+    the usual recipe, each because it was better on validation (`docs/research/classical.md`): gradients keep
     their sign (light to dark is not dark to light), each cell is normalised on its own, and a pixel
     votes for directions through a window rather than for the nearest one. Without that last step a
     gradient midway between two directions would jump from one to the other by rounding, and an

@@ -23,7 +23,7 @@ _CUT_OFF, _DAMAGED = "cut off", "damaged"
 
 
 class TarSource:
-    """Pictures in a tar archive, in its order; told by suffix or content, as in folders.
+    """Pictures in a tar archive, in its order; recognised by suffix or content, as in folders.
 
     Workers read from a plain archive by address. A compressed one can only be read from the
     front, so its items hold their content. Links with a picture's name are rejected with the

@@ -40,7 +40,7 @@ _HEAD_PACKED_USUAL = 1024
 
 
 class ZipSource:
-    """Pictures in a zip archive, in the order of its list; told by suffix or content.
+    """Pictures in a zip archive, in the order of its list; recognised by suffix or content.
 
     Links with a picture's name are rejected with the reason.
 
