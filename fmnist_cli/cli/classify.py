@@ -57,8 +57,8 @@ def classify(
             "--output",
             "-o",
             metavar="FILE",
-            help="File for the rows (.jsonl, .csv, .parquet, .txt), repeatable; - is standard"
-            " output, the default.",
+            help="File for the rows (.jsonl, .csv, .parquet, .txt) or for the page (.html),"
+            " repeatable; - is standard output, the default.",
         ),
     ] = None,
     format_: Annotated[
