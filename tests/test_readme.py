@@ -43,6 +43,10 @@ def test_the_results_are_of_the_shipped_files() -> None:
     for name in ("photo.json", "quantized.json"):
         document = json.loads((ROOT / "benchmarks" / "results" / name).read_text())
         assert document["sha256"] == manifest.models["photo"].sha256, name
+    document = json.loads((ROOT / "benchmarks" / "results" / "classify.json").read_text())
+    assert len(document["cases"]) == 5
+    for case in document["cases"].values():
+        assert case["sha256"] == manifest.models[case["model"]].sha256
 
 
 def test_the_sample_pictures_are_labelled_as_it_says(run_fmnist: RunFmnist) -> None:

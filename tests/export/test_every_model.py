@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,13 @@ TINY = {
     "photo": PictureRecipe(epochs=1, batch_size=4, folds=2, judged=2, made_up=0.25, nothing=0.25),
     "hybrid": StackRecipe(("cnn", "mlp", "svm", "knn")),
 }
+# All models; the one for photos with a small input, which takes a tenth of the time.
+SPECS = {
+    name: replace(spec, input=spec.input._replace(height=64, width=64))
+    if spec.framework == "pictures"
+    else spec
+    for name, spec in REGISTRY.items()
+}
 SPLITS = {"test": images(100, seed=3), "validation": images(50, seed=2)}
 
 
@@ -50,7 +58,7 @@ SPLITS = {"test": images(100, seed=3), "validation": images(50, seed=2)}
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     pictures = write_pictures(tmp_path_factory.mktemp("pictures"), {"t-shirt": 5, "hat": 5})
-    for spec in REGISTRY.values():
+    for spec in SPECS.values():
         learnt = data()
         if spec.framework == "pictures":
             learnt = learnt.with_pictures(pictures, spec.input)
@@ -69,12 +77,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("exported")
-    for spec in REGISTRY.values():
+    for spec in SPECS.values():
         export(spec, runs / spec.name, folder, SPLITS)
     return folder
 
 
-@pytest.mark.parametrize("spec", REGISTRY.values(), ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", SPECS.values(), ids=lambda spec: spec.name)
 class TestEveryModel:
     def test_agrees_with_the_native_model(
         self, spec: ModelSpec, runs: Path, exported: Path
