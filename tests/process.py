@@ -63,7 +63,7 @@ _HEAVY = {"train", "train-all", "train-guard", "export", "calibrate", "explain",
 def run(*arguments: str | Path, home: Path, bound_by_permissions: bool = False) -> Finished:
     """Run `fmnist` to its end."""
     words = [str(word) for word in arguments]
-    if {words[0], " ".join(words[:2])} & _HEAVY and not bound_by_permissions:
+    if {" ".join(words[:1]), " ".join(words[:2])} & _HEAVY and not bound_by_permissions:
         return run_here(*words, home=home)
     done = subprocess.run(
         command(*arguments),
