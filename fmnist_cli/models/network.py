@@ -103,12 +103,12 @@ class PictureClassifier(PixelClassifier):
 class Hog(nn.Module):
     """Histograms of oriented gradients, after Dalal & Triggs (2005), with soft votes.
 
-    The result is the square root of each cell's histogram of gradient directions. What differs from
-    the usual recipe, each because it was better on validation (`docs/research/classical.md`): gradients
+    The result is the square root of each cell's histogram of gradient directions. It differs from
+    the usual recipe where that was better on validation (`docs/research/classical.md`): gradients
     keep their sign (light to dark is not dark to light), each cell is normalised on its own, and a
     pixel votes for directions through a window rather than for the nearest one. Without that last
-    step a gradient midway between two directions would jump from one to the other by rounding, and an
-    exported graph could not agree with this module.
+    step a gradient midway between two directions would jump from one to the other by rounding,
+    and an exported graph could not agree with this module.
 
     With g the gradient at a pixel and u a unit vector in one of the directions, the pixel votes
     max(0, g·u - sharpness·|g|) for it: only if the angle between them is below
