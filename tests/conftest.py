@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
@@ -31,3 +32,12 @@ def exported_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_fmnist(tmp_path_factory: pytest.TempPathFactory) -> RunFmnist:
     """`fmnist ARGUMENT…` as a process of its own, in an empty folder and home."""
     return partial(run, home=tmp_path_factory.mktemp("home"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what was skipped, and why."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+    if reasons:
+        told = "; ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
+        terminalreporter.write_line(f"skipped: {told}")
