@@ -94,7 +94,8 @@ def find_pairs(
         return []
     sample = _unit(_AS_IT_IS.windows(pixels[:: 1 + len(pixels) // _FITTED_ON]))
     components = min(_COMPONENTS, *sample.shape)
-    pca = PCA(components, svd_solver="covariance_eigh").fit(sample)
+    solver = "full" if len(sample) < sample.shape[1] else "covariance_eigh"
+    pca = PCA(components, svd_solver=solver).fit(sample)
     # A little wider than the distance, for what float32 rounds away.
     radius = float(np.sqrt(2 - 2 * threshold)) + 1e-3
     tree = cKDTree(_projected(pca, _AS_IT_IS, pixels))

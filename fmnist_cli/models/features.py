@@ -107,5 +107,7 @@ class TemperedPCA(PCA):  # type: ignore[misc]
         labels: Labels | None = None,  # noqa: ARG002
     ) -> npt.NDArray[np.float32]:
         """As `fit` and `transform`; PCA's own would skip the scales."""
+        if len(features) < features.shape[1]:  # few images: their matrix is the smaller one
+            self.svd_solver = "full"
         fitted: TemperedPCA = self.fit(features)
         return fitted.transform(features)
