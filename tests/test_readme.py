@@ -61,6 +61,25 @@ def test_the_sample_pictures_are_labelled_as_it_says(run_fmnist: RunFmnist) -> N
         assert abs(measured - confidence) <= 0.2  # another processor rounds otherwise
 
 
+def test_the_rows_are_those_of_a_good_and_a_damaged_picture(
+    run_fmnist: RunFmnist, tmp_path: Path
+) -> None:
+    said = [
+        line for line in (ROOT / "README.md").read_text("utf-8").splitlines() if line[:1] == "{"
+    ]
+    samples = ROOT / "data" / "samples"
+    (tmp_path / "good.png").write_bytes((samples / "frames" / "dress.png").read_bytes())
+    (tmp_path / "cut.jpg").write_bytes((samples / "products" / "shirt.jpg").read_bytes()[:3000])
+    made = run_fmnist("classify", tmp_path).stdout.splitlines()
+    told, found = ([json.loads(line) for line in lines] for lines in (said, made))
+    assert [list(row) for row in told] == [list(row) for row in found]
+    assert told[0] == found[0]
+    assert abs(told[1].pop("confidence") - found[1].pop("confidence")) <= 2e-3
+    for row in (told[1], found[1]):
+        del row["top"]
+    assert told[1] == found[1]
+
+
 def row_of(line: str) -> tuple[str, float, str]:
     """Label, confidence in %, path."""
     found = re.match(r"(\S.*?) +([\d.]+)%  \S+ +(\S+)", line)

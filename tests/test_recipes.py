@@ -21,25 +21,19 @@ from fmnist_cli.sinks import KINDS, Kind
 from fmnist_cli.sinks.base import LineSink
 from fmnist_cli.sinks.outputs import Wanted
 from fmnist_cli.sources import Inputs
-from fmnist_cli.sources.containers import CONTAINERS
-from fmnist_cli.sources.items import HeldItem, Item, Selection
+from fmnist_cli.sources.containers import CONTAINERS, ContainerSource
+from fmnist_cli.sources.items import HeldItem, Item
 from fmnist_cli.sources.kinds import STARTS
 
 
-class BundleSource:
+class BundleSource(ContainerSource):
     """A source: pictures of equal size, one after the other, behind eight bytes."""
 
-    skipped = 0
-    skipped_archives = 0
-
-    def __init__(self, path: Path, prefix: str = "", selection: Selection | None = None) -> None:
-        self.path, self.prefix = path, prefix
-
     def __iter__(self) -> Iterator[Item]:
-        content = self.path.read_bytes()
+        content = self._path.read_bytes()
         size = int.from_bytes(content[6:8], "big")
         for number, start in enumerate(range(8, len(content), size)):
-            yield HeldItem(f"{self.prefix}{number}", content[start : start + size])
+            yield HeldItem(f"{self._prefix}{number}", content[start : start + size])
 
 
 class Labels:
@@ -72,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def rows(source: Path, target: Path, exported_dir: Path, **run: Any) -> list[dict[str, Any]]:
-    how = Run(model="cnn", models_dir=exported_dir, quiet=True, **run)
+    how = Run(model="cnn", models_dir=exported_dir, **run)
     assert label(Inputs((str(source),)), Settings(), Wanted((str(target),)), how) == 0
     return [json.loads(line) for line in target.read_text().splitlines()]
 
@@ -99,7 +93,7 @@ def test_an_output(
     kind = Kind((".tsv",), lambda path, _run: LineSink(path, Labels()))
     monkeypatch.setitem(KINDS, "tsv", kind)
     outputs = (str(tmp_path / "rows.tsv"), str(tmp_path / "rows.jsonl"))
-    how = Run(model="cnn", models_dir=exported_dir, quiet=True)
+    how = Run(model="cnn", models_dir=exported_dir)
     assert label(Inputs((str(folder),)), Settings(), Wanted(outputs), how) == 0
     expected = map(json.loads, (tmp_path / "rows.jsonl").read_text().splitlines())
     written = (tmp_path / "rows.tsv").read_text()

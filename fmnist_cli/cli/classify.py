@@ -21,7 +21,6 @@ from fmnist_cli.cli.options import (
     parse_shard,
     parse_size,
 )
-from fmnist_cli.cli.output import Level
 from fmnist_cli.errors import UsageError
 
 _model = partial(typer.Option, rich_help_panel=MODEL)
@@ -275,7 +274,6 @@ def classify(
             dry_run=dry_run,
             resume=resume,
             retry_failed=retry_failed,
-            quiet=Level.quiet,
         ),
     )
     if code:

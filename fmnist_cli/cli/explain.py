@@ -130,10 +130,10 @@ def explain(
     if maps is None:
         _check_pictures(inputs, model, output, split, prepare)
 
-    from fmnist_cli.explain.job import Chosen, Out, explain_pictures, write_gallery
+    from fmnist_cli.explain.job import Chosen, Out, explain_pictures, write_maps
 
     if maps is not None:
-        write_gallery(maps, model, method, layer, data_dir, models_dir, say)
+        write_maps(maps, model, method, layer, data_dir, models_dir, say)
         return
     assert output is not None  # noqa: S101
     chosen = Chosen(tuple(inputs or ()), prepare, split, class_, wrong_only, index, limit, data_dir)

@@ -14,7 +14,7 @@ import cv2
 import onnxruntime
 
 from fmnist_cli import __version__
-from fmnist_cli.cli.output import detail, note, say, show
+from fmnist_cli.cli.output import Level, detail, note, say, show
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.engines import default_engine
 from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
@@ -41,7 +41,6 @@ class Run(NamedTuple):
     dry_run: bool = False
     resume: bool = False
     retry_failed: bool = False
-    quiet: bool = False
 
 
 def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
@@ -69,7 +68,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             " allow; write the list to a file and give it with --from-file"
         )
     models = open_models(
-        run.model, settings, run.models_dir, provider=run.provider, quiet=run.quiet
+        run.model, settings, run.models_dir, provider=run.provider, quiet=Level.quiet
     )
     outputs.check([*source.files, *models.files])
     options = _options(inputs, settings, wanted, run, models)
@@ -106,7 +105,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             stream = stack.enter_context(open_stream(outputs.stream[0]))
             job.stream = (stream, outputs.lines(outputs.stream[1]))
         counting = stack.enter_context(
-            progress(not run.quiet, partial(_count, source) if source.repeatable else None)
+            progress(not Level.quiet, partial(_count, source) if source.repeatable else None)
         )
         try:
             fresh = job.run(resume=run.resume, retry=run.retry_failed, advance=counting)
@@ -114,8 +113,8 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             kept = "; go on with --resume" if plan and job.tally.total else ""
             sys.stderr.write(f"\ninterrupted after {job.tally.total:,} pictures{kept}\n")
             return EXIT_INTERRUPTED
-    code = _report(job, fresh, inputs, source, outputs, models, options, quiet=run.quiet)
-    if not run.quiet and _are_photos(job.tally, settings) and _has_photo_model(run.models_dir):
+    code = _report(job, fresh, inputs, source, outputs, models, options)
+    if not Level.quiet and _are_photos(job.tally, settings) and _has_photo_model(run.models_dir):
         note(
             f"most of these are no frames as {options['model']} knows them;"
             f" --model {PHOTOS} (or {AUTO}) is made for such pictures"
@@ -179,8 +178,6 @@ def _report(
     outputs: Outputs,
     models: Models,
     options: dict[str, Any],
-    *,
-    quiet: bool,
 ) -> int:
     tally = job.tally
     skipped = _skipped(source)
@@ -198,7 +195,7 @@ def _report(
         write_text(outputs.summary, json.dumps(counts, indent=1) + "\n")
     if not fresh:
         say("nothing left to do: the output is complete")
-    elif not quiet:
+    elif not Level.quiet:
         tally.print_summary(models.card, skipped, outputs.told())
     if outputs.problems():
         sys.stderr.write(f"{outputs.problems()}\n")

@@ -1,4 +1,4 @@
-"""The work behind `fmnist explain`: pictures → a folder, or the gallery file."""
+"""The work behind `fmnist explain`: pictures → a folder, or the file of maps."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def explain_pictures(
     return len(rejected)
 
 
-def write_gallery(
+def write_maps(
     path: Path,
     models: Sequence[str] | None,
     method: str,
@@ -127,7 +127,7 @@ def write_gallery(
         explained[explainer.file.name] = (explainer, explainer.explain(subjects))
         say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
     words = ["fmnist", "explain", "--maps", path.name, *_chosen_words(models, method, layer)]
-    write_json(path, gallery(explained, shlex.join(words)))
+    write_json(path, maps_of_models(explained, shlex.join(words)))
 
 
 def open_explainer(
@@ -217,7 +217,7 @@ def write_folder(
     write_json(out / DATA, document)
 
 
-def gallery(
+def maps_of_models(
     explained: Mapping[str, tuple[Explainer, Sequence[Explanation]]], command: str
 ) -> dict[str, Any]:
     """Heat maps of several models in one document, without any pixels of the pictures.

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 from fmnist_cli.contract import Row
 from fmnist_cli.files import whole_file
@@ -68,33 +67,39 @@ class Sink(AbstractContextManager["Sink"], Protocol):
         """Take some rows; `items` are theirs, one each, or none when `wants_items` is false."""
 
 
-class LineSink:
-    """Writes rows as lines of `format_`; the file is there once all are written."""
+class FileSink:
+    """A sink that makes a file between what its `_open` does before and after it yields."""
 
     wants_items = False
+
+    def _open(self) -> AbstractContextManager[None]:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        """Begin the file."""
+        self._block = self._open()
+        self._block.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        """Give the file its name, or remove it after an error."""
+        return self._block.__exit__(*error)
+
+
+class LineSink(FileSink):
+    """Writes rows as lines of `format_`; the file is there once all are written."""
 
     def __init__(self, path: Path, format_: LineFormat) -> None:
         self._path = path
         self._format = format_
-        self._stack = ExitStack()
 
-    def __enter__(self) -> LineSink:
-        """Create the file and write the header."""
-        partial = self._stack.enter_context(whole_file(self._path))
-        self._stream = self._stack.enter_context(partial.open("wb"))
-        self._stream.write(self._format.header().encode())
-        return self
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with whole_file(self._path) as partial, partial.open("wb") as self._stream:
+            self._stream.write(self._format.header().encode())
+            yield
 
     def write(self, rows: Sequence[Row], items: Sequence[Item]) -> None:
         """Append rows."""
         del items
         self._stream.write(self._format.lines(rows).encode())
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give the file its name, or remove it after an error."""
-        self._stack.__exit__(kind, error, trace)

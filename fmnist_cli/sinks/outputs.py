@@ -210,14 +210,14 @@ class Outputs:
 
             check_tree(self.tree, resuming=resuming)
         kinds = {path: KINDS[kind] for path, kind in self.files.items()}
-        for path, kind in kinds.items():
-            kind.sink(path, run)  # what is impossible is said now, not after hours
+        # Made now, because what is impossible is said before the work, not after hours.
+        sinks = [kind.sink(path, run) for path, kind in kinds.items()]
         lines = JsonlFormat(self.models, settings.embeddings)
         first = kinds.get(targets[0])
         earlier = None if self.wanted.errors_only or first is None else first.read
         if [*self.files.values()] == ["jsonl"] and self.tree is None:
             return Plan(targets[0], lines, (), options, earlier, (targets[0],))
-        stages = [lambda: [kind.sink(path, run) for path, kind in kinds.items()]]
+        stages = [lambda: sinks]
         if self.tree is not None:
             # Last, and by itself: it may move the files that the others show.
             stages.append(lambda: [self._sorted(resuming)])

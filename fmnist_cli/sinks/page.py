@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from heapq import heappush, heappushpop, nlargest
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from fmnist_cli.contract import UNKNOWN, InputSpec, ModelCard, Prediction, Rejected, Row
@@ -20,6 +19,7 @@ from fmnist_cli.decode import MAX_PIXELS
 from fmnist_cli.files import check_target, whole_file, writing
 from fmnist_cli.html.contact_sheet import Card, Thumbnails
 from fmnist_cli.html.page import render
+from fmnist_cli.sinks.base import FileSink
 from fmnist_cli.sources.items import MAX_BYTES, Item
 
 _BINS = 20  # of the confidence, 0 to 1
@@ -75,7 +75,7 @@ class _Label:
         }
 
 
-class PageSink:
+class PageSink(FileSink):
     """Pictures by label on one page, with counts and a histogram of the confidence.
 
     Files are read while rows are written, so this comes before a sink that moves them.
@@ -117,7 +117,6 @@ class PageSink:
         self._bins = [0] * _BINS
         self._total = self._rejected = 0
         self._reasons: list[Rejected] = []
-        self._block = self._open()
 
     @contextmanager
     def _open(self) -> Iterator[None]:
@@ -125,18 +124,6 @@ class PageSink:
             yield
             with writing(partial), partial.open("w", encoding="utf-8", newline="\n") as file:
                 file.writelines(self._page())
-
-    def __enter__(self) -> PageSink:
-        self._block.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        return self._block.__exit__(kind, error, trace)
 
     def write(self, rows: Sequence[Row], items: Sequence[Item]) -> None:
         """Count some rows, and keep the pictures that are among the least or most sure."""

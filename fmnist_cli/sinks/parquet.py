@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from fmnist_cli.contract import Candidate, Prediction, Rejected, Row
 from fmnist_cli.errors import DataError, MissingExtraError
 from fmnist_cli.files import check_target, whole_file, writing
-from fmnist_cli.sinks.base import encodable, original
+from fmnist_cli.sinks.base import FileSink, encodable, original
 from fmnist_cli.sources.items import Item
 
 # However rows arrive, they are cut into groups of this many: equal rows give equal bytes.
@@ -50,10 +49,8 @@ def _schema(pa: Any, models: bool, embeddings: bool) -> Any:
     return pa.schema(list(columns.items()))
 
 
-class ParquetSink:
+class ParquetSink(FileSink):
     """Rows as one Parquet file; names that are not UTF-8 are `encodable`."""
-
-    wants_items = False
 
     def __init__(
         self, path: Path, top_k: int, *, models: bool = False, embeddings: bool = False
@@ -77,7 +74,6 @@ class ParquetSink:
         self._top_k = top_k
         self._rows: list[Row] = []
         self._writer: Any = None
-        self._block = self._open()
 
     @contextmanager
     def _open(self) -> Iterator[None]:
@@ -91,18 +87,6 @@ class ParquetSink:
             finally:
                 with writing(partial):
                     self._writer.close()
-
-    def __enter__(self) -> ParquetSink:
-        self._block.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        return self._block.__exit__(kind, error, trace)
 
     def write(self, rows: Sequence[Row], items: Sequence[Item]) -> None:
         """Take some rows; a group is written as soon as it is full."""

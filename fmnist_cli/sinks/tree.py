@@ -11,7 +11,6 @@ import os
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Literal
 
 from fmnist_cli.contract import Picture, Prediction, Row, printable
@@ -100,12 +99,7 @@ class TreeSink:
             self._name_max = _longest_name(self._folder)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         if not self._dry_run:
             Path(self._temporary).unlink(missing_ok=True)
 

@@ -93,6 +93,32 @@ CONTAINERS = {
 STREAMED = frozenset({"tar", "IDX"})
 
 
+class ContainerSource:
+    """What the sources of files that hold many have in common.
+
+    Args:
+        path: the file.
+        prefix: put before the paths of what is in it.
+        selection: what to take.
+        compression: as for `Forward`, of those in `STREAMED`.
+    """
+
+    skipped = 0
+    skipped_archives = 0
+
+    def __init__(
+        self,
+        path: Path,
+        prefix: str = "",
+        selection: Selection | None = None,
+        compression: str | None = None,
+    ) -> None:
+        self._path = path
+        self._prefix = prefix
+        self._selection = selection or Selection()
+        self._compression = compression
+
+
 def open_container(path: Path, prefix: str, selection: Selection) -> Source | None:
     """The source for a file that holds many pictures; None for any other file.
 
@@ -105,9 +131,7 @@ def open_container(path: Path, prefix: str, selection: Selection) -> Source | No
         return None
     module, name = CONTAINERS[kind]
     source = cast("Callable[..., Source]", getattr(import_module(module), name))
-    if kind in STREAMED:
-        return source(path, prefix, selection, compression)
-    return source(path, prefix, selection)
+    return source(path, prefix, selection, compression)
 
 
 def kind_of_container(path: Path) -> tuple[str, str | None]:

@@ -4,48 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fmnist_cli.contract import Picture
 from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.sources.containers import BrokenStreamError, Forward
-from fmnist_cli.sources.items import HeldItem, Item, Selection, UnreadableItem
+from fmnist_cli.sources.containers import BrokenStreamError, ContainerSource, Forward
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem
 
 _UINT8 = 0x08
 
 
-class IdxSource:
+class IdxSource(ContainerSource):
     """Images of an IDX file, plain or compressed, named 00000, 00001, … in order.
 
     Where the file ends too early, a last item named after it says so.
-
-    Args:
-        path: the file.
-        prefix: put before the names.
-        selection: what to take.
-        compression: as for `Forward`.
 
     Raises:
         UsageError: the file holds no images but labels, or values other than bytes.
         DataError: the header is damaged, or the file cannot be opened.
     """
 
-    skipped = 0
-    skipped_archives = 0
-
-    def __init__(
-        self,
-        path: Path,
-        prefix: str = "",
-        selection: Selection | None = None,
-        compression: str | None = None,
-    ) -> None:
-        self._path = path
-        self._prefix = prefix
-        self._selection = selection or Selection()
-        self._compression = compression
-        with Forward(path, compression) as stream:
+    def __init__(self, path: Path, *rest: Any) -> None:
+        super().__init__(path, *rest)
+        with Forward(path, self._compression) as stream:
             self._shape(stream)
 
     def _shape(self, stream: Forward) -> tuple[int, int, int]:

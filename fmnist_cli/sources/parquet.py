@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fmnist_cli.errors import DataError, MissingExtraError, UsageError
 from fmnist_cli.sources.archive import member_path, points_outside
-from fmnist_cli.sources.items import HeldItem, Item, Selection, UnreadableItem, too_large
+from fmnist_cli.sources.containers import ContainerSource
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem, too_large
 
 if TYPE_CHECKING:
     import pyarrow
@@ -19,7 +20,7 @@ _BATCH = 64  # rows held at once
 _BUFFER = 1 << 20
 
 
-class ParquetSource:
+class ParquetSource(ContainerSource):
     """Rows of a Parquet file, in order, each with a picture file's bytes in one column.
 
     The column holds bytes, or is a struct with the fields bytes and path. The name of a row
@@ -32,13 +33,8 @@ class ParquetSource:
         UsageError: it is not clear which column holds the pictures.
     """
 
-    skipped = 0
-    skipped_archives = 0
-
-    def __init__(self, path: Path, prefix: str = "", selection: Selection | None = None) -> None:
-        self._path = path
-        self._prefix = prefix
-        self._selection = selection or Selection()
+    def __init__(self, path: Path, *rest: Any) -> None:
+        super().__init__(path, *rest)
         with self._open() as file:
             self._columns = _columns(path, file.schema_arrow, self._selection.image_column)
 

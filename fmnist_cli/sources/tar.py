@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
-from pathlib import Path
 
 from fmnist_cli.sources.archive import (
     LINK,
@@ -14,15 +13,15 @@ from fmnist_cli.sources.archive import (
     member_path,
     points_outside,
 )
-from fmnist_cli.sources.containers import BrokenStreamError, Forward
-from fmnist_cli.sources.items import HeldItem, Item, Selection, UnreadableItem, too_large
+from fmnist_cli.sources.containers import BrokenStreamError, ContainerSource, Forward
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem, too_large
 from fmnist_cli.sources.kinds import SNIFF, has_image_suffix, looks_like_image
 
 _SPARSE = "is stored as a sparse file, which is not supported; make the archive without --sparse"
 _CUT_OFF, _DAMAGED = "cut off", "damaged"
 
 
-class TarSource:
+class TarSource(ContainerSource):
     """Pictures in a tar archive, in its order; recognised by suffix or content, as in folders.
 
     Workers read from a plain archive by address. A compressed one can only be read from the
@@ -30,31 +29,10 @@ class TarSource:
     reason: what they point to has its own row. Where the archive is damaged or cut off, a
     last item named after the archive says so.
 
-    Args:
-        path: the archive.
-        prefix: put before the members' paths.
-        selection: what to take.
-        compression: as for `Forward`.
-
     Raises:
         UsageError: on iteration, when this Python cannot decompress it.
         DataError: on iteration, when the file cannot be opened.
     """
-
-    skipped_archives = 0
-
-    def __init__(
-        self,
-        path: Path,
-        prefix: str = "",
-        selection: Selection | None = None,
-        compression: str | None = None,
-    ) -> None:
-        self._path = path
-        self._prefix = prefix
-        self._selection = selection or Selection()
-        self._compression = compression
-        self.skipped = 0
 
     def __iter__(self) -> Iterator[Item]:
         self.skipped = 0

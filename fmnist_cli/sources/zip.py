@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +19,11 @@ from fmnist_cli.sources.archive import (
     read_at,
     unreadable_archive,
 )
+from fmnist_cli.sources.containers import ContainerSource
 from fmnist_cli.sources.items import (
     HEAD,
     MAX_BYTES,
     Item,
-    Selection,
     UnreadableItem,
     read_head,
     too_large,
@@ -39,7 +40,7 @@ _HEAD_PACKED = {zipfile.ZIP_BZIP2: 1 << 20}
 _HEAD_PACKED_USUAL = 1024
 
 
-class ZipSource:
+class ZipSource(ContainerSource):
     """Pictures in a zip archive, in the order of its list; recognised by suffix or content.
 
     Links with a picture's name are rejected with the reason.
@@ -48,19 +49,14 @@ class ZipSource:
         DataError: the file is no whole zip archive.
     """
 
-    skipped_archives = 0
-
-    def __init__(self, path: Path, prefix: str = "", selection: Selection | None = None) -> None:
-        self._path = path
-        self._prefix = prefix
-        self._selection = selection or Selection()
-        self.skipped = 0
+    def __init__(self, path: Path, *rest: Any) -> None:
+        super().__init__(path, *rest)
         self._archive = Archive.at(path)
         self._members = _members(path)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ZipSource:
         """Another reader of the same list."""
-        return ZipSource(self._path, self._prefix, self._selection)
+        return copy(self)
 
     def __iter__(self) -> Iterator[Item]:
         self.skipped = 0
