@@ -6,13 +6,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lint format clean
+.PHONY: demo test faults check lint format clean
 
 demo: $(VENV)/.serving
 	$(BIN)/fmnist classify data/samples --format text
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# Faulty pictures, archives and models: a table of outcomes and what they cost.
+faults: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -s --table tests/faults
 
 check: lint test
 
