@@ -20,6 +20,7 @@ from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError, UsageError
 # Name → module of this package and the function or sub-application in it.
 COMMANDS = {
     "classify": ("classify", "classify"),
+    "learn": ("learn", "learn"),
     "prepare": ("pages", "prepare"),
     "evaluate": ("evaluate", "evaluate"),
     "explain": ("explain", "explain"),

@@ -151,12 +151,16 @@ def find_model(name: str, models_dir: Path | None = None, *, quiet: bool = False
 def open_model(model: str, models_dir: Path | None = None, *, quiet: bool = False) -> ModelFile:
     """A model by name, checked against its manifest, or any ``.onnx`` file by path.
 
+    A name that is in no manifest may be a path without its suffix: ``mine`` is ``mine.onnx``.
+
     Raises:
         UsageError, ModelError: as `find_model`; the file is missing or its SHA-256 is not the
             manifest's.
     """
-    if model.endswith(".onnx"):
-        path = Path(model)
+    path = Path(model if model.endswith(".onnx") else f"{model}.onnx")
+    if path.name == Path(model).name or (
+        path.is_file() and not any(model in of.models for _, of in manifests(models_dir))
+    ):
         return ModelFile.of(path.stem, path, _read(path))
     return find_model(model, models_dir, quiet=quiet).open()
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from fmnist_cli.contract import UNKNOWN
 from fmnist_cli.data.fashion_mnist import SYNONYMS
 from fmnist_cli.errors import DataError
+from fmnist_cli.labelled.source import folded
 
 Meanings = Mapping[str, tuple[str, ...]]  # folder → names of the right classes; none: unknown
 
@@ -34,11 +35,6 @@ class FolderClasses(NamedTuple):
 
     class_names: tuple[str, ...]
     columns: Mapping[str, tuple[int, ...]]
-
-
-def folded(name: str) -> str:
-    """A name without what people write differently: case, spaces, slashes, hyphens."""
-    return re.sub(r"[\s/_\-]+", "", name.casefold())
 
 
 def read_meanings(path: Path) -> Meanings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from fmnist_cli.decode import MAX_PIXELS, decode
 from fmnist_cli.engines import default_engine, ordered_map
 from fmnist_cli.errors import ImageError
 from fmnist_cli.preprocess import needs_color, preprocess, reduction
-from fmnist_cli.sources.items import MAX_BYTES, Item, Source
+from fmnist_cli.sources.items import MAX_BYTES, Item
 
 
 class Framing:
@@ -155,7 +155,7 @@ class Framer:
 
 
 def frames_of(
-    source: Source,
+    source: Iterable[Item],
     framer: Framer,
     *,
     workers: int,

@@ -20,6 +20,7 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES, data_checksum, find_data_
 from fmnist_cli.errors import DataError, TrainingError, UsageError
 from fmnist_cli.labelled.classes import FolderClasses, Meanings, resolve
 from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.source import open_labelled
 from fmnist_cli.models.registry import ModelSpec, Recipe, StackRecipe, TorchRecipe
 from fmnist_cli.training.parents import Parent, Start, Teacher
 from fmnist_cli.training.picture_views import enlarged
@@ -95,7 +96,7 @@ class TrainingData:
             UsageError, DataError: there is no such folder, a folder means no class or holds too
                 few pictures.
         """
-        pictures = LabelledPictures.read(root, enlarged(spec), advance=advance)
+        pictures = LabelledPictures.read(open_labelled(root, None), enlarged(spec), advance=advance)
         classes = resolve(pictures.folders, self.class_names, meanings, source=str(root))
         counts = np.bincount(pictures.members, minlength=len(pictures.folders))
         for folder, count in zip(pictures.folders, counts.tolist(), strict=True):
