@@ -136,7 +136,6 @@ def evaluate(
 
     Examples:
         fmnist evaluate -m resnet
-        fmnist evaluate --json > results.json
         fmnist evaluate --data pictures -m photo --unknown --report wrong.html
         fmnist evaluate --labels corrected.csv --root pictures -m mine
     """

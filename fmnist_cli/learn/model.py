@@ -156,7 +156,7 @@ def remembered(file: ModelFile) -> Examples:
     path = memory_of(file.path)
     cure = f"learn from all pictures anew, without --add {file.path}"
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             if str(stored["model"]) != file.sha256:
                 raise ModelError(f"{path} does not belong to {file.path}; {cure}")
             found = Examples(*(stored[name] for name in Examples._fields))

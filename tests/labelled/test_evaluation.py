@@ -80,8 +80,8 @@ def test_the_unknown_are_counted_where_that_is_asked() -> None:
 
 def test_tables_have_a_row_per_folder() -> None:
     rows = folder_table(evaluated()).splitlines()
-    assert rows[1].split() == ["coat", "2", "1", "50.0%", "Bag", "(1)"]
-    assert rows[3].split() == ["hat", "2", "–", "–", "Bag", "(2)"]
+    assert rows[1].split() == ["coat", "1", "of", "2", "50.0%", "9%–91%", "Bag", "(1)"]
+    assert rows[3].split() == ["hat", "–", "of", "2", "–", "–", "Bag", "(2)"]
     rows = confusion_table(evaluated(), NAMES).splitlines()
     assert rows[2].split() == ["footwear", "1", "0", "1", "1"]
 
