@@ -24,6 +24,7 @@ class Counts(NamedTuple):
     prepared: dict[str, int]
     rejected: int
     examples: list[Rejected]
+    unexpected: int = 0
 
 
 class Tally:
@@ -33,6 +34,7 @@ class Tally:
         total: rows so far, those of an interrupted run included.
         prepared: of these the labelled, by their preparation.
         rejected: of these the rejected.
+        unexpected: of these, in this run, those whose reason is an error of ours.
         examples: the first few rejected.
     """
 
@@ -44,6 +46,7 @@ class Tally:
         self._restored = 0
         self.total = 0
         self.rejected = 0
+        self.unexpected = 0
         self.examples: list[Rejected] = []
 
     def add(self, counts: Counts) -> None:
@@ -52,6 +55,7 @@ class Tally:
         self._labels.update(counts.labels)
         self.prepared.update(counts.prepared)
         self.rejected += counts.rejected
+        self.unexpected += counts.unexpected
         if len(self.examples) < EXAMPLES:
             self.examples += counts.examples[: EXAMPLES - len(self.examples)]
 

@@ -14,8 +14,8 @@ from typer.main import get_command
 
 from fmnist_cli import __version__
 from fmnist_cli.cli import output
-from fmnist_cli.cli.command import DEBUG, Command, Group
-from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError, UsageError
+from fmnist_cli.cli.command import Command, Group
+from fmnist_cli.errors import DEBUG, EXIT_INTERRUPTED, FmnistError, UsageError
 
 # Name → module of this package and the function or sub-application in it.
 COMMANDS = {
