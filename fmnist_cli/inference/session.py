@@ -27,6 +27,10 @@ from fmnist_cli.inference.models import Found, ModelFile, reopen
 from fmnist_cli.manifest import MANIFEST_FILE
 from fmnist_cli.preprocess import AUTO, check_spec
 
+# Where ORT_DISABLE_TELEMETRY came too late, as a program had loaded it before, or means nothing, as
+# to the telemetry of Windows.
+ort.disable_telemetry_events()
+
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
