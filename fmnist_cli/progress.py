@@ -88,8 +88,8 @@ class Tally:
     def _shown(self) -> list[str]:
         return [*self._class_names, *([UNKNOWN] if self._labels[UNKNOWN] else [])]
 
-    def print_summary(self, card: ModelCard, skipped: str, done: str) -> None:
-        """What was done, per class, and the first few inputs that were rejected.
+    def summary(self, card: ModelCard, skipped: str, done: str) -> str:
+        """What was done, per class, and the first few inputs that were rejected: lines for people.
 
         Args:
             card: of the model that was used.
@@ -111,28 +111,28 @@ class Tally:
         if self.rejected:
             parts.append(style(f"{self.rejected:,} rejected", fg="red"))
         if skipped:
-            parts.append(skipped)
+            parts.append(printable(skipped))
         timing = self.timing()
-        caption = card.caption if self.prepared["frame"] == labelled else card.name
+        caption = printable(card.caption if self.prepared["frame"] == labelled else card.name)
         lines = [
             f"{style(', '.join(parts), bold=True)} in {timing['seconds']:.2f} s"
             f" ({timing['images_per_s']:,.0f} images/s)"
             f" · {caption}"
         ]
-        width = max(map(len, self._class_names))
+        width = max(len(printable(name)) for name in self._class_names)
         most = max(self._labels.values(), default=1)
         for name in self._shown():
             count = self._labels[name]
             bar = style("█" * round(24 * count / most), fg="cyan")
-            lines.append(f"  {name:<{width}}  {count:>8,}  {bar}".rstrip())
+            lines.append(f"  {printable(name):<{width}}  {count:>8,}  {bar}".rstrip())
         for path, reason in self.examples:
             word = style("rejected", fg="red")
             lines.append(f"  {word} {printable(path)}: {printable(reason)}")
         if self.rejected > len(self.examples):
             lines.append(f"  … and {self.rejected - len(self.examples):,} more; see the rows")
         if done:
-            lines.append(done)
-        sys.stderr.write("\n".join(lines) + "\n")
+            lines.append(printable(done))
+        return "\n".join(lines) + "\n"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ are there, the journal is renamed to be the output, or read back to feed several
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from fmnist_cli.contract import Prediction, Rejected, Row
+from fmnist_cli.contract import Prediction, Rejected, Row, printable
 from fmnist_cli.engines import TIMEOUT, UNEXPECTED, Worker, ordered_map
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.inference.classifier import KnownItem
@@ -189,13 +190,16 @@ class Job:
     def _stream(self, text: bytes) -> None:
         if self.stream is None:
             return
+        if self.stream[0].isatty():  # where a name must not move the cursor
+            text = "\n".join(map(printable, text.decode().split("\n"))).encode()
         try:
             self.stream[0].write(text)
             self.stream[0].flush()
         except BrokenPipeError:  # a reader that has seen enough
             raise
         except OSError as error:
-            name = getattr(self.stream[0], "name", "the output")
+            is_standard = self.stream[0] is sys.stdout.buffer
+            name = "standard output" if is_standard else getattr(self.stream[0], "name", "it")
             raise FmnistError(f"cannot write to {name}: {error.strerror or error}") from error
 
     def _stop_at_too_many_errors(self) -> None:

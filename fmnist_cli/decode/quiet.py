@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from fmnist_cli.errors import DEBUG
 
@@ -57,6 +57,7 @@ def libraries_quiet() -> Iterator[None]:
         finally:
             sys.stderr = original
             if kept is not original:
-                kept.close()
+                with suppress(OSError):  # what it has to say does not fit on a disk
+                    kept.close()
             os.dup2(saved, 2)
             os.close(saved)
