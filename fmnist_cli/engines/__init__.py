@@ -69,7 +69,9 @@ def attempt(worker: Worker[R], chunk: Sequence[Item]) -> list[R]:
                 import traceback
 
                 traceback.print_exc()
-            return [worker.lost(chunk[0], f"{UNEXPECTED}: {type(error).__name__}: {error}")]
+            unexpected = f"{UNEXPECTED}: {type(error).__name__}: {error}"
+            reason = "out of memory" if isinstance(error, MemoryError) else unexpected
+            return [worker.lost(chunk[0], reason)]
     return [result for item in chunk for result in attempt(worker, [item])]
 
 
