@@ -56,8 +56,8 @@ def classify(
             "--output",
             "-o",
             metavar="FILE",
-            help="File for the rows (.jsonl, .csv, .parquet, .txt) or for the page (.html),"
-            " repeatable; - is standard output, the default.",
+            help="File for the rows (.jsonl, .csv, .excel.csv, .parquet, .txt) or for the page"
+            " (.html), repeatable; - is standard output, the default.",
         ),
     ] = None,
     format_: Annotated[
@@ -65,8 +65,8 @@ def classify(
         _output(
             "--format",
             metavar="FORMAT",
-            help="jsonl, csv, parquet or text, where the file's suffix does not say it; by default"
-            " text on a terminal, else jsonl.",
+            help="jsonl, csv, excel, parquet or text, where the file's suffix does not say it; by"
+            " default text on a terminal, else jsonl.",
         ),
     ] = None,
     report: Annotated[
