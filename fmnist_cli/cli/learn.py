@@ -117,20 +117,23 @@ def learn(
     head = fit(examples.embeddings, members, strength)
     tuning: dict[str, float] | None = None
     if fine_tune:
-        from fmnist_cli.learn.tune import tune
+        from fmnist_cli.learn.tune import RECIPE, tune
 
-        tuned = tune(labelled, examples.embeddings, strength, base, say)
+        total = RECIPE.epochs * RECIPE.folds * len(members)
+        with progress(not Level.quiet, lambda: total) as advance:
+            tuned = tune(labelled, examples.embeddings, strength, base, say, advance)
         tuning = {"tuned": tuned[2].accuracy(members), "frozen": held.accuracy(members)}
         words = "held out: {tuned:.1%} right fine-tuned, {frozen:.1%} without".format(**tuning)
         if tuning["tuned"] > tuning["frozen"]:
             say(words)
             base, head, held = tuned
-            examples, _ = see(labelled, digests, Session(base))
+            examples, _ = see(labelled, digests, Session(base), engine="threads")
         else:
             say(f"{words}; the model is the one without")
-    write(target, base, head, held, names, examples, held.temperature(members))
+    temperature = held.temperature(members)
+    write(target, base, head, held, names, examples, temperature)
     # Of old pictures only features are left: they count, but are not shown.
-    shown = held.probabilities()[len(members) - len(found) :]
+    shown = held.probabilities(temperature)[len(members) - len(found) :]
     columns = {name: (names.index(name),) for name in found.folders if name in names}
     evaluation = evaluate_folders(found, FolderClasses(names, columns), shown)
     evaluation = replace(evaluation, folds=held.folds)

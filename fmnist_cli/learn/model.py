@@ -125,26 +125,21 @@ def write(
     )
     content = serialize(learned_graph(base, head), card)
     file = ModelFile.of(path.stem, path, content)
-    _verify(file, head)
+    noise = np.random.default_rng(0).integers(0, 256, (4, *session.spec.shape), np.uint8)
+    said = Session(file).outputs(noise, embedding=True)
+    assert said.embedding is not None  # noqa: S101
+    expected = Held(head.logits(said.embedding), np.empty(4), 0).probabilities()
+    difference = float(np.abs(expected - said.probabilities).max())
+    if not difference <= _ATOL:
+        raise VerificationError(
+            f"{path}: the graph and its head differ by {difference:.1e}; it was not written"
+        )
     memory = {**examples._asdict(), "embeddings": examples.embeddings.astype(np.float16)}
     buffer = io.BytesIO()
     np.savez(buffer, model=np.array(file.sha256), **memory)
     for target, data in ((memory_of(path), buffer.getvalue()), (path, content)):
         with writing(target):
             replace_file(target, lambda partial, data=data: partial.write_bytes(data))  # type: ignore[misc]
-
-
-def _verify(file: ModelFile, head: Head) -> None:
-    session = Session(file)
-    noise = np.random.default_rng(0).integers(0, 256, (4, *session.spec.shape), np.uint8)
-    said = session.outputs(noise, embedding=True)
-    assert said.embedding is not None  # noqa: S101
-    expected = Held(head.logits(said.embedding), np.empty(4), 0).probabilities()
-    difference = float(np.abs(expected - said.probabilities).max())
-    if not difference <= _ATOL:
-        raise VerificationError(
-            f"{file.path}: the graph and its head differ by {difference:.1e}; it was not written"
-        )
 
 
 def remembered(file: ModelFile) -> Examples:

@@ -142,6 +142,7 @@ def see(
     digests: dict[str, str],
     session: Session,
     advance: Callable[[int], object] = lambda _count: None,
+    engine: str | None = None,
 ) -> tuple[Examples, LabelledPictures]:
     """Features of pictures, by the workers of `classify`; and the pictures without pixels.
 
@@ -150,6 +151,7 @@ def see(
         digests: SHA-256 of each path.
         session: a model that gives embeddings.
         advance: told how many more are done.
+        engine: for workers; threads for a model that is in no file.
 
     Raises:
         DataError: none can be read.
@@ -158,7 +160,10 @@ def see(
     route = route_of(session, None, embeddings=True)._replace(infer=partial(_both, session))
     rows: list[Prediction | Rejected] = []
     chunks = ordered_map(
-        Classifier(route), labelled.items, workers=available_cores(), engine=default_engine()
+        Classifier(route),
+        labelled.items,
+        workers=available_cores(),
+        engine=engine or default_engine(),
     )
     with libraries_quiet(), closing(chunks):
         for chunk in chunks:

@@ -31,6 +31,7 @@ def tune(
     strength: float,
     base: ModelFile,
     tell: Callable[[str], object],
+    advance: Callable[[int], object],
 ) -> tuple[ModelFile, Head, Held]:
     """Train the network of `base` on, once for each fold and once on all pictures.
 
@@ -40,6 +41,7 @@ def tune(
         strength: of these heads.
         base: the model to start from.
         tell: told about each network.
+        advance: told how many more pictures were learned from.
 
     Returns:
         A model whose features are those of the tuned network, a head on these, and what tuned
@@ -56,13 +58,17 @@ def tune(
     for fold in range(count):
         tell(f"training, without part {fold + 1} of {count}")
         out = folds == fold
-        network = _train(pictures, ~out, embeddings, strength, base)
+        start = fit(embeddings[~out], members[~out], strength)
+        network = _train(pictures, ~out, base, start, advance)
         head, seen = _judge(network, pictures, ~out)
         held.logits[out], held.novelty[out] = head.logits(seen[out]), head.novelty(seen[out])
     tell("training, with all pictures")
     everything = np.ones(len(members), np.bool_)
-    network = _train(pictures, everything, embeddings, strength, base)
+    start = fit(embeddings, members, strength)
+    network = _train(pictures, everything, base, start, advance)
     head, _ = _judge(network, pictures, everything)
+    # A head as the card says, which nobody asks: only features are used of this model.
+    network.network.head = torch.nn.Linear(head.weight.shape[1], len(card.class_names) + 1)
     content = serialize(halved(convert_pictures(network)), card)
     return ModelFile.of(base.name, base.path, content), head, held
 
@@ -70,19 +76,17 @@ def tune(
 def _train(
     pictures: LabelledPictures,
     chosen: npt.NDArray[np.bool_],
-    embeddings: Embeddings,
-    strength: float,
     base: ModelFile,
+    start: Head,
+    advance: Callable[[int], object],
 ) -> PictureClassifier:
-    """The network, trained on some of the pictures; its head has a row per class."""
+    """The network, trained on some pictures; its head, a row per class, begins at `start`."""
     classifier = restore(base)
     assert isinstance(classifier, PictureClassifier)  # noqa: S101  (as it has features)
     network, members = classifier.network, pictures.members
-    start = fit(embeddings[chosen], members[chosen], strength)
     network.head = torch.nn.Linear(start.weight.shape[1], len(start.bias))
-    with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(start.weight))
-        network.head.bias.copy_(torch.from_numpy(start.bias))
+    for ours, theirs in zip(network.head.parameters(), start[:2], strict=True):
+        ours.data = torch.from_numpy(theirs).float()
     classifier.eval()  # normalisations keep their statistics
     frozen, trained = network.backbone[: RECIPE.frozen], network.backbone[RECIPE.frozen :]
     peak = RECIPE.learning_rate
@@ -110,6 +114,7 @@ def _train(
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         cycle.step()
+        advance(RECIPE.batch_size)
     return classifier
 
 
