@@ -124,7 +124,7 @@ def check_spec(spec: InputSpec) -> None:
     """Whether there is a preparation for a spec.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or not with its parameters.
     """
     names = ("frame", "product") if spec.preprocessing == AUTO else (spec.preprocessing,)
     for name in names:
@@ -132,6 +132,9 @@ def check_spec(spec: InputSpec) -> None:
             raise ValueError(f"its preprocessing {name!r} is unknown; a newer fmnist may know it")
         if spec.color not in PREPARATIONS[name].colors:
             raise ValueError(f"its preprocessing {name!r} makes no {spec.color} pixels")
+    fill = spec.params.get("fill", 0)
+    if isinstance(fill, str) or not 0 <= fill <= 255:
+        raise ValueError(f"its fill {fill!r} is no grey level, 0 to 255")
 
 
 def check_mode(mode: str, spec: InputSpec, option: str = "--prepare") -> None:
