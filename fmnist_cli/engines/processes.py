@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
-from fmnist_cli.engines import Chunker, Worker
+from fmnist_cli.engines import Chunker, Worker, weight
 from fmnist_cli.errors import FmnistError
 from fmnist_cli.sources.items import Item
 
@@ -40,6 +40,10 @@ class _Task(Generic[R]):
     chunk: list[Item]
     result: R | None = None
     done: bool = False
+    weight: int = 0
+
+    def __post_init__(self) -> None:
+        self.weight = weight(self.chunk)
 
 
 @dataclass(slots=True, eq=False)
@@ -183,7 +187,7 @@ def _in_processes(
                     continue
                 if again:
                     task = again.popleft()
-                elif len(tasks) < WINDOW * workers and (chunk := chunker.take()):
+                elif sum(t.weight for t in tasks) < WINDOW * workers and (chunk := chunker.take()):
                     task = _Task(chunk)
                     tasks.append(task)
                 else:

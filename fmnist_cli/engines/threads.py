@@ -8,7 +8,7 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from fmnist_cli.engines import Chunker, Worker
+from fmnist_cli.engines import Chunker, Worker, weight
 from fmnist_cli.sources.items import Item
 
 R = TypeVar("R")
@@ -21,15 +21,15 @@ def threads(worker: Worker[R], chunker: Chunker, workers: int) -> Generator[R, N
         started = time.perf_counter()
         return worker(chunk), len(chunk), time.perf_counter() - started
 
-    pending: deque[Future[tuple[R, int, float]]] = deque()
+    pending: deque[tuple[int, Future[tuple[R, int, float]]]] = deque()  # with its weight
     executor = ThreadPoolExecutor(workers, thread_name_prefix="classify")
     try:
         while True:
-            while len(pending) < 2 * workers and (chunk := chunker.take()):
-                pending.append(executor.submit(timed, chunk))
+            while sum(one for one, _ in pending) < 2 * workers and (chunk := chunker.take()):
+                pending.append((weight(chunk), executor.submit(timed, chunk)))
             if not pending:
                 return
-            result, count, seconds = pending.popleft().result()
+            result, count, seconds = pending.popleft()[1].result()
             chunker.learn(count, seconds / workers)
             yield result
     finally:

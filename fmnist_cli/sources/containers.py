@@ -19,6 +19,7 @@ _MODULES = {
     "Zstandard": ("compression.zstd", "backports.zstd"),  # the first from Python 3.14 on
 }
 COMPRESSIONS = frozenset(_MODULES)
+_XZ_MEMORY = 256 << 20  # bytes; xz -9 needs 65 MiB
 
 
 class _Module(Protocol):
@@ -82,6 +83,21 @@ def _decompressor(path: Path, compression: str) -> _Module:
     )
 
 
+def _check_dictionary(path: Path) -> None:
+    """Whether xz data can be read with `_XZ_MEMORY`, which Python's own reader does not look at.
+
+    Raises:
+        BrokenStreamError: it cannot.
+    """
+    import lzma
+
+    with path.open("rb") as file:
+        try:
+            lzma.LZMADecompressor(memlimit=_XZ_MEMORY).decompress(file.read(4096), 1)
+        except lzma.LZMAError as error:
+            raise BrokenStreamError(str(error)) from error
+
+
 # Kind, as `fmnist_cli.sources.kinds` names it → module and class, loaded when the first is met.
 CONTAINERS = {
     "zip": ("fmnist_cli.sources.zip", "ZipSource"),
@@ -141,9 +157,11 @@ def kind_of_container(path: Path) -> tuple[str, str | None]:
     except ImageError:
         return "other", None  # its row will hold the reason
     kind = kind_of(head)
-    if kind not in ("gzip", "bzip2", "xz", "Zstandard"):
+    if kind not in COMPRESSIONS:
         return kind, None
     try:
+        if kind == "xz":
+            _check_dictionary(path)
         with Forward(path, kind) as stream:
             inner = kind_of(stream.read(SNIFF))
     except BrokenStreamError as error:

@@ -72,8 +72,8 @@ class TarSource(ContainerSource):
             self.skipped += 1
         elif self._compression is None:
             yield MemberItem(path, archive, member.offset_data, member.size, str(member.mtime))
-        elif member.size > self._selection.max_bytes:
-            yield UnreadableItem(path, str(too_large(member.size, self._selection.max_bytes)))
+        elif member.size > self._selection.max_held:
+            yield UnreadableItem(path, str(too_large(member.size, self._selection.max_held)))
         else:
             data = head + content.read()
             if len(data) < member.size:

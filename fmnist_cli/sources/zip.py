@@ -213,7 +213,8 @@ def _unpacked_lzma(packed: bytes, limit: int) -> bytes:
     properties, rest = divmod(packed[4], 9)
     chain = {
         "id": lzma.FILTER_LZMA1,
-        "dict_size": max(4096, min(int.from_bytes(packed[5:9], "little"), MAX_BYTES)),
+        # Larger than the content it need not be, whatever is claimed.
+        "dict_size": max(4096, min(int.from_bytes(packed[5:9], "little"), limit)),
         "lc": rest,
         "lp": properties % 5,
         "pb": properties // 5,
