@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import Protocol, cast
 
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.sources.archive import unreadable_archive
@@ -23,7 +24,7 @@ _XZ_MEMORY = 256 << 20  # bytes; xz -9 needs 65 MiB
 
 
 class _Module(Protocol):
-    def open(self, path: Path, mode: str, /) -> IO[bytes]: ...
+    def open(self, path: Path, mode: str, /) -> BufferedReader: ...
 
 
 class BrokenStreamError(Exception):
@@ -43,8 +44,9 @@ class Forward:
     """
 
     def __init__(self, path: Path, compression: str | None = None) -> None:
+        self._broken: BrokenStreamError | None = None
         try:
-            self._file: IO[bytes]
+            self._file: BufferedReader
             if compression is None:
                 self._file = path.open("rb")
             else:
@@ -53,16 +55,24 @@ class Forward:
             raise unreadable_archive(path, error) from error
 
     def read(self, size: int) -> bytes:
-        """The next `size` bytes; fewer at the end only.
+        """The next `size` bytes; fewer at the end only, and once before what is damaged.
 
         Raises:
             BrokenStreamError: the compressed data is damaged or ends too early.
         """
+        if self._broken is not None:
+            raise self._broken
+        parts = []
         try:
-            return self._file.read(size)
+            while size > 0 and (part := self._file.read1(size)):
+                parts.append(part)
+                size -= len(part)
         except Exception as error:
             # Each decompressor has exceptions of its own; damaged data is all they mean here.
-            raise BrokenStreamError(str(error) or type(error).__name__) from error
+            self._broken = BrokenStreamError(str(error) or type(error).__name__)
+            if not parts:
+                raise self._broken from error
+        return b"".join(parts)
 
     def __enter__(self) -> Forward:
         return self
@@ -157,6 +167,8 @@ def kind_of_container(path: Path) -> tuple[str, str | None]:
     except ImageError:
         return "other", None  # its row will hold the reason
     kind = kind_of(head)
+    if kind == "other" and path.suffix.lower() == ".zip":  # one that begins with a program
+        kind = "zip"
     if kind not in COMPRESSIONS:
         return kind, None
     try:

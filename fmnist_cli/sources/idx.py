@@ -64,6 +64,7 @@ class IdxSource(ContainerSource):
                 while done < count:
                     pixels = stream.read(height * width)
                     if len(pixels) < height * width:
+                        stream.read(1)  # of damaged data raises the reason
                         raise BrokenStreamError("the file ends there")
                     name = f"{done:0{digits}d}"
                     if self._selection.wants(name):
