@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from fmnist_cli.errors import FmnistError, UsageError
 
@@ -13,9 +16,42 @@ from fmnist_cli.errors import FmnistError, UsageError
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, then give it its name in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
+    partial = _new(path)
     write(partial)
     partial.replace(path)
+
+
+def _new(path: Path) -> Path:
+    """An empty file beside `path`, made now: a link of this name would lead elsewhere."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    partial.open("xb").close()
+    return partial
+
+
+def open_own(path: Path, *, append: bool = True) -> BinaryIO:
+    """A file that an earlier run may have begun, to read and to write at its end.
+
+    Args:
+        path: the file.
+        append: whether it is made where it is not there; else it is read from its beginning.
+
+    Raises:
+        OSError: it cannot be opened, or is a link or no ordinary file, and so is none of ours.
+    """
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NONBLOCK", 0) | (os.O_APPEND | os.O_CREAT if append else 0)
+    file = os.open(path, flags, 0o666)
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(file)
+        raise OSError(errno.EEXIST, "it is a link or no ordinary file")
+    return os.fdopen(file, "ab" if append else "rb+")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one step."""
+    replace_file(path, lambda partial: partial.write_bytes(content))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -61,7 +97,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         FmnistError: the file cannot be completed.
     """
-    partial = path.with_name(f"{path.name}.partial")
+    with writing(path):
+        partial = _new(path)
     try:
         yield partial
         with writing(partial):

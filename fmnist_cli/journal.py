@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fmnist_cli.errors import DataError, FmnistError, UsageError
-from fmnist_cli.files import write_text
+from fmnist_cli.files import open_own, write_text
 from fmnist_cli.sources.items import Item, signature_line
 
 CHECKPOINT_SECONDS = 0.25  # at most this much work is done twice
@@ -116,7 +116,7 @@ class Journal:
             UsageError: the file cannot be created, or another run is writing it.
         """
         try:
-            stream = path.open("ab")
+            stream = open_own(path)
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
         if stream.tell() and not record_path(target).exists():
@@ -138,7 +138,7 @@ class Journal:
             DataError: the rows are not those of the record.
         """
         try:
-            stream = path.open("rb+")
+            stream = open_own(path, append=False)
         except OSError as error:
             raise DataError(
                 f"cannot go on with {path}: {error.strerror or error}; run without --resume"

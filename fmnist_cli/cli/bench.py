@@ -18,7 +18,7 @@ from fmnist_cli.cli.options import (
     ResultsFile,
     one_of,
 )
-from fmnist_cli.cli.output import Level, Results, aligned, error, note, say, show
+from fmnist_cli.cli.output import Level, Results, aligned, check_file, error, note, say, show
 from fmnist_cli.errors import EXIT_RULE_FAILED, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ def _check_paths(images: Path | None, targets: Sequence[Path | None]) -> None:
     """
     if images is not None and not images.exists():
         raise UsageError(f"--images {images} does not exist")
-    for target in filter(None, targets):
-        if target.is_dir():
-            raise UsageError(f"{target} is a folder; name a file to write the results to")
+    check_file(*targets)
 
 
 def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Candidate]:

@@ -24,7 +24,7 @@ from fmnist_cli.cli.options import (
     Unknown,
     UnknownAt,
 )
-from fmnist_cli.cli.output import Level, Results, detail, say
+from fmnist_cli.cli.output import Level, Results, check_file, detail, say
 from fmnist_cli.errors import EXIT_REJECTED, DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -150,7 +150,8 @@ def evaluate(
             " --labels FILE"
         )
     results = Results(json_, output)
-    results.check()
+    read = [*filter(None, (data, labels, classes)), *map(Path, model or ())]
+    check_file(output, report, read=read)
 
     from fmnist_cli.bench.run import unique_names
     from fmnist_cli.inference.models import find_models_dir, open_model

@@ -76,7 +76,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
                 f"--batch-size {run.batch_size or 1:,} of {spec.width}×{spec.height} pixels takes"
                 " too much memory; give a smaller one, or a larger --memory"
             )
-    outputs.check([*source.files, *models.files])
+    outputs.check(source, models.files)
     options = _options(inputs, settings, wanted, run, models)
     with ExitStack() as stack:
         resuming = run.resume or run.retry_failed

@@ -75,6 +75,24 @@ def aligned(rows: Iterable[Sequence[str]], columns: str) -> str:
     return "\n".join(form.format(*row).rstrip() for row in cells)
 
 
+def check_file(*targets: Path | None, read: Iterable[Path] = ()) -> None:
+    """Find out before the work which files cannot or must not be written after it.
+
+    Args:
+        targets: the files; None is passed over.
+        read: files that are read.
+
+    Raises:
+        UsageError: one is a folder, a picture, or read.
+    """
+    from fmnist_cli.sources import check_output
+
+    for target in filter(None, targets):
+        if target.is_dir():
+            raise UsageError(f"{target} is a folder; name a file to write the results to")
+        check_output(target, read)
+
+
 class Results:
     """Where the results of a command go: tables, JSON on standard output, a JSON file.
 
@@ -90,10 +108,9 @@ class Results:
         """Find out before the work what could not be written after it.
 
         Raises:
-            UsageError: the file is a folder.
+            UsageError: the file is a folder, or a picture.
         """
-        if self.file is not None and self.file.is_dir():
-            raise UsageError(f"{self.file} is a folder; name a file to write the results to")
+        check_file(self.file)
 
     @property
     def has_tables(self) -> bool:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fmnist_cli.sources import Item
+
 from fmnist_cli.cli.options import MODEL, DataDir, ModelsDir, Prepare, complete_model
-from fmnist_cli.cli.output import note, say, show
+from fmnist_cli.cli.output import check_file, note, say, show
 from fmnist_cli.errors import EXIT_REJECTED, FmnistError, UsageError
 
 
@@ -69,7 +74,7 @@ def prepare(
     from fmnist_cli.inference.session import Session
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.preprocess.pipeline import Framer, Prepared
-    from fmnist_cli.sources import Inputs
+    from fmnist_cli.sources import Inputs, check_beside, outside
 
     if model == "auto":
         raise UsageError("--model auto stands for two models; name one of them")
@@ -78,12 +83,17 @@ def prepare(
     if output is not None:
         check_folder(output, force=force)
     request = Inputs(tuple(inputs), limit=limit)
+    source = request.open()
+    items: Iterable[Item] = source
+    if output is not None:
+        check_beside("-o", output, source.folders)
+        items = outside(source, "-o", output)
     framer = Framer(spec, prepare)
     pairs: list[Pair] = []
     rejected: list[Rejected] = []
     seen = 0
     with libraries_quiet():
-        for seen, item in enumerate(request.open(), start=1):  # noqa: B007
+        for seen, item in enumerate(items, start=1):  # noqa: B007
             (result,) = framer([item])
             if isinstance(result, Prepared) and output is not None:
                 try:
@@ -141,8 +151,7 @@ def report(
     from fmnist_cli.report.inputs import Pictures, gather
     from fmnist_cli.report.page import make
 
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder; name a file with -o")
+    check_file(output)
     inputs = gather(results, find_models_dir(models_dir))
     pictures = Pictures.load(data_dir)
     page = make(inputs, pictures)

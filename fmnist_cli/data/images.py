@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from pathlib import Path
 
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError, UsageError
+from fmnist_cli.files import write_bytes, write_text
 
 LABELS_NAME = "labels.csv"
 _NUMBERED = re.compile(r"\d{5,}\.png")
@@ -79,12 +81,14 @@ def _write_pngs(images: LabelledImages, paths: list[Path]) -> None:
         encoded, content = cv2.imencode(".png", pixels)
         if not encoded:
             raise DataError(f"{path}: OpenCV could not encode the picture")
-        path.write_bytes(content.tobytes())  # not cv2.imwrite: it cannot open every name on Windows
+        # Not cv2.imwrite: it cannot open every name on Windows.
+        write_bytes(path, content.tobytes())
 
 
 def _write_labels(images: LabelledImages, paths: list[Path], target: Path) -> None:
-    with target.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("file", "class_id", "label"))
-        for path, class_id in zip(paths, images.labels.tolist(), strict=True):
-            writer.writerow((path.name, class_id, CLASS_NAMES[class_id]))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("file", "class_id", "label"))
+    for path, class_id in zip(paths, images.labels.tolist(), strict=True):
+        writer.writerow((path.name, class_id, CLASS_NAMES[class_id]))
+    write_text(target, stream.getvalue())

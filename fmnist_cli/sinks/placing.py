@@ -14,6 +14,7 @@ import re
 import stat
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import BinaryIO
 
 from fmnist_cli.errors import ImageError, UsageError
 
@@ -120,10 +121,19 @@ def write_content(content: bytes, target: str, temporary: str) -> bool:
     """Make a file of `content`."""
     if os.path.lexists(target):
         return _holds(target, iter((content,)), len(content))
-    with open(temporary, "wb") as file:  # noqa: PTH123
+    with _new(temporary) as file:
         file.write(content)
     os.replace(temporary, target)  # noqa: PTH105
     return True
+
+
+def _new(temporary: str) -> BinaryIO:
+    """A new file; what a killed run left is removed, be it a link that leads elsewhere."""
+    try:
+        return open(temporary, "xb")  # noqa: PTH123
+    except FileExistsError:
+        os.unlink(temporary)  # noqa: PTH108
+        return open(temporary, "xb")  # noqa: PTH123
 
 
 def copy_file(location: str, target: str, temporary: str, *, sync: bool = False) -> bool:
@@ -137,7 +147,7 @@ def copy_file(location: str, target: str, temporary: str, *, sync: bool = False)
         blocks = _blocks(source.fileno())
         if os.path.lexists(target):
             return _holds(target, blocks, status.st_size)
-        with open(temporary, "wb") as file:  # noqa: PTH123
+        with _new(temporary) as file:
             file.writelines(blocks)
             if sync:
                 file.flush()
