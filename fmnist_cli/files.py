@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fmnist_cli.errors import FmnistError, UsageError
 
@@ -47,6 +48,21 @@ def open_own(path: Path, *, append: bool = True) -> BinaryIO:
         os.close(file)
         raise OSError(errno.EEXIST, "it is a link or no ordinary file")
     return os.fdopen(file, "ab" if append else "rb+")
+
+
+def read_json(path: Path) -> Any:
+    """What a file of JSON holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no JSON in UTF-8.
+    """
+    if path.exists() and not path.is_file():  # a pipe may never end
+        raise ValueError("it is no ordinary file")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -18,7 +18,17 @@ from fmnist_cli.cli.options import (
     ResultsFile,
     one_of,
 )
-from fmnist_cli.cli.output import Level, Results, aligned, check_file, error, note, say, show
+from fmnist_cli.cli.output import (
+    Level,
+    Results,
+    aligned,
+    check_file,
+    error,
+    note,
+    note_altered,
+    say,
+    show,
+)
 from fmnist_cli.errors import EXIT_RULE_FAILED, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -275,6 +285,7 @@ def bench(
         pixels="random" if split is None else "test",
         started=datetime.now(UTC),
     )
+    other_files = note_altered("test", data_dir) if split is not None else []
     old: dict[str, Any] | None = None
     if compare is not None:  # what cannot be compared shows before minutes of measuring
         old = earlier.read(compare)
@@ -284,7 +295,7 @@ def bench(
     pictures = None if images is None else Pictures(images, prepare)
     with _progress(steps_of(len(candidates), plan, pictures=images is not None)) as on_step:
         measured = run(candidates, plan, split, pictures=pictures, on_step=on_step)
-    document = {**begun, "models": measured}
+    document = {**begun, "altered": other_files, "models": measured}
     if noisy := noisy_models(measured):
         say(
             "warning: machine is noisy: timings of the same model differ by more than 30 % between"

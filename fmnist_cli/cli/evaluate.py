@@ -24,7 +24,7 @@ from fmnist_cli.cli.options import (
     Unknown,
     UnknownAt,
 )
-from fmnist_cli.cli.output import Level, Results, check_file, detail, say
+from fmnist_cli.cli.output import Level, Results, check_file, detail, note_altered, say
 from fmnist_cli.errors import EXIT_REJECTED, DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -205,6 +205,7 @@ def _on_data_set(
     from fmnist_cli.machine import available_cores
 
     images = load_split(split, data_dir)
+    other_files = note_altered(split, data_dir)
     measured: dict[str, object] = {}
     summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
     for name, file in files.items():
@@ -244,6 +245,7 @@ def _on_data_set(
             "command": shlex.join(["fmnist", "evaluate", *chosen, "--split", split]),
             "version": __version__,
             "split": split,
+            "altered": other_files,
             "models": measured,
         }
     )

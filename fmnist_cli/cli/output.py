@@ -8,9 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fmnist_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from fmnist_cli.data.fashion_mnist import Split
 
 
 class Level:
@@ -37,6 +40,19 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Something that the user may want to know or change."""
     say(f"note: {text}")
+
+
+def note_altered(split: Split, data_dir: Path | None) -> list[str]:
+    """The files of a split that are not the published ones; a note says so."""
+    from fmnist_cli.data.fashion_mnist import altered
+
+    names = altered(split, data_dir)
+    if names:
+        note(
+            f"{' and '.join(names)}: not as published (MD5 differs), so these are no figures of"
+            " Fashion-MNIST"
+        )
+    return names
 
 
 def detail(text: str) -> None:
