@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,9 +25,15 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 def _new(path: Path) -> Path:
     """An empty file beside `path`, made now: a link of this name would lead elsewhere."""
     partial = path.with_name(f"{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    partial.open("xb").close()
+    new_file(partial).close()
     return partial
+
+
+def new_file(path: str | Path) -> BinaryIO:
+    """A new file to write to; what a killed run left there is removed, be it a link."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108
+    return open(path, "xb")  # noqa: PTH123
 
 
 def open_own(path: Path, *, append: bool = True) -> BinaryIO:
@@ -91,6 +97,22 @@ def check_target(path: Path) -> Path:
     if path.exists() and not path.is_file():
         raise UsageError(f"cannot write {path}: it exists and is not a file")
     return path
+
+
+def check_folder(out: Path, *, force: bool) -> None:
+    """Refuse a folder whose content would be written over, but for hidden files of desktops.
+
+    Raises:
+        UsageError: it is a file, or a folder that is not empty, without `force`.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; name a folder with -o")
+    names = (entry.name for entry in out.iterdir()) if out.is_dir() and not force else ()
+    if existing := sorted(name for name in names if not name.startswith(".")):
+        raise UsageError(
+            f"{out} is not empty (it holds {existing[0]}). Name another folder, or add --force to"
+            " write into this one"
+        )
 
 
 @contextmanager

@@ -67,8 +67,9 @@ def prepare(
     from fmnist_cli.decode import MAX_PIXELS
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.errors import ImageError
+    from fmnist_cli.files import check_folder
     from fmnist_cli.html.contact_sheet import original
-    from fmnist_cli.html.folder import PANEL, check_folder
+    from fmnist_cli.html.folder import PANEL
     from fmnist_cli.html.prepared import Pair, write_pairs
     from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session

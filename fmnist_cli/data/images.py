@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.errors import DataError, UsageError
-from fmnist_cli.files import write_bytes, write_text
+from fmnist_cli.errors import DataError
+from fmnist_cli.files import check_folder, write_bytes, write_text
 
 LABELS_NAME = "labels.csv"
 _NUMBERED = re.compile(r"\d{5,}\.png")
@@ -36,14 +36,7 @@ def write_images(
         DataError: a file cannot be written.
 
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder")
-    existing = sorted(_visible(out)) if out.is_dir() else []
-    if existing and not force:
-        raise UsageError(
-            f"{out} is not empty (it holds {existing[0]}). "
-            "Name another folder, or add --force to write into this one"
-        )
+    check_folder(out, force=force)
     width = max(5, len(str(len(images) - 1)))
     paths = [out / f"{index:0{width}d}.png" for index in range(len(images))]
     try:
@@ -67,11 +60,6 @@ def _written_before(folder: Path) -> set[str]:
     except (OSError, UnicodeDecodeError, csv.Error):
         return set()
     return {name for name in listed if _NUMBERED.fullmatch(name)}
-
-
-def _visible(folder: Path) -> list[str]:
-    """Names in a folder, without the hidden ones that desktops leave behind."""
-    return [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
 
 
 def _write_pngs(images: LabelledImages, paths: list[Path]) -> None:

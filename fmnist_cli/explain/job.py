@@ -26,8 +26,8 @@ from fmnist_cli.explain.explanation import (
     parse_target,
 )
 from fmnist_cli.explain.page import page, triptych
-from fmnist_cli.files import replace_file, write_text
-from fmnist_cli.html.folder import PAGE, check_folder, file_names
+from fmnist_cli.files import check_folder, replace_file, write_text
+from fmnist_cli.html.folder import PAGE, file_names
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session

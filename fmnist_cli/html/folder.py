@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fmnist_cli.errors import UsageError
 from fmnist_cli.html.contact_sheet import SMALL, Color
 
 PAGE = "index.html"
@@ -18,22 +16,6 @@ _GAP = 8
 _TITLE = 22
 _LINE = 22
 _PAPER, _INK, _SOFT = "#14171b", "#e8eaed", "#a6afba"
-
-
-def check_folder(out: Path, *, force: bool) -> None:
-    """Refuse a folder whose content would be written over.
-
-    Raises:
-        UsageError: it is a file, or a folder that is not empty, without `force`.
-    """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder with -o")
-    existing = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []
-    if existing and not force:
-        raise UsageError(
-            f"{out} is not empty (it holds {existing[0]}). Name another folder, or add --force to"
-            " write into this one"
-        )
 
 
 def file_names(sources: Sequence[str]) -> list[str]:

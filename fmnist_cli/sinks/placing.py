@@ -14,9 +14,9 @@ import re
 import stat
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import BinaryIO
 
 from fmnist_cli.errors import ImageError, UsageError
+from fmnist_cli.files import new_file
 
 NAME_MAX = 255  # bytes of a name on most file systems
 _ATTEMPTS = 1000
@@ -121,19 +121,10 @@ def write_content(content: bytes, target: str, temporary: str) -> bool:
     """Make a file of `content`."""
     if os.path.lexists(target):
         return _holds(target, iter((content,)), len(content))
-    with _new(temporary) as file:
+    with new_file(temporary) as file:
         file.write(content)
     os.replace(temporary, target)  # noqa: PTH105
     return True
-
-
-def _new(temporary: str) -> BinaryIO:
-    """A new file; what a killed run left is removed, be it a link that leads elsewhere."""
-    try:
-        return open(temporary, "xb")  # noqa: PTH123
-    except FileExistsError:
-        os.unlink(temporary)  # noqa: PTH108
-        return open(temporary, "xb")  # noqa: PTH123
 
 
 def copy_file(location: str, target: str, temporary: str, *, sync: bool = False) -> bool:
@@ -147,7 +138,7 @@ def copy_file(location: str, target: str, temporary: str, *, sync: bool = False)
         blocks = _blocks(source.fileno())
         if os.path.lexists(target):
             return _holds(target, blocks, status.st_size)
-        with _new(temporary) as file:
+        with new_file(temporary) as file:
             file.writelines(blocks)
             if sync:
                 file.flush()
