@@ -152,9 +152,10 @@ def classify(
     """
     if prepare not in MODES:
         raise UsageError(f"prepare={prepare!r} is unknown; choose from {', '.join(MODES)}")
-    for name, value in (("top_k", top_k), ("workers", workers), ("batch_size", batch_size)):
-        if value is not None and value < 1:
-            raise UsageError(f"{name}={value} is too small; give 1 or more")
+    numbers = ("top_k", top_k, 1000), ("workers", workers, 1024), ("batch_size", batch_size, 65536)
+    for name, value, most in numbers:
+        if value is not None and not 1 <= value <= most:
+            raise UsageError(f"{name}={value} is out of range; give 1 to {most}")
     if not 0 <= threshold <= 1:
         raise UsageError(f"threshold={threshold} is no probability; give one from 0 to 1")
     if isinstance(inputs, bytes) or (isinstance(inputs, str) and not inputs):

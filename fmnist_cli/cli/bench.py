@@ -201,7 +201,9 @@ def bench(
     model: Models = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Threads per call; by default all available cores."),
+        typer.Option(
+            min=1, max=1024, metavar="N", help="Threads per call; by default all available cores."
+        ),
     ] = None,
     seconds: Annotated[
         float,

@@ -15,6 +15,7 @@ PANEL = 28 * SCALE  # pixels of a side
 _GAP = 8
 _TITLE = 22
 _LINE = 22
+_LONGEST = 300  # letters that could fit a line
 _PAPER, _INK, _SOFT = "#14171b", "#e8eaed", "#a6afba"
 
 
@@ -67,8 +68,10 @@ def _fitted(
     room: int,
 ) -> str:
     """`text`, its beginning left out if it is too long: the end of a path says more."""
-    if draw.textlength(text, font) <= room:
+    short = text[-_LONGEST:]
+    if short == text and draw.textlength(text, font) <= room:
         return text
+    text = short
     while text and draw.textlength(f"… {text}", font) > room:
         text = text[1:]
     return f"… {text}"

@@ -67,12 +67,14 @@ def _hashed(name: str, of: str, name_max: int, more: str = "") -> str:
     if not stem or len(os.fsencode(suffix)) > 16:
         stem, dot, suffix = name, "", ""
     end = f"~{_hash(of)}{more}{dot}{suffix}"
+    stem = stem[:name_max]  # of a name of megabytes, too, what follows takes no time
     while len(os.fsencode(stem)) + len(os.fsencode(end)) > name_max:
         stem = stem[:-1]
     return stem + end
 
 
 _MAX_KNOWN = 1_000
+_PATH_MAX = 4096  # bytes, of a whole path; no system takes longer ones
 
 
 class Folders:
@@ -92,6 +94,8 @@ class Folders:
             UsageError: the label's own folder is a link or a file.
         """
         folder = self._root
+        if len(os.fsencode(f"{folder}/{label}/{place}")) >= _PATH_MAX:
+            return False
         for depth, name in enumerate((label, *place.split("/")[:-1])):
             folder = os.path.join(folder, name)  # noqa: PTH118
             if folder in self._known:

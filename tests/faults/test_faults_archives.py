@@ -155,6 +155,16 @@ def test_tar_and_zip_of_equal_names(tmp_path: Path, fmnist: Faulty) -> None:
     assert len(list((tmp_path / "tree").rglob("*.png"))) == 3
 
 
+def test_names_of_megabytes(fmnist: Faulty, tmp_path: Path) -> None:
+    """rows, pages and files of shorter names at once"""
+    names = ["x" * 900_000 + ".png", "a/" * 300_000 + "b.png", "ä" * 300_000 + ".png"]
+    (tmp_path / "a.tar").write_bytes(tar_bytes(dict.fromkeys(names, PICTURE)))
+    words = ("--sort-into", "tree", "-o", "rows.csv", "--report", "page.html")
+    assert fmnist("classify", "a.tar", "-m", "cnn", *words, cpu=5).code == 0
+    assert len(list((tmp_path / "tree").rglob("*.png"))) == 3
+    assert fmnist("prepare", "a.tar", "-m", "cnn", "-o", "pages", cpu=5).code == 0
+
+
 # Zip.
 
 
