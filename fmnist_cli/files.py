@@ -15,11 +15,16 @@ from fmnist_cli.errors import FmnistError, UsageError
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then give it its name in one step."""
+    """Let `write` fill a file beside `path`, then give it its name in one step.
+
+    Raises:
+        FmnistError: it cannot be written; the disk may be full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _new(path)
-    write(partial)
-    partial.replace(path)
+    with writing(path):
+        partial = _new(path)
+        write(partial)
+        partial.replace(path)
 
 
 def _new(path: Path) -> Path:

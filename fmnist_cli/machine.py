@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,26 +15,24 @@ _LEAST = 32 << 20  # bytes that a worker needs for ordinary pictures
 _BESIDE = 512 << 20  # bytes that a process may take for all that is not a picture
 
 
-def available_cores() -> int:
-    """Cores this process may use: its affinity, not the machine's size."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def memory_limit(root: Path = Path("/")) -> int:
-    """Bytes of memory that there are for this process: the machine's, or fewer by its cgroup.
+def available_cores(root: Path = Path("/")) -> int:
+    """Cores this process may use: its affinity, or fewer by the quota of its cgroup, rounded up.
 
     Args:
         root: where ``proc`` and ``sys`` are.
     """
-    limits = [4 << 30]  # where nothing can be found out
-    if hasattr(os, "sysconf"):
-        limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for file in _cgroup(root, "memory", "memory.max", "memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # a limit of "max"
-            limits.append(int(file.read_text(encoding="ascii")))
-    return min(limits)
+    cores = os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    for path in _cgroup(root, "cpu", "cpu.max", "cpu.cfs_quota_us"):
+        with suppress(OSError, ValueError):  # ValueError: "max"
+            text = path.read_text(encoding="ascii")
+            if path.name != "cpu.max":
+                text += path.with_name("cpu.cfs_period_us").read_text(encoding="ascii")
+            quota, period = map(int, text.split())
+            if quota > 0 and period > 0:  # -1 is none
+                cores = min(cores, math.ceil(quota / period))
+    return cores
 
 
 def _cgroup(root: Path, controller: str, v2: str, v1: str) -> Iterator[Path]:
@@ -50,6 +49,21 @@ def _cgroup(root: Path, controller: str, v2: str, v1: str) -> Iterator[Path]:
         group = Path(path.lstrip("/"))
         for part in (group, *group.parents):
             yield mounted / part / (v1 if controllers else v2)
+
+
+def memory_limit(root: Path = Path("/")) -> int:
+    """Bytes of memory that there are for this process: the machine's, or fewer by its cgroup.
+
+    Args:
+        root: where ``proc`` and ``sys`` are.
+    """
+    limits = [4 << 30]  # where nothing can be found out
+    if hasattr(os, "sysconf"):
+        limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in _cgroup(root, "memory", "memory.max", "memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # a limit of "max"
+            limits.append(int(file.read_text(encoding="ascii")))
+    return min(limits)
 
 
 def memory_share(asked: int | None, workers: int | None) -> tuple[int, int]:

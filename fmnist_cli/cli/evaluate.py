@@ -12,7 +12,6 @@ import typer
 
 from fmnist_cli import __version__
 from fmnist_cli.cli.options import (
-    Classes,
     DataDir,
     Json,
     LabelsFile,
@@ -115,7 +114,6 @@ def evaluate(
     ] = None,
     labels: LabelsFile = None,
     root: LabelsRoot = None,
-    classes: Classes = None,
     prepare: Prepare = "auto",
     unknown: Unknown = False,
     unknown_at: UnknownAt = None,
@@ -138,19 +136,17 @@ def evaluate(
 
     Examples:
         fmnist evaluate -m resnet
-        fmnist evaluate --json > results.json
         fmnist evaluate --data pictures -m photo --unknown --report wrong.html
         fmnist evaluate --labels corrected.csv --root pictures -m mine
     """
     own = data is not None or labels is not None
-    about_own = (root, classes, report, unknown_at) != (None,) * 4 or unknown
+    about_own = (root, report, unknown_at) != (None, None, None) or unknown
     if not own and (about_own or prepare != "auto"):
         raise UsageError(
-            "--root, --classes, --prepare, --unknown and --report go with --data DIR or"
-            " --labels FILE"
+            "--root, --prepare, --unknown and --report go with --data DIR or --labels FILE"
         )
     results = Results(json_, output)
-    read = [*filter(None, (data, labels, classes)), *map(Path, model or ())]
+    read = [*filter(None, (data, labels)), *map(Path, model or ())]
     check_file(output, report, read=read)
 
     from fmnist_cli.bench.run import unique_names
@@ -178,7 +174,7 @@ def evaluate(
         for name, file in named.items()
     }
     labelled = open_labelled(data, labels, root)
-    folders = _Folders(labelled, classes, prepare, share, report, models_dir)
+    folders = _Folders(labelled, prepare, share, report, models_dir)
     if _on_folders(sessions, folders, results):
         raise typer.Exit(EXIT_REJECTED)
 
@@ -255,7 +251,6 @@ class _Folders(NamedTuple):
     """What to measure on labelled pictures; `unknown_at` is None not to ask what is unknown."""
 
     labelled: Labelled
-    classes: Path | None
     prepare: str
     unknown_at: float | None
     report: Path | None
@@ -278,7 +273,7 @@ def _on_folders(
     from fmnist_cli.files import check_target
     from fmnist_cli.inference.classifier import route_of
     from fmnist_cli.inference.ood import open_guard
-    from fmnist_cli.labelled.classes import read_meanings, resolve
+    from fmnist_cli.labelled.classes import resolve
     from fmnist_cli.labelled.evaluation import evaluate_folders, judge
     from fmnist_cli.labelled.page import write_page
     from fmnist_cli.labelled.pictures import LabelledPictures
@@ -287,13 +282,12 @@ def _on_folders(
 
     if asked.report is not None:
         check_target(asked.report)
-    meanings = None if asked.classes is None else read_meanings(asked.classes)
     # Before any picture is read, which takes time.
     folders = asked.labelled.names()
     routes = {}
     for name, (_, session) in sessions.items():
         check_mode(asked.prepare, session.spec)
-        resolve(folders, session.card.class_names, meanings, source=asked.labelled.name)
+        resolve(folders, session.card.class_names, source=asked.labelled.name)
         guard = open_guard(asked.unknown_at, session.card, asked.models_dir)
         routes[name] = route_of(session, guard)
     measured: dict[str, FolderEvaluation] = {}
@@ -306,7 +300,7 @@ def _on_folders(
             raise DataError(f"the pictures of {asked.labelled.name} changed while they were read")
         for name, route in routes.items():
             if route.spec == spec:
-                classes = resolve(found.folders, route.class_names, meanings)
+                classes = resolve(found.folders, route.class_names)
                 measured[name] = evaluate_folders(found, classes, *judge(found, route))
         read.append(replace(found, pixels=found.pixels[:0]))
     measured = {name: measured[name] for name in sessions}
@@ -333,7 +327,12 @@ def _folders_text(
     results: Mapping[str, FolderEvaluation],
 ) -> str:
     from fmnist_cli.contract import printable
-    from fmnist_cli.labelled.evaluation import confusion_table, folder_table, unknown_words
+    from fmnist_cli.labelled.evaluation import (
+        accuracy_words,
+        confusion_table,
+        folder_table,
+        unknown_words,
+    )
 
     prepared = ", ".join(f"{count:,} {name}" for name, count in counts.items())
     lines = [f"{len(found):,} pictures of {found.labelled.name}, prepared: {prepared}"]
@@ -342,8 +341,7 @@ def _folders_text(
     lines.append("")
     for name, result in results.items():
         lines += [
-            f"{name}: accuracy {result.accuracy:.4f} on {result.images:,} pictures,"
-            f" mean over folders {result.macro_accuracy:.4f}",
+            f"{name}: {accuracy_words(result)}",
             *filter(None, [unknown_words(result)]),
             "",
             *(folder_table(result), "", confusion_table(result, names[name]), ""),
@@ -378,7 +376,6 @@ def _document(
         "pictures": {
             # Folders without those above them: what was measured, not where it lies.
             "folder": found.labelled.name,
-            "classes": asked.classes and asked.classes.name,
             "prepare": found.mode,
             "unknown_at": asked.unknown_at,
             "images": len(found),

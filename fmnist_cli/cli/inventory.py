@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 
-from fmnist_cli.contract import printable
+from fmnist_cli.cli.output import show, tell
 from fmnist_cli.errors import ImageError
 from fmnist_cli.sources.items import Item, Source
 from fmnist_cli.sources.kinds import kind_of
@@ -95,7 +94,7 @@ def print_inventory(source: Source) -> int:
     if found.unreadable:
         lines.append(f"{'cannot be read':<24} {found.unreadable:>12,}")
     lines.append(f"{'all':<24} {found.total:>12,} {found.size / 1e6:>12,.1f}")
-    sys.stdout.write("\n".join(lines) + "\n")
+    show("\n".join(lines))
     for path, reason in found.reasons:
-        sys.stderr.write(f"cannot be read: {printable(path)}: {printable(reason)}\n")
+        tell(f"cannot be read: {path}: {reason}")
     return found.total

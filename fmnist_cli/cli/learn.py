@@ -15,9 +15,7 @@ from fmnist_cli.cli.output import Level, Results, check_file, note, say
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 if TYPE_CHECKING:
-    from fmnist_cli.labelled.evaluation import FolderEvaluation
-    from fmnist_cli.labelled.pictures import LabelledPictures
-    from fmnist_cli.learn.head import Held, Members
+    from fmnist_cli.learn.head import Members
 
 _MANY = 100  # classes
 
@@ -83,12 +81,12 @@ def learn(
 
     import numpy as np
 
-    from fmnist_cli.evaluate.metrics import interval
     from fmnist_cli.files import check_target
     from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
+    from fmnist_cli.labelled.classes import FolderClasses
+    from fmnist_cli.labelled.evaluation import accuracy_words, evaluate_folders, folder_table
     from fmnist_cli.labelled.page import write_page
-    from fmnist_cli.labelled.pictures import LabelledPictures
     from fmnist_cli.labelled.source import open_labelled
     from fmnist_cli.learn.head import cross_validate, fit
     from fmnist_cli.learn.model import remembered, write
@@ -99,58 +97,51 @@ def learn(
     target = _target(output or Path(f"{Path(labelled.name).stem}.onnx"))
     if report is not None:
         check_file(check_target(report), read=filter(None, (data, labels, add)))
-    results = Results(json_)
     base = open_model("photo" if add is None else str(add), quiet=True)
     old = None if add is None else remembered(base)
-    kept, digests, again = check(labelled, Counter(() if old is None else old.labels.tolist()))
+    labelled, digests = check(labelled, Counter(() if old is None else old.labels.tolist()))
+    if data is not None and all(path.count("/") > 1 for path in digests):
+        note(f"the classes are the topmost folders of {labelled.name}, which hold folders only")
     session = Session(base)
-    for words in labelled.left_out:
-        note(f"left out: {words}")
-    if again:
-        note(f"left out: {again:,} pictures that are the same as another")
-    with progress(not Level.quiet, lambda: len(kept)) as advance:
-        new, found = see(labelled, kept, digests, session, advance)
+    with progress(not Level.quiet, lambda: len(digests)) as advance:
+        new, found = see(labelled, digests, session, advance)
+    say("\n".join(found.told()))
     examples = new if old is None else old.updated(new)
     counts = Counter(examples.labels.tolist())
     check_names(counts, labelled.name)
     names = tuple(sorted(counts))
     members: Members = np.searchsorted(names, examples.labels)
-    say(
-        f"{len(members):,} pictures of {len(names):,} classes; fitting"
-        + (" takes minutes with so many classes" if len(names) > _MANY else "")
-    )
+    if len(names) > _MANY:
+        say(f"fitting {len(names):,} classes takes minutes")
     strength, held = cross_validate(examples.embeddings, members)
     head = fit(examples.embeddings, members, strength)
     tuning: dict[str, float] | None = None
     if fine_tune:
         from fmnist_cli.learn.tune import tune
-        from fmnist_cli.training.picture_views import enlarged
 
-        pictures = LabelledPictures.read(labelled._replace(items=kept), enlarged(session.spec))
-        tuned = tune(pictures, examples.embeddings, strength, base, say)
-        with_, without = (_accuracy(one, members) for one in (tuned.held, held))
-        tuning = {"tuned": with_, "frozen": without}
-        words = f"held out: {with_:.1%} right fine-tuned, {without:.1%} without"
-        if with_ > without:
+        tuned = tune(labelled, examples.embeddings, strength, base, say)
+        tuning = {"tuned": tuned[2].accuracy(members), "frozen": held.accuracy(members)}
+        words = "held out: {tuned:.1%} right fine-tuned, {frozen:.1%} without".format(**tuning)
+        if tuning["tuned"] > tuning["frozen"]:
             say(words)
             base, head, held = tuned
-            examples, _ = see(labelled, kept, digests, Session(base))
+            examples, _ = see(labelled, digests, Session(base))
         else:
             say(f"{words}; the model is the one without")
-    head = head.calibrated(held.temperature(members))
-    write(target, base, head, held, names, examples)
+    write(target, base, head, held, names, examples, held.temperature(members))
     # Of old pictures only features are left: they count, but are not shown.
-    own = slice(len(members) - len(found), None)
-    shown = held._replace(logits=held.logits[own], novelty=held.novelty[own])
-    evaluation = _evaluation(found, names, shown)
+    shown = held.probabilities()[len(members) - len(found) :]
+    columns = {name: (names.index(name),) for name in found.folders if name in names}
+    evaluation = evaluate_folders(found, FolderClasses(names, columns), shown)
+    evaluation = replace(evaluation, folds=held.folds)
     if report is not None:
         write_page(found, {target.stem: names}, {target.stem: evaluation}, report)
-    results.show(_text(evaluation, found))
+    results = Results(json_)
+    results.show(f"held out in turn: {accuracy_words(evaluation)}\n\n{folder_table(evaluation)}")
     say(
         f"{target}: {target.stat().st_size / 1e6:.1f} MB."
         f" Use it: fmnist classify PHOTOS -m {target.with_suffix('')} --unknown"
     )
-    low, high = interval(_right(evaluation), evaluation.images, held.folds)
     results.write(
         {
             "version": __version__,
@@ -158,7 +149,6 @@ def learn(
             "classes": list(names),
             "learned": len(members),
             "folds": held.folds,
-            "interval": [low, high],
             "fine_tuning": tuning,
             **evaluation.to_json(),
             "rejected": [{"path": row.path, "error": row.error} for row in found.rejected],
@@ -186,39 +176,3 @@ def _target(path: Path) -> Path:
         )
     check_target(path)
     return path
-
-
-def _accuracy(held: Held, members: Members) -> float:
-    return float((held.logits.argmax(axis=1) == members).mean())
-
-
-def _right(evaluation: FolderEvaluation) -> int:
-    return sum(one.right or 0 for one in evaluation.folders)
-
-
-def _evaluation(found: LabelledPictures, names: tuple[str, ...], held: Held) -> FolderEvaluation:
-    """What held-out pictures were taken for."""
-    from fmnist_cli.labelled.classes import FolderClasses
-    from fmnist_cli.labelled.evaluation import evaluate_folders
-
-    columns = {name: (at,) for at, name in enumerate(names) if name in found.folders}
-    classes = FolderClasses(names, columns)
-    return replace(evaluate_folders(found, classes, held.probabilities()), folds=held.folds)
-
-
-def _text(evaluation: FolderEvaluation, found: LabelledPictures) -> str:
-    """How good the model is, in tables."""
-    from fmnist_cli.contract import printable
-    from fmnist_cli.evaluate.metrics import interval
-    from fmnist_cli.labelled.evaluation import folder_table
-
-    right = _right(evaluation)
-    low, high = interval(right, evaluation.images, evaluation.folds)
-    lines = [f"not read: {printable(r.path)}: {printable(r.error)}" for r in found.rejected]
-    lines += [
-        f"held out in turn: {right:,} of {evaluation.images:,} right, {evaluation.accuracy:.1%}"
-        f" (with 95 % confidence {low:.0%} to {high:.0%})",
-        "",
-        folder_table(evaluation),
-    ]
-    return "\n".join(lines)

@@ -99,16 +99,6 @@ Models = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-Classes = Annotated[
-    Path | None,
-    typer.Option(
-        "--classes",
-        metavar="FILE",
-        help="TOML file that says which classes each folder of pictures means; by default each"
-        " folder has the name of its class.",
-        show_default=False,
-    ),
-]
 LabelsFile = Annotated[
     Path | None,
     typer.Option(

@@ -161,7 +161,7 @@ def _subjects(chosen: Chosen, session: Session, out: Path) -> tuple[list[Subject
         items = outside(source, "-o", out)
         with libraries_quiet():
             how = Settings(mode=chosen.prepare)
-            return from_items(items, session, session.card.class_names, how, session.spec)
+            return from_items(items, session, how, session.spec)
     label = None if chosen.label is None else class_id(chosen.label, "--class", CLASS_NAMES)
     split = cast("Split", chosen.split)
     images: LabelledImages = load_split(split, chosen.data_dir)

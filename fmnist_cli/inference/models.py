@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from fmnist_cli.contract import printable
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 
@@ -154,9 +155,8 @@ def find_model(name: str, models_dir: Path | None = None, *, quiet: bool = False
             " Give one of these or the path of an .onnx file"
         )
     if not quiet and len({one.entry.sha256 for one in found}) > 1:
-        sys.stderr.write(
-            f"note: {name} is the one in {found[0].folder}, not the one that is shipped\n"
-        )
+        folder = printable(str(found[0].folder))
+        sys.stderr.write(f"note: {name} is the one in {folder}, not the one that is shipped\n")
     return found[0]
 
 

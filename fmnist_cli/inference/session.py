@@ -28,6 +28,10 @@ from fmnist_cli.inference.models import Found, ModelFile, refers_to_files, reope
 from fmnist_cli.manifest import MANIFEST_FILE
 from fmnist_cli.preprocess import AUTO, check_spec
 
+# Where ORT_DISABLE_TELEMETRY came too late, as a program had loaded it before, or means nothing, as
+# to the telemetry of Windows.
+ort.disable_telemetry_events()
+
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -78,6 +82,7 @@ class Session:
         provider: one of `PROVIDERS`.
 
     Attributes:
+        provider: as given.
         card: the model card in the graph; its `input` is there, also for models made by 0.1.
         spec: what the graph wants: the card's `input`.
         gives: names of the graph's outputs.
@@ -100,6 +105,7 @@ class Session:
             )
         self._path = model.path
         self._built_of = model.address, threads, provider
+        self.provider = provider
         self.card, self.spec = _check_contract(self._session, model.path)
         self.gives = frozenset(output.name for output in self._session.get_outputs())
         if not model.shipped:  # those were tried when they were made; trying takes time
@@ -108,6 +114,11 @@ class Session:
     def __reduce__(self) -> tuple[Any, ...]:
         """Built again from its file, in another process."""
         return _session_of, self._built_of
+
+    def in_one_thread(self) -> Session:
+        """The same model without threads of its own, which would not survive forking."""
+        address, threads, provider = self._built_of
+        return self if threads == 1 else _session_of(address, 1, provider)
 
     def __call__(self, pixels: Pixels) -> Probabilities:
         """uint8 [N, *spec.shape] → float32 [N, classes], rows summing to 1.

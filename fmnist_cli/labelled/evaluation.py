@@ -123,11 +123,17 @@ class FolderEvaluation:
     wrong: Mask
     folds: int = 0
 
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the accuracy lies, with 95 % confidence, 0 to 1."""
+        return interval(round(self.accuracy * self.images), self.images, self.folds)
+
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON values; confusion is by folder and label."""
         return {
             "images": self.images,
             "accuracy": self.accuracy,
+            "interval": list(self.interval),
             "macro_accuracy": self.macro_accuracy,
             "folders": {
                 one.folder: {
@@ -215,6 +221,15 @@ def _folder(
 def _share(mask: Mask) -> float | None:
     """Share that is true; None of none."""
     return float(mask.mean()) if len(mask) else None
+
+
+def accuracy_words(found: FolderEvaluation) -> str:
+    """Accuracy, what that says of all such pictures, and its mean over folders."""
+    low, high = found.interval
+    return (
+        f"accuracy {found.accuracy:.4f} on {found.images:,} pictures (95 %: {low:.0%} to"
+        f" {high:.0%}), mean over folders {found.macro_accuracy:.4f}"
+    )
 
 
 def folder_table(found: FolderEvaluation) -> str:

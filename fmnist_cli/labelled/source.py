@@ -108,7 +108,7 @@ def _labels(file: Path) -> tuple[dict[str, str], tuple[str, ...]]:
             )
     if not found:
         raise DataError(f"{file}: no row has a path and a label")
-    return found, (f"{without:,} rows without a label",) if without else ()
+    return found, (f"rows without a label: {without:,}",) if without else ()
 
 
 def _rows(file: Path) -> Iterator[tuple[str, str]]:
@@ -116,7 +116,10 @@ def _rows(file: Path) -> Iterator[tuple[str, str]]:
     try:
         kind = file.suffix.lower()
         if kind in (".parquet", ".pq"):
-            yield from _parquet(file)
+            from pyarrow import parquet
+
+            for found in parquet.read_table(file, columns=["path", "label"]).to_pylist():
+                yield _row(found, original)
             return
         with file.open(encoding="utf-8-sig", newline="") as stream:
             if kind in (".jsonl", ".ndjson", ".json"):
@@ -127,6 +130,8 @@ def _rows(file: Path) -> Iterator[tuple[str, str]]:
                 return
             for row in csv.DictReader(stream, strict=True):
                 yield _row(row, _cell)
+    except ImportError:
+        raise MissingExtraError("pyarrow", "parquet") from None
     except FileNotFoundError:
         raise UsageError(f"there is no file called {str(file)!r}") from None
     except OSError as error:
@@ -147,12 +152,3 @@ def _row(row: Mapping[str, Any], text: Any) -> tuple[str, str]:
     if "path" not in row or "label" not in row:
         raise KeyError(f"its columns are {', '.join(map(str, row))}")
     return text(row["path"] or ""), text(row["label"] or "")
-
-
-def _parquet(file: Path) -> Iterator[tuple[str, str]]:
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise MissingExtraError("pyarrow", "parquet") from None
-    for row in parquet.read_table(file, columns=["path", "label"]).to_pylist():
-        yield _row(row, original)

@@ -47,10 +47,6 @@ class Head(NamedTuple):
         result: Numbers = (embeddings.astype(np.float64) ** 2).sum(axis=1) - near.max(axis=1)
         return result
 
-    def calibrated(self, temperature: float) -> Head:
-        """With logits divided by a temperature."""
-        return self._replace(weight=self.weight / temperature, bias=self.bias / temperature)
-
 
 class Held(NamedTuple):
     """What heads say of pictures that they have not learned from.
@@ -72,15 +68,14 @@ class Held(NamedTuple):
         result: Probabilities = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
         return result
 
+    def accuracy(self, members: Members) -> float:
+        """Share of right labels, 0 to 1."""
+        return float((self.logits.argmax(axis=1) == members).mean())
+
     def temperature(self, members: Members) -> float:
         """The temperature of least cross-entropy."""
         slope = fit_curve(self.probabilities(), members.astype(np.int64), knots=ONE_PIECE).slopes[0]
         return 1 / slope
-
-    def loss(self, members: Members) -> float:
-        """Cross-entropy in nats, calibrated."""
-        calibrated = self.probabilities(self.temperature(members))
-        return cross_entropy(calibrated, members.astype(np.int64))
 
 
 def folds_of(members: Members, most: int = FOLDS, seed: int = 0) -> Members:
@@ -108,43 +103,21 @@ def fit(embeddings: Embeddings, members: Members, strength: float) -> Head:
         members: the class of each.
         strength: one of `STRENGTHS`.
     """
-    return _fit(embeddings, members, strength, _Directions(embeddings))
-
-
-class _Directions:
-    """The directions in which features differ most; without labels, so known to all folds."""
-
-    def __init__(self, embeddings: Embeddings) -> None:
-        from sklearn.decomposition import PCA
-
-        features = embeddings.reshape(-1, embeddings.shape[-1])
-        count = min(_DIRECTIONS, *features.shape)
-        solver = "randomized" if count == _DIRECTIONS else "full"
-        found = PCA(count, svd_solver=solver, random_state=0).fit(features)
-        self.mean = found.mean_.astype(np.float64)
-        spread = np.sqrt(((features - found.mean_) ** 2).sum(axis=1).mean())
-        self.axes = found.components_.astype(np.float64) / max(float(spread), 1e-9)
-
-    def of(self, embeddings: Embeddings) -> Numbers:
-        """[…, D] → […, directions], of unit length on average."""
-        result: Numbers = (embeddings - self.mean) @ self.axes.T
-        return result
-
-
-def _fit(
-    embeddings: Embeddings, members: Members, strength: float, directions: _Directions
-) -> Head:
+    from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
 
-    seen = directions.of(embeddings)
+    features = embeddings.reshape(-1, embeddings.shape[-1]).astype(np.float64)
+    found = PCA(min(_DIRECTIONS, *features.shape), random_state=0).fit(features)
+    seen = found.transform(features)
+    spread = max(float(np.sqrt((seen**2).sum(axis=1).mean())), 1e-9)
     model = LogisticRegression(C=strength, tol=1e-3, max_iter=1000)
-    model.fit(seen.reshape(-1, seen.shape[-1]), np.repeat(members, 2))
+    model.fit(seen / spread, np.repeat(members, 2))
     rows, offsets = model.coef_, model.intercept_
     if len(rows) == 1:  # of two classes it gives one row
         rows, offsets = np.concatenate([-rows, rows]) / 2, np.concatenate([-offsets, offsets]) / 2
-    weight = rows @ directions.axes
+    weight = rows @ found.components_ / spread
     centers = [embeddings[members == one, 0].mean(axis=0) for one in range(len(weight))]
-    return Head(weight, offsets - weight @ directions.mean, np.array(centers, np.float64))
+    return Head(weight, offsets - weight @ found.mean_, np.array(centers, np.float64))
 
 
 def cross_validate(embeddings: Embeddings, members: Members) -> tuple[float, Held]:
@@ -154,24 +127,20 @@ def cross_validate(embeddings: Embeddings, members: Members) -> tuple[float, Hel
         embeddings: float32 [N, 2, D], of pictures and their mirror images.
         members: the class of each, each class at least twice.
     """
-    directions, folds = _Directions(embeddings), folds_of(members)
-    helds = [_held(embeddings, members, one, folds, directions) for one in STRENGTHS]
-    best = int(np.argmin([held.loss(members) for held in helds]))
+    folds = folds_of(members)
+    count, classes = int(folds.max()) + 1, int(members.max()) + 1
+    helds = []
+    for strength in STRENGTHS:
+        held = Held(np.empty((len(members), classes)), np.empty(len(members)), count)
+        for fold in range(count):
+            out = folds == fold
+            head = fit(embeddings[~out], members[~out], strength)
+            held.logits[out] = head.logits(embeddings[out, 0])
+            held.novelty[out] = head.novelty(embeddings[out, 0])
+        helds.append(held)
+    labels = members.astype(np.int64)
+    losses = [
+        cross_entropy(held.probabilities(held.temperature(members)), labels) for held in helds
+    ]
+    best = int(np.argmin(losses))
     return STRENGTHS[best], helds[best]
-
-
-def _held(
-    embeddings: Embeddings,
-    members: Members,
-    strength: float,
-    folds: Members,
-    directions: _Directions,
-) -> Held:
-    count = int(folds.max()) + 1
-    held = Held(np.empty((len(members), int(members.max()) + 1)), np.empty(len(members)), count)
-    for fold in range(count):
-        out = folds == fold
-        head = _fit(embeddings[~out], members[~out], strength, directions)
-        held.logits[out] = head.logits(embeddings[out, 0])
-        held.novelty[out] = head.novelty(embeddings[out, 0])
-    return held

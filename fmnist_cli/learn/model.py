@@ -49,44 +49,37 @@ def learned_graph(base: ModelFile, head: Head) -> onnx.ModelProto:
         base: a model that gives embeddings.
         head: on these.
     """
-    model = onnx.load_from_string(base.content)
-    graph = Extractor(model).extract_model([INPUT_NAME], [EMBEDDING_NAME])
-    classes = len(head.bias)
+    model = Extractor(onnx.load_from_string(base.content)).extract_model(
+        [INPUT_NAME], [EMBEDDING_NAME]
+    )
     # One more row, for none of the classes, as the network has that features are from.
-    weight = np.concatenate([head.weight, np.zeros((1, head.weight.shape[1]))])
+    weight = np.pad(head.weight, ((0, 1), (0, 0)))
     constants = {
-        "weight": weight.astype(np.float32),
-        "bias": np.append(head.bias, 0).astype(np.float32),
-        "twice": (2 * head.centers).astype(np.float32),
-        "lengths": -(head.centers**2).sum(axis=1).astype(np.float32),
-        "first": np.array([0]),
-        "last": np.array([classes]),
-        "axis": np.array([1]),
+        "own_weight": weight.astype(np.float32),
+        "own_bias": np.append(head.bias, 0).astype(np.float32),
+        "own_twice": (2 * head.centers).astype(np.float32),
+        "own_lengths": -(head.centers**2).sum(axis=1).astype(np.float32),
+        "own_first": np.array([0]),
+        "own_last": np.array([len(head.bias)]),
+        "own_axis": np.array([1]),
     }
-    node, prefix = helper.make_node, "learned_"
-    wanted = {name: prefix + name for name in constants}
-    graph.graph.initializer.extend(
-        numpy_helper.from_array(value, wanted[name]) for name, value in constants.items()
-    )
-    all_, known, near, nearest, length = (
-        prefix + name for name in ("all", "known", "near", "nearest", "length")
-    )
-    axis = wanted["axis"]
-    graph.graph.node.extend(
+    node, value, features = helper.make_node, helper.make_tensor_value_info, EMBEDDING_NAME
+    graph = model.graph
+    graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in constants.items())
+    graph.node.extend(
         [
-            node("Gemm", [EMBEDDING_NAME, wanted["weight"], wanted["bias"]], [all_], transB=1),
-            node("Slice", [all_, wanted["first"], wanted["last"], axis], [known]),
-            node("Softmax", [known], [OUTPUT_NAME], axis=-1),
-            node("Gemm", [EMBEDDING_NAME, wanted["twice"], wanted["lengths"]], [near], transB=1),
-            node("ReduceMax", [near, axis], [nearest], keepdims=0),
-            node("ReduceSumSquare", [EMBEDDING_NAME, axis], [length], keepdims=0),
-            node("Sub", [length, nearest], [NOVELTY_NAME]),
+            node("Gemm", [features, "own_weight", "own_bias"], ["own_all"], transB=1),
+            node("Slice", ["own_all", "own_first", "own_last", "own_axis"], ["own_known"]),
+            node("Softmax", ["own_known"], [OUTPUT_NAME], axis=-1),
+            node("Gemm", [features, "own_twice", "own_lengths"], ["own_near"], transB=1),
+            node("ReduceMax", ["own_near", "own_axis"], ["own_nearest"], keepdims=0),
+            node("ReduceSumSquare", [features, "own_axis"], ["own_length"], keepdims=0),
+            node("Sub", ["own_length", "own_nearest"], [NOVELTY_NAME]),
         ]
     )
-    value = helper.make_tensor_value_info
-    graph.graph.output.append(value(OUTPUT_NAME, TensorProto.FLOAT, ["N", classes]))
-    graph.graph.output.append(value(NOVELTY_NAME, TensorProto.FLOAT, ["N"]))
-    return canonical(graph)
+    graph.output.append(value(OUTPUT_NAME, TensorProto.FLOAT, ["N", len(head.bias)]))
+    graph.output.append(value(NOVELTY_NAME, TensorProto.FLOAT, ["N"]))
+    return canonical(model)
 
 
 def write(
@@ -96,21 +89,24 @@ def write(
     held: Held,
     class_names: Sequence[str],
     examples: Examples,
-) -> ModelFile:
+    temperature: float,
+) -> None:
     """Write the model, and its memory beside it.
 
     Args:
         path: of the model.
         base: the model whose features it uses.
-        head: calibrated, on these.
+        head: on these.
         held: says how novel pictures are that were not learned from.
         class_names: of its columns.
         examples: what it learned from.
+        temperature: that logits are divided by.
 
     Raises:
         VerificationError: the graph does not say what the head says; nothing is written.
         FmnistError: it cannot be written.
     """
+    head = head._replace(weight=head.weight / temperature, bias=head.bias / temperature)
     limits = np.quantile(held.novelty, SHARES, method="higher").round(5).tolist()
     session = Session(base)
     card = ModelCard(
@@ -122,7 +118,7 @@ def write(
         seed=0,
         preset=PRESET,
         test_accuracy=None,
-        temperature=1.0,
+        temperature=1.0,  # it is in the weights
         tolerance=_ATOL,
         input=session.spec,
         novelty_limits=dict(zip(map(str, SHARES), limits, strict=True)),
@@ -136,7 +132,6 @@ def write(
     for target, data in ((memory_of(path), buffer.getvalue()), (path, content)):
         with writing(target):
             write_bytes(target, data)
-    return file
 
 
 def _verify(file: ModelFile, head: Head) -> None:
@@ -161,7 +156,7 @@ def remembered(file: ModelFile) -> Examples:
     path = memory_of(file.path)
     cure = f"learn from all pictures anew, without --add {file.path}"
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             if str(stored["model"]) != file.sha256:
                 raise ModelError(f"{path} does not belong to {file.path}; {cure}")
             found = Examples(*(stored[name] for name in Examples._fields))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -84,8 +85,8 @@ def check_names(counts: Counter[str], name: str) -> None:
         )
 
 
-def check(labelled: Labelled, known: Counter[str]) -> tuple[list[Item], dict[str, str], int]:
-    """The pictures to learn from, SHA-256 by path, and how many were the same as another.
+def check(labelled: Labelled, known: Counter[str]) -> tuple[Labelled, dict[str, str]]:
+    """The different pictures to learn from, and SHA-256 by path.
 
     Args:
         labelled: where they are.
@@ -94,13 +95,14 @@ def check(labelled: Labelled, known: Counter[str]) -> tuple[list[Item], dict[str
     Raises:
         DataError: they cannot be learned from; says why.
     """
-    owned = [item for item in labelled.items if labelled.label(item.path)]
-    counts = Counter(labelled.label(item.path) or "" for item in owned)
-    check_names(known + counts, labelled.name)
-    kept: list[Item] = []
+    label = labelled.label
+    items = list(labelled.items)
+    check_names(known + Counter(filter(None, (label(one.path) for one in items))), labelled.name)
     digests: dict[str, str] = {}
     first: dict[str, str] = {}
-    for item in owned:
+    again = 0
+    kept: list[Item] = []
+    for item in items:
         try:
             content = item.read()
         except ImageError:
@@ -109,38 +111,34 @@ def check(labelled: Labelled, known: Counter[str]) -> tuple[list[Item], dict[str
         data = content if isinstance(content, bytes) else content.grey.tobytes()
         digest = hashlib.sha256(data).hexdigest()
         other = first.setdefault(digest, item.path)
-        if labelled.label(other) != labelled.label(item.path):
+        if label(other) != label(item.path):
             raise DataError(
                 f"{other} and {item.path} of {labelled.name} are the same picture in two classes;"
                 " leave one of them"
             )
-        if other == item.path:
-            kept.append(item)
-            digests[item.path] = digest
-    again = len(owned) - len(kept)
+        if other != item.path:
+            again += 1
+            continue
+        kept.append(item)
+        digests[item.path] = digest
     if again:
-        check_names(known + Counter(labelled.label(i.path) or "" for i in kept), labelled.name)
-    return kept, digests, again
+        words = f"pictures that are there twice: {again:,}"
+        labelled = labelled._replace(left_out=(*labelled.left_out, words))
+        check_names(known + Counter(filter(None, map(label, digests))), labelled.name)
+    return labelled._replace(items=kept), digests
 
 
-class _Both:
-    """Callable: pixels → probabilities, and the embedding of both the picture and its mirror."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-
-    def __call__(self, pixels: Pixels) -> Outputs:
-        mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
-        said = self.session.outputs(pixels, embedding=True)
-        other = self.session.outputs(mirrored, embedding=True)
-        assert said.embedding is not None  # noqa: S101  (`route_of` has checked)
-        assert other.embedding is not None  # noqa: S101
-        return said._replace(embedding=np.stack([said.embedding, other.embedding], axis=1))
+def _both(session: Session, pixels: Pixels) -> Outputs:
+    """Probabilities, and the embedding of both the pictures and their mirror images."""
+    mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
+    said, other = (session.outputs(one, embedding=True) for one in (pixels, mirrored))
+    assert said.embedding is not None  # noqa: S101  (`route_of` has checked)
+    assert other.embedding is not None  # noqa: S101
+    return said._replace(embedding=np.stack([said.embedding, other.embedding], axis=1))
 
 
 def see(
     labelled: Labelled,
-    items: Iterable[Item],
     digests: dict[str, str],
     session: Session,
     advance: Callable[[int], object] = lambda _count: None,
@@ -149,8 +147,7 @@ def see(
 
     Args:
         labelled: where they are.
-        items: those to learn from.
-        digests: of each path.
+        digests: SHA-256 of each path.
         session: a model that gives embeddings.
         advance: told how many more are done.
 
@@ -158,24 +155,21 @@ def see(
         DataError: none can be read.
         UsageError: the model has no embeddings.
     """
-    route = route_of(session, None, embeddings=True)._replace(infer=_Both(session))
+    route = route_of(session, None, embeddings=True)._replace(infer=partial(_both, session))
     rows: list[Prediction | Rejected] = []
     chunks = ordered_map(
-        Classifier(route), items, workers=available_cores(), engine=default_engine()
+        Classifier(route), labelled.items, workers=available_cores(), engine=default_engine()
     )
     with libraries_quiet(), closing(chunks):
         for chunk in chunks:
             rows += chunk
             advance(len(chunk))
     found = LabelledPictures.of(labelled, session.spec, "auto", rows)
+    known = set(found.paths)
+    said = [row.embedding or b"" for row in rows if row.path in known]  # type: ignore[union-attr]
     return Examples(
-        embeddings=_embeddings(rows),
+        embeddings=np.frombuffer(b"".join(said), np.float32).reshape(len(said), 2, -1),
         labels=np.array([found.folders[at] for at in found.members]),
         paths=np.array(found.paths),
         digests=np.array([digests.get(path, "") for path in found.paths]),
     ), found
-
-
-def _embeddings(rows: Sequence[Prediction | Rejected]) -> Embeddings:
-    said = [row.embedding or b"" for row in rows if isinstance(row, Prediction)]
-    return np.frombuffer(b"".join(said), np.float32).reshape(len(said), 2, -1)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,64 +14,57 @@ from fmnist_cli.export.graph import halved, serialize
 from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
 from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.source import Labelled
 from fmnist_cli.learn.head import Head, Held, fit, folds_of
 from fmnist_cli.models.network import PictureClassifier
 from fmnist_cli.models.registry import PictureRecipe
-from fmnist_cli.training.picture_views import Views, draw
+from fmnist_cli.training.picture_views import Views, draw, enlarged
 from fmnist_cli.training.restore import restore
-from fmnist_cli.training.torch_fit import loss, one_cycle
+from fmnist_cli.training.torch_fit import loss
 
 RECIPE = PictureRecipe(epochs=8, batch_size=16, learning_rate=2e-4, made_up=0, nothing=0)
 
 
-class Tuned(NamedTuple):
-    """A tuned network.
-
-    Attributes:
-        base: a model whose features are those of the tuned network.
-        head: on these.
-        held: what tuned networks say of pictures that they have not learned from.
-    """
-
-    base: ModelFile
-    head: Head
-    held: Held
-
-
 def tune(
-    pictures: LabelledPictures,
+    labelled: Labelled,
     embeddings: Embeddings,
     strength: float,
     base: ModelFile,
     tell: Callable[[str], object],
-    recipe: PictureRecipe = RECIPE,
-) -> Tuned:
+) -> tuple[ModelFile, Head, Held]:
     """Train the network of `base` on, once for each fold and once on all pictures.
 
     Args:
-        pictures: kept larger than the network's input, to be turned and cut.
+        labelled: pictures.
         embeddings: float32 [N, 2, D], of these by `base`; heads start from what they say.
         strength: of these heads.
         base: the model to start from.
         tell: told about each network.
-        recipe: how hard.
+
+    Returns:
+        A model whose features are those of the tuned network, a head on these, and what tuned
+        networks say of pictures that they have not learned from.
     """
+    card = Session(base).card
+    assert card.input is not None  # noqa: S101  (as a session fills it in)
+    # Larger than the network's input, to be turned and cut.
+    pictures = LabelledPictures.read(labelled, enlarged(card.input))
     members = pictures.members
-    folds = folds_of(members, recipe.folds)
+    folds = folds_of(members, RECIPE.folds)
     count = int(folds.max()) + 1
     held = Held(np.empty((len(members), int(members.max()) + 1)), np.empty(len(members)), count)
     for fold in range(count):
         tell(f"training, without part {fold + 1} of {count}")
         out = folds == fold
-        network = _train(pictures, ~out, embeddings, strength, base, recipe)
+        network = _train(pictures, ~out, embeddings, strength, base)
         head, seen = _judge(network, pictures, ~out)
         held.logits[out], held.novelty[out] = head.logits(seen[out]), head.novelty(seen[out])
     tell("training, with all pictures")
     everything = np.ones(len(members), np.bool_)
-    network = _train(pictures, everything, embeddings, strength, base, recipe)
+    network = _train(pictures, everything, embeddings, strength, base)
     head, _ = _judge(network, pictures, everything)
-    content = serialize(halved(convert_pictures(network)), Session(base).card)
-    return Tuned(ModelFile.of(base.name, Path(f"{base.name}.onnx"), content), head, held)
+    content = serialize(halved(convert_pictures(network)), card)
+    return ModelFile.of(base.name, base.path, content), head, held
 
 
 def _train(
@@ -82,7 +73,6 @@ def _train(
     embeddings: Embeddings,
     strength: float,
     base: ModelFile,
-    recipe: PictureRecipe,
 ) -> PictureClassifier:
     """The network, trained on some of the pictures; its head has a row per class."""
     classifier = restore(base)
@@ -94,39 +84,32 @@ def _train(
         network.head.weight.copy_(torch.from_numpy(start.weight))
         network.head.bias.copy_(torch.from_numpy(start.bias))
     classifier.eval()  # normalisations keep their statistics
-    frozen, trained = network.backbone[: recipe.frozen], network.backbone[recipe.frozen :]
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": [*trained.parameters()], "share": 1.0},
-            {"params": [*network.head.parameters()], "share": recipe.head, "weight_decay": 0.0},
-        ],
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-    )
+    frozen, trained = network.backbone[: RECIPE.frozen], network.backbone[RECIPE.frozen :]
+    peak = RECIPE.learning_rate
+    groups = [{"params": list(part.parameters())} for part in (trained, network.head)]
+    optimizer = torch.optim.AdamW(groups, peak, weight_decay=RECIPE.weight_decay)
     sizes = np.bincount(members[chosen])[members[chosen]]
     views = Views(
         torch.from_numpy(pictures.pixels),
         torch.eye(len(start.bias), dtype=torch.bool)[torch.from_numpy(members)],
         torch.from_numpy(np.flatnonzero(chosen)),
-        torch.from_numpy(sizes ** (recipe.balance - 1.0)),
-        torch.empty(0),
-        torch.empty(0),
+        torch.from_numpy(sizes ** (RECIPE.balance - 1.0)),
+        *torch.empty(2, 0),
     )
     generator = torch.Generator().manual_seed(0)
     side = classifier.shape[0], classifier.shape[1]
-    steps = recipe.epochs * -(-len(views.chosen) // recipe.batch_size)
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            rate = one_cycle(step / steps, warm_up=0.1, least=0.02)
-            group["lr"] = recipe.learning_rate * group["share"] * rate
-        drawn = torch.multinomial(views.weight, recipe.batch_size, True, generator=generator)
-        images, truth = draw(views, views.chosen[drawn], side, recipe, generator)
+    steps = RECIPE.epochs * -(-len(views.chosen) // RECIPE.batch_size)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, [peak, RECIPE.head * peak], steps)
+    for _ in range(steps):
+        drawn = torch.multinomial(views.weight, RECIPE.batch_size, True, generator=generator)
+        images, truth = draw(views, views.chosen[drawn], side, RECIPE, generator)
         with torch.no_grad():
             images = frozen(images)
-        value = loss(network.head(trained(images)), truth, recipe.label_smoothing)
+        value = loss(network.head(trained(images)), truth, RECIPE.label_smoothing)
         optimizer.zero_grad(set_to_none=True)
         value.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        cycle.step()
     return classifier
 
 

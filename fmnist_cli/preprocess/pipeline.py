@@ -159,9 +159,9 @@ class Framer:
     def warm(self) -> None:
         """Nothing is to be warmed."""
 
-    def lost(self, item: Item, end: str) -> list[Prepared | Rejected]:
-        """The result for an item that ended its process."""
-        return [Rejected(item.path, f"the decoder crashed on it ({end})")]
+    def lost(self, item: Item, reason: str) -> list[Prepared | Rejected]:
+        """The result for an item that could not be worked on to the end."""
+        return [Rejected(item.path, reason)]
 
 
 def frames_of(
@@ -172,7 +172,7 @@ def frames_of(
     engine: str | None = None,
     advance: Callable[[int], object] = lambda _count: None,
 ) -> list[Prepared | Rejected]:
-    """All of a source, in its order, by the pool of workers that ``classify`` uses."""
+    """All items of a source, in its order, by the workers that ``classify`` uses."""
     results: list[Prepared | Rejected] = []
     chunks = ordered_map(
         framer,
