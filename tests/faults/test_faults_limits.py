@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import lzma
@@ -178,6 +179,7 @@ def test_option_without_end(words: list[str], said: str, tmp_path: Path) -> None
     app = get_command(build_app("classify"))
     with pytest.raises((UsageError, ClickException)) as caught:
         app.main(["classify", str(tmp_path), *words], standalone_mode=False)
+    gc.unfreeze()  # which the command did for itself
     assert caught.value.exit_code == 2
     assert said in str(caught.value)
 
