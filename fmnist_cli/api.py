@@ -161,9 +161,10 @@ def classify(
     """
     if prepare not in MODES:
         raise UsageError(f"prepare={prepare!r} is unknown; choose from {', '.join(MODES)}")
-    for name, value in (("top_k", top_k), ("workers", workers), ("batch_size", batch_size)):
-        if value is not None and value < 1:
-            raise UsageError(f"{name}={value} is too small; give 1 or more")
+    numbers = ("top_k", top_k, 1000), ("workers", workers, 1024), ("batch_size", batch_size, 65536)
+    for name, value, most in numbers:
+        if value is not None and not 1 <= value <= most:
+            raise UsageError(f"{name}={value} is out of range; give 1 to {most}")
     if engine is not None and engine not in ENGINES:
         raise UsageError(f"engine={engine!r} is unknown; choose from {', '.join(ENGINES)}")
     if not 0 < timeout <= 86400:

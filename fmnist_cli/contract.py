@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from types import NoneType
 from typing import Any, Literal, NamedTuple
 
@@ -71,7 +72,33 @@ class InputSpec(NamedTuple):
         texts = isinstance(spec.preprocessing, str) and isinstance(spec.params, dict)
         if not sizes or not texts or spec.color not in ("grey", "rgb"):
             raise ValueError(f"input is {values!r}")
+        for value in spec.params.values():
+            if not isinstance(value, str):
+                _number(value)
         return spec
+
+
+def _number(value: Any) -> float:
+    """A finite number.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return value
+
+
+def _text(value: Any) -> str:
+    """A text that every file can hold.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(f"{value!r} is no text")
+    value.encode()
+    return value
 
 
 # Fields of a card that are no text, in a graph's metadata as JSON.
@@ -145,18 +172,25 @@ class ModelCard(NamedTuple):
 
         Raises:
             KeyError: a field is missing.
-            ValueError, TypeError: a field does not parse or is of another type.
+            ValueError, TypeError, RecursionError: a field does not parse or is of another type.
         """
         values: dict[str, Any] = {}
         for name in cls._fields:
             text = metadata[name] if name in metadata else _SINCE[name]
-            value = json.loads(text) if name in _CARD_KINDS else text
+            value = json.loads(text) if name in _CARD_KINDS else _text(text)
             if not isinstance(value, _CARD_KINDS.get(name, str)):
                 raise TypeError(f"{name} is {text!r}")
+            if isinstance(value, int | float):
+                _number(value)
             values[name] = value
-        values["class_names"] = tuple(map(str, values["class_names"]))
+        values["class_names"] = tuple(map(_text, values["class_names"]))
+        if not values["class_names"]:
+            raise ValueError("it names no class")
         if values["input"] is not None:
             values["input"] = InputSpec.from_json(values["input"])
+        for share, limit in values["novelty_limits"].items():
+            _number(float(share))
+            _number(limit)
         return cls(**values)
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from fmnist_cli.errors import FmnistError, UsageError
 
@@ -17,10 +21,64 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
         FmnistError: it cannot be written; the disk may be full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
     with writing(path):
+        partial = _new(path)
         write(partial)
         partial.replace(path)
+
+
+def _new(path: Path) -> Path:
+    """An empty file beside `path`, made now: a link of this name would lead elsewhere."""
+    partial = path.with_name(f"{path.name}.partial")
+    new_file(partial).close()
+    return partial
+
+
+def new_file(path: str | Path) -> BinaryIO:
+    """A new file to write to; what a killed run left there is removed, be it a link."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108
+    return open(path, "xb")  # noqa: PTH123
+
+
+def open_own(path: Path, *, append: bool = True) -> BinaryIO:
+    """A file that an earlier run may have begun, to read and to write at its end.
+
+    Args:
+        path: the file.
+        append: whether it is made where it is not there; else it is read from its beginning.
+
+    Raises:
+        OSError: it cannot be opened, or is a link or no ordinary file, and so is none of ours.
+    """
+    flags = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NONBLOCK", 0) | (os.O_APPEND | os.O_CREAT if append else 0)
+    file = os.open(path, flags, 0o666)
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(file)
+        raise OSError(errno.EEXIST, "it is a link or no ordinary file")
+    return os.fdopen(file, "ab" if append else "rb+")
+
+
+def read_json(path: Path) -> Any:
+    """What a file of JSON holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no JSON in UTF-8.
+    """
+    if path.exists() and not path.is_file():  # a pipe may never end
+        raise ValueError("it is no ordinary file")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one step."""
+    replace_file(path, lambda partial: partial.write_bytes(content))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -46,6 +104,22 @@ def check_target(path: Path) -> Path:
     return path
 
 
+def check_folder(out: Path, *, force: bool) -> None:
+    """Refuse a folder whose content would be written over, but for hidden files of desktops.
+
+    Raises:
+        UsageError: it is a file, or a folder that is not empty, without `force`.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; name a folder with -o")
+    names = (entry.name for entry in out.iterdir()) if out.is_dir() and not force else ()
+    if existing := sorted(name for name in names if not name.startswith(".")):
+        raise UsageError(
+            f"{out} is not empty (it holds {existing[0]}). Name another folder, or add --force to"
+            " write into this one"
+        )
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Say which file it was when the operating system refuses to write.
@@ -66,7 +140,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         FmnistError: the file cannot be completed.
     """
-    partial = path.with_name(f"{path.name}.partial")
+    with writing(path):
+        partial = _new(path)
     try:
         yield partial
         with writing(partial):

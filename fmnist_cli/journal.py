@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fmnist_cli.errors import DataError, FmnistError, UsageError
-from fmnist_cli.files import write_text
+from fmnist_cli.files import open_own, read_json, write_text
 from fmnist_cli.sources.items import Item, signature_line
 
 CHECKPOINT_SECONDS = 0.25  # at most this much work is done twice
@@ -64,12 +64,31 @@ class Record:
         """
         path = record_path(target)
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-            return cls(**{name.name: values[name.name] for name in fields(cls)})
+            values = read_json(path)
+            record = cls(**{name.name: values[name.name] for name in fields(cls)})
+            record._check_kinds()
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is damaged ({error!r}); run without --resume") from error
+        return record
+
+    def _check_kinds(self) -> None:
+        """Raises TypeError, ValueError, KeyError, AttributeError: it is none that was written."""
+        kinds = {name: type(value) for name, value in vars(Record({})).items()}
+        kinds["before"] = kinds["before"] if self.before is None else dict
+        counts = self.counts and [self.counts["total"], self.counts["rejected"]]
+        for group in ("labels", "prepared") if self.counts else ():
+            counts += self.counts[group].values()
+        numbers = [self.stages, self.inputs, self.size, self.checksum, *counts]
+        for name, kind in kinds.items():
+            if type(getattr(self, name)) is not kind:
+                raise TypeError(f"{name} is {getattr(self, name)!r}")
+        if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers):
+            raise ValueError("a number is none")
+        for path, reason in self.counts.get("examples", ()):
+            if not isinstance(path, str) or not isinstance(reason, str):
+                raise TypeError("an example is no text")
 
     def to_json(self) -> dict[str, Any]:
         """As values of JSON; the inverse of `read`."""
@@ -116,7 +135,7 @@ class Journal:
             UsageError: the file cannot be created, or another run is writing it.
         """
         try:
-            stream = path.open("ab")
+            stream = open_own(path)
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
         if stream.tell() and not record_path(target).exists():
@@ -138,7 +157,7 @@ class Journal:
             DataError: the rows are not those of the record.
         """
         try:
-            stream = path.open("rb+")
+            stream = open_own(path, append=False)
         except OSError as error:
             raise DataError(
                 f"cannot go on with {path}: {error.strerror or error}; run without --resume"

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
+
+from fmnist_cli.errors import FmnistError, UsageError
+
+_LEAST = 32 << 20  # bytes that a worker needs for ordinary pictures
+_BESIDE = 512 << 20  # bytes that a process may take for all that is not a picture
 
 
 def available_cores(root: Path = Path("/")) -> int:
@@ -44,6 +49,75 @@ def _cgroup(root: Path, controller: str, v2: str, v1: str) -> Iterator[Path]:
         group = Path(path.lstrip("/"))
         for part in (group, *group.parents):
             yield mounted / part / (v1 if controllers else v2)
+
+
+def memory_limit(root: Path = Path("/")) -> int:
+    """Bytes of memory that there are for this process: the machine's, or fewer by its cgroup.
+
+    Args:
+        root: where ``proc`` and ``sys`` are.
+    """
+    limits = [4 << 30]  # where nothing can be found out
+    if hasattr(os, "sysconf"):
+        limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in _cgroup(root, "memory", "memory.max", "memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # a limit of "max"
+            limits.append(int(file.read_text(encoding="ascii")))
+    return min(limits)
+
+
+def memory_share(asked: int | None, workers: int | None) -> tuple[int, int]:
+    """The number of workers, and the bytes that one of them may take for a picture.
+
+    The process that hands out pictures has a share, too.
+
+    Args:
+        asked: bytes for the whole run; by default half of what there is.
+        workers: how many; by default one per core, or fewer where memory is short.
+
+    Raises:
+        UsageError: it is too little.
+    """
+    total = memory_limit() // 2 if asked is None else asked
+    count = workers or max(1, min(available_cores(), total // _LEAST - 1))
+    share = total // (count + 1)
+    if share < _LEAST:
+        raise UsageError(
+            f"{total >> 20:,} MiB of memory are too little for --workers {count:,}: a worker needs"
+            f" {_LEAST >> 20} MiB; use fewer, or a larger --memory"
+        )
+    return count, share
+
+
+@contextmanager
+def bounded_memory(share: int) -> Iterator[None]:
+    """Let this process, and each that it starts, take no more than `share` for pictures.
+
+    Libraries that want more, whatever a file makes them want, get an error instead. Only Linux
+    can do this.
+
+    Raises:
+        FmnistError: it took more, and not for a picture.
+    """
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
+    except (ImportError, OSError):
+        yield
+        return
+    limit = pages * resource.getpagesize() + share + _BESIDE
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    known = [one for one in (soft, hard) if one != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min([limit, *known]), hard))
+    try:
+        yield
+    except MemoryError as error:
+        raise FmnistError(
+            f"out of memory ({error or f'{limit >> 20:,} MiB'}); give more with --memory"
+        ) from error
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 class Machine(NamedTuple):

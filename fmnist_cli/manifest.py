@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fmnist_cli.errors import ModelError
+from fmnist_cli.files import read_json
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 1
@@ -67,7 +68,7 @@ class Manifest(NamedTuple):
         """
         path = folder / MANIFEST_FILE
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json(path)
             if values["format"] != FORMAT:
                 raise ModelError(
                     f"{path} has format {values['format']}, this version reads {FORMAT};"
@@ -78,7 +79,7 @@ class Manifest(NamedTuple):
                 _check(entry)
             parts = {name: Entry(**part) for name, part in values.get("parts", {}).items()}
             for part in parts.values():
-                _check_inside(part.file)
+                _check_texts(part)
         except FileNotFoundError:
             raise ModelError(
                 f"there is no {MANIFEST_FILE} in {folder}; run: fmnist export"
@@ -94,7 +95,7 @@ def _check(entry: Entry) -> None:
     Raises:
         ValueError, TypeError, KeyError: it is not.
     """
-    _check_inside(entry.file)
+    _check_texts(entry)
     numbers = (
         *(split[name] for split in entry.metrics.values() for name in ("accuracy", "loss")),
         *(entry.training[name] for name in ("seed", "seconds")),
@@ -107,6 +108,10 @@ def _check(entry: Entry) -> None:
         raise TypeError(f"the preset of {entry.file} is no text")
 
 
-def _check_inside(file: str) -> None:
-    if file == ".." or Path(file).name != file:
-        raise ValueError(f"{file!r} lies outside the folder")
+def _check_texts(entry: Entry) -> None:
+    for text in (entry.file, entry.title, entry.sha256, *(entry.card or {}).values()):
+        if not isinstance(text, str) or "\0" in text:
+            raise TypeError(f"{text!r} of {entry.file} is no text")
+        text.encode()
+    if entry.file == ".." or Path(entry.file).name != entry.file:
+        raise ValueError(f"{entry.file!r} lies outside the folder")

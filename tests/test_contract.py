@@ -11,6 +11,7 @@ from fmnist_cli.contract import InputSpec, ModelCard
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FRAME_SPEC
 
 SINCE_0_2 = ("input", "novelty_limits")
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 SPECS = st.builds(
     InputSpec,
     height=st.integers(1, 512),
@@ -29,13 +30,13 @@ def test_there_are_ten_classes_of_different_names() -> None:
 @given(
     st.builds(
         ModelCard,
-        name=st.text(),
-        title=st.text(),
-        version=st.text(),
-        class_names=st.lists(st.text()).map(tuple),
-        data_checksum=st.text(),
+        name=TEXT,
+        title=TEXT,
+        version=TEXT,
+        class_names=st.lists(TEXT, min_size=1).map(tuple),
+        data_checksum=TEXT,
         seed=st.integers(),
-        preset=st.text(),
+        preset=TEXT,
         test_accuracy=st.floats(0, 1),
         temperature=st.floats(0.01, 100),
         tolerance=st.floats(0, 1),

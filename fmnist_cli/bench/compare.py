@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any, Literal
 
 from fmnist_cli.bench.statistics import Estimate
 from fmnist_cli.errors import DataError, UsageError
+from fmnist_cli.files import read_json
 
 FORMAT = 2
 
@@ -65,7 +65,7 @@ def read(path: Path) -> dict[str, Any]:
         DataError: it cannot be read, is something else, or was written by another version.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         if document["format"] != FORMAT:
             raise DataError(
                 f"{path} has format {document['format']}, this version compares format {FORMAT};"

@@ -10,7 +10,8 @@ import typer
 from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
 from fmnist_cli.cli.output import Level, say, show
 from fmnist_cli.cli.train import Device
-from fmnist_cli.errors import EXIT_INTERRUPTED, UsageError
+from fmnist_cli.errors import EXIT_INTERRUPTED
+from fmnist_cli.files import check_folder
 from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
 
 if TYPE_CHECKING:
@@ -67,8 +68,7 @@ def audit(
     """
     require_extra()
     spec = get_spec(model)
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder with -o")
+    check_folder(out, force=True)
 
     from fmnist_cli.audit.labels import AuditData, Judgements
     from fmnist_cli.audit.report import Settings, write

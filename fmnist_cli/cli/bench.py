@@ -18,7 +18,17 @@ from fmnist_cli.cli.options import (
     ResultsFile,
     one_of,
 )
-from fmnist_cli.cli.output import Level, Results, aligned, error, note, say, show
+from fmnist_cli.cli.output import (
+    Level,
+    Results,
+    aligned,
+    check_file,
+    error,
+    note,
+    note_altered,
+    say,
+    show,
+)
 from fmnist_cli.errors import EXIT_RULE_FAILED, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -54,9 +64,7 @@ def _check_paths(images: Path | None, targets: Sequence[Path | None]) -> None:
     """
     if images is not None and not images.exists():
         raise UsageError(f"--images {images} does not exist")
-    for target in filter(None, targets):
-        if target.is_dir():
-            raise UsageError(f"{target} is a folder; name a file to write the results to")
+    check_file(*targets)
 
 
 def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Candidate]:
@@ -195,7 +203,9 @@ def bench(
     model: Models = None,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Threads per call; by default all available cores."),
+        typer.Option(
+            min=1, max=1024, metavar="N", help="Threads per call; by default all available cores."
+        ),
     ] = None,
     seconds: Annotated[
         float,
@@ -279,6 +289,7 @@ def bench(
         pixels="random" if split is None else "test",
         started=datetime.now(UTC),
     )
+    other_files = note_altered("test", data_dir) if split is not None else []
     old: dict[str, Any] | None = None
     if compare is not None:  # what cannot be compared shows before minutes of measuring
         old = earlier.read(compare)
@@ -288,7 +299,7 @@ def bench(
     pictures = None if images is None else Pictures(images, prepare)
     with _progress(steps_of(len(candidates), plan, pictures=images is not None)) as on_step:
         measured = run(candidates, plan, split, pictures=pictures, on_step=on_step)
-    document = {**begun, "models": measured}
+    document = {**begun, "altered": other_files, "models": measured}
     if noisy := noisy_models(measured):
         say(
             "warning: machine is noisy: timings of the same model differ by more than 30 % between"

@@ -5,6 +5,7 @@
 import gc
 import math
 import os
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated
 
@@ -89,7 +90,7 @@ def classify(
     save_prepared: Annotated[
         str | None, _output(metavar="DIR", help="Also write what the model saw, as PNG files.")
     ] = None,
-    top_k: Annotated[int, _output(min=1, metavar="N", help="Candidates per row.")] = 3,
+    top_k: Annotated[int, _output(min=1, max=1000, metavar="N", help="Candidates per row.")] = 3,
     threshold: Annotated[
         float,
         _model(min=0, max=1, metavar="SHARE", help='Below this confidence the label is "unknown".'),
@@ -153,7 +154,8 @@ def classify(
     max_bytes: Annotated[
         str | None,
         _choice(
-            metavar="N", help="Reject files with more bytes than this, such as 2G; 512M by default."
+            metavar="N",
+            help="Reject files with more bytes than this, such as 50M; 512M by default.",
         ),
     ] = None,
     dry_run: Annotated[
@@ -175,12 +177,22 @@ def classify(
         int | None,
         _run(
             min=1,
+            max=65536,
             metavar="N",
             help="Pictures per call of the model; by default as fits their cost.",
         ),
     ] = None,
     workers: Annotated[
-        int | None, _run(min=1, metavar="N", help="Processes; by default one per available core.")
+        int | None,
+        _run(min=1, max=1024, metavar="N", help="Processes; by default one per available core."),
+    ] = None,
+    memory: Annotated[
+        str | None,
+        _run(
+            metavar="SIZE",
+            help="Memory of the whole run, such as 8G, shared by the workers; by default half of"
+            " what there is, and 1 GiB for each.",
+        ),
     ] = None,
     engine: Annotated[
         str | None,
@@ -218,10 +230,11 @@ def classify(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()  # while modules are loaded, which make no garbage
     from fmnist_cli.cli.labelling import Run, label
-    from fmnist_cli.decode import MAX_PIXELS
+    from fmnist_cli.decode import MAX_PIXELS, MEMORY
     from fmnist_cli.engines import ENGINES
     from fmnist_cli.inference.classifier import Settings
     from fmnist_cli.inference.ood import known_share
+    from fmnist_cli.machine import bounded_memory, memory_share
     from fmnist_cli.preprocess import MODES
     from fmnist_cli.sinks.outputs import Wanted
     from fmnist_cli.sources import Inputs
@@ -237,56 +250,67 @@ def classify(
     pages = [*(report or ()), *(gallery or ())]
     if len(pages) > 1:
         raise UsageError("--report makes one page; give it once")
-    bytes_ = parse_size(max_bytes, "--max-bytes", MAX_BYTES)
-    code = label(
-        Inputs(
-            names=tuple(inputs or ()),
-            from_file=from_file,
-            null=null,
-            recursive=not no_recursive,
-            include=tuple(include or ()),
-            exclude=tuple(exclude or ()),
-            limit=limit,
-            shard=parse_shard(shard) if shard else None,
-            image_column=image_column,
-            max_bytes=bytes_,
-        ),
-        Settings(
-            mode=one_of(prepare, MODES, "--prepare"),
-            top_k=top_k,
-            threshold=threshold,
-            unknown_at=(
-                known_share("--unknown-at", unknown_at)
-                if unknown or unknown_at is not None
-                else None
+    asked = None if memory is None else parse_size(memory, "--memory", 0)
+    workers, share = memory_share(asked, workers)
+    share = share if asked else min(share, MEMORY)
+    bytes_ = parse_size(max_bytes, "--max-bytes", min(MAX_BYTES, share // 2))
+    if bytes_ > share // 2:
+        raise UsageError(
+            f"--max-bytes {max_bytes} is more than half of a worker's memory, {share >> 20:,} MiB;"
+            " give a larger --memory, or fewer --workers"
+        )
+    # Devices reserve addresses without using memory.
+    with bounded_memory(share) if provider == "cpu" else nullcontext():
+        code = label(
+            Inputs(
+                names=tuple(inputs or ()),
+                from_file=from_file,
+                null=null,
+                recursive=not no_recursive,
+                include=tuple(include or ()),
+                exclude=tuple(exclude or ()),
+                limit=limit,
+                shard=parse_shard(shard) if shard else None,
+                image_column=image_column,
+                max_bytes=bytes_,
             ),
-            embeddings=embeddings,
-            max_pixels=parse_size(max_pixels, "--max-pixels", MAX_PIXELS),
-            max_bytes=bytes_,
-        ),
-        Wanted(
-            outputs=tuple(output or ()),
-            format=format_,
-            page=pages[0] if pages else None,
-            sort_into=sort_into,
-            how="move" if move else "link" if link else "copy",
-            save_prepared=save_prepared,
-            errors_only=errors_only,
-            summary=summary,
-        ),
-        Run(
-            model=model,
-            models_dir=models_dir,
-            provider=provider,
-            batch_size=batch_size,
-            workers=workers,
-            engine=None if engine is None else one_of(engine, tuple(ENGINES), "--engine"),
-            timeout=timeout,
-            max_errors=max_errors,
-            dry_run=dry_run,
-            resume=resume,
-            retry_failed=retry_failed,
-        ),
-    )
+            Settings(
+                mode=one_of(prepare, MODES, "--prepare"),
+                top_k=top_k,
+                threshold=threshold,
+                unknown_at=(
+                    known_share("--unknown-at", unknown_at)
+                    if unknown or unknown_at is not None
+                    else None
+                ),
+                embeddings=embeddings,
+                max_pixels=parse_size(max_pixels, "--max-pixels", MAX_PIXELS),
+                max_bytes=bytes_,
+                memory=share,
+            ),
+            Wanted(
+                outputs=tuple(output or ()),
+                format=format_,
+                page=pages[0] if pages else None,
+                sort_into=sort_into,
+                how="move" if move else "link" if link else "copy",
+                save_prepared=save_prepared,
+                errors_only=errors_only,
+                summary=summary,
+            ),
+            Run(
+                model=model,
+                models_dir=models_dir,
+                provider=provider,
+                batch_size=batch_size,
+                workers=workers,
+                engine=None if engine is None else one_of(engine, tuple(ENGINES), "--engine"),
+                timeout=timeout,
+                max_errors=max_errors,
+                dry_run=dry_run,
+                resume=resume,
+                retry_failed=retry_failed,
+            ),
+        )
     if code:
         raise typer.Exit(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from typer._click.types import IntRange
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from fmnist_cli.cli.output import Level, detail
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = "\nExamples:\n"  # the last section of a command's docstring
 _SHARED = "All commands"
+_LARGEST = 2**31 - 1  # of numbers that have no bound of their own
 
 
 def _set_level(context: Context, parameter: Parameter, value: bool) -> None:
@@ -88,6 +90,9 @@ class Command(TyperCommand):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**_split_examples(settings))
+        for parameter in self.params:
+            if isinstance(parameter.type, IntRange) and parameter.type.max is None:
+                parameter.type.max = _LARGEST
         self.params += _shared_options()
 
     def invoke(self, ctx: Context) -> Any:

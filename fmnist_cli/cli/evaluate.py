@@ -23,7 +23,7 @@ from fmnist_cli.cli.options import (
     Unknown,
     UnknownAt,
 )
-from fmnist_cli.cli.output import Level, Results, detail, say
+from fmnist_cli.cli.output import Level, Results, check_file, detail, note_altered, say
 from fmnist_cli.errors import EXIT_REJECTED, DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ def evaluate(
             "--root, --prepare, --unknown and --report go with --data DIR or --labels FILE"
         )
     results = Results(json_, output)
-    results.check()
+    read = [*filter(None, (data, labels)), *map(Path, model or ())]
+    check_file(output, report, read=read)
 
     from fmnist_cli.bench.run import unique_names
     from fmnist_cli.inference.models import find_models_dir, open_model
@@ -200,6 +201,7 @@ def _on_data_set(
     from fmnist_cli.machine import available_cores
 
     images = load_split(split, data_dir)
+    other_files = note_altered(split, data_dir)
     measured: dict[str, object] = {}
     summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
     for name, file in files.items():
@@ -239,6 +241,7 @@ def _on_data_set(
             "command": shlex.join(["fmnist", "evaluate", *chosen, "--split", split]),
             "version": __version__,
             "split": split,
+            "altered": other_files,
             "models": measured,
         }
     )

@@ -16,7 +16,7 @@ from fmnist_cli.cli.options import (
     one_of,
     require_extra,
 )
-from fmnist_cli.cli.output import say, show
+from fmnist_cli.cli.output import check_file, say, show
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 
@@ -125,8 +125,7 @@ def explain(
         raise UsageError(f"{given[0]} chooses from the data set; say of which images with --split")
     if split is not None and prepare != "auto":
         raise UsageError("--prepare is for files; images of the data set are frames already")
-    if maps is not None and maps.is_dir():
-        raise UsageError(f"{maps} is a folder; name a file to write to")
+    check_file(maps)
     if maps is None:
         _check_pictures(inputs, model, output, split, prepare)
 

@@ -6,6 +6,7 @@ import json
 from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,6 @@ from fmnist_cli.engines import TIMEOUT, default_engine
 from fmnist_cli.errors import DEBUG, EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
 from fmnist_cli.inference.classifier import AUTO, PHOTOS, Classifier, Models, Settings, open_models
 from fmnist_cli.inference.models import manifests
-from fmnist_cli.machine import available_cores
 from fmnist_cli.progress import Tally, progress
 from fmnist_cli.run import Job
 from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted, open_stream
@@ -34,7 +34,7 @@ class Run(NamedTuple):
     models_dir: Path | None = None
     provider: str = "cpu"
     batch_size: int | None = None
-    workers: int | None = None
+    workers: int = 1
     engine: str | None = None
     timeout: float = TIMEOUT
     max_errors: int | None = None
@@ -70,7 +70,13 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
     models = open_models(
         run.model, settings, run.models_dir, provider=run.provider, quiet=Level.quiet
     )
-    outputs.check([*source.files, *models.files])
+    for spec in models.specs.values():
+        if (run.batch_size or 1) * prod(spec.shape) > settings.memory // 4:
+            raise UsageError(
+                f"--batch-size {run.batch_size or 1:,} of {spec.width}×{spec.height} pixels takes"
+                " too much memory; give a smaller one, or a larger --memory"
+            )
+    outputs.check(source, models.files)
     options = _options(inputs, settings, wanted, run, models)
     with ExitStack() as stack:
         resuming = run.resume or run.retry_failed
@@ -95,7 +101,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             plan=plan,
             errors_only=wanted.errors_only,
             max_errors=run.max_errors,
-            workers=run.workers or available_cores(),
+            workers=run.workers,
             batch_size=run.batch_size,
             # A session on a device does not survive forking.
             engine=run.engine or (default_engine() if run.provider == "cpu" else "threads"),

@@ -11,7 +11,7 @@ import typer
 
 from fmnist_cli import __version__
 from fmnist_cli.cli.options import Json, LabelsFile, LabelsRoot, require_extra
-from fmnist_cli.cli.output import Level, Results, note, say
+from fmnist_cli.cli.output import Level, Results, check_file, note, say
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def learn(
     labelled = open_labelled(data, labels, root)
     target = _target(output or Path(f"{Path(labelled.name).stem}.onnx"))
     if report is not None:
-        check_target(report)
+        check_file(check_target(report), read=filter(None, (data, labels, add)))
     base = open_model("photo" if add is None else str(add), quiet=True)
     old = None if add is None else remembered(base)
     labelled, digests = check(labelled, Counter(() if old is None else old.labels.tolist()))

@@ -169,10 +169,10 @@ def parse_size(text: str | None, option: str, default: int) -> int:
     if text is None:
         return default
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMG]?)B?", text.strip(), re.IGNORECASE)
-    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
-    if size < 1:
+    size = float(match[1]) * _UNITS[match[2].upper()] if match else 0
+    if not 1 <= size < 1 << 60:
         raise UsageError(f"{option} {text!r} is no size; give a number such as 500000, 50M or 2G")
-    return size
+    return int(size)
 
 
 def parse_shard(text: str) -> tuple[int, int]:

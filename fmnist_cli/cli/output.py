@@ -10,9 +10,12 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from fmnist_cli.errors import FmnistError, UsageError
+
+if TYPE_CHECKING:
+    from fmnist_cli.data.fashion_mnist import Split
 
 
 class Level:
@@ -69,6 +72,19 @@ def note(text: str) -> None:
     say(f"note: {text}")
 
 
+def note_altered(split: Split, data_dir: Path | None) -> list[str]:
+    """The files of a split that are not the published ones; a note says so."""
+    from fmnist_cli.data.fashion_mnist import altered
+
+    names = altered(split, data_dir)
+    if names:
+        note(
+            f"{' and '.join(names)}: not as published (MD5 differs), so these are no figures of"
+            " Fashion-MNIST"
+        )
+    return names
+
+
 def detail(text: str) -> None:
     """Which settings and files are used, on standard error; with `--verbose` only."""
     if Level.verbose:
@@ -114,6 +130,24 @@ def aligned(rows: Iterable[Sequence[str]], columns: str) -> str:
     return "\n".join(form.format(*row).rstrip() for row in cells)
 
 
+def check_file(*targets: Path | None, read: Iterable[Path] = ()) -> None:
+    """Find out before the work which files cannot or must not be written after it.
+
+    Args:
+        targets: the files; None is passed over.
+        read: files that are read.
+
+    Raises:
+        UsageError: one is a folder, a picture, or read.
+    """
+    from fmnist_cli.sources import check_output
+
+    for target in filter(None, targets):
+        if target.is_dir():
+            raise UsageError(f"{target} is a folder; name a file to write the results to")
+        check_output(target, read)
+
+
 class Results:
     """Where the results of a command go: tables, JSON on standard output, a JSON file.
 
@@ -129,10 +163,9 @@ class Results:
         """Find out before the work what could not be written after it.
 
         Raises:
-            UsageError: the file is a folder.
+            UsageError: the file is a folder, or a picture.
         """
-        if self.file is not None and self.file.is_dir():
-            raise UsageError(f"{self.file} is a folder; name a file to write the results to")
+        check_file(self.file)
 
     @property
     def has_tables(self) -> bool:

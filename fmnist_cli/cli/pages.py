@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist_cli.cli.options import MODEL, DataDir, ModelsDir, Prepare, complete_model
-from fmnist_cli.cli.output import note, say, show
+from fmnist_cli.cli.output import check_file, note, say, show
 from fmnist_cli.errors import EXIT_REJECTED, FmnistError, UsageError
 
 if TYPE_CHECKING:
@@ -70,15 +70,16 @@ def prepare(
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.engines import default_engine, ordered_map
     from fmnist_cli.errors import ImageError
+    from fmnist_cli.files import check_folder
     from fmnist_cli.html.contact_sheet import original
-    from fmnist_cli.html.folder import PANEL, check_folder
+    from fmnist_cli.html.folder import PANEL
     from fmnist_cli.html.prepared import Pair, write_pairs
     from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
     from fmnist_cli.machine import available_cores
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.preprocess.pipeline import Framer, Prepared
-    from fmnist_cli.sources import Inputs
+    from fmnist_cli.sources import Inputs, check_beside, outside
 
     if model == "auto":
         raise UsageError("--model auto stands for two models; name one of them")
@@ -87,13 +88,16 @@ def prepare(
     if output is not None:
         check_folder(output, force=force)
     request = Inputs(tuple(inputs), limit=limit)
+    source = request.open()
+    if output is not None:
+        check_beside("-o", output, source.folders)
     framer = Framer(spec, prepare)
     pairs: list[Pair] = []
     rejected: list[Rejected] = []
     ahead: deque[Item] = deque()  # items on their way through the workers
 
     def items() -> Iterator[Item]:
-        for item in request.open():
+        for item in source if output is None else outside(source, "-o", output):
             ahead.append(item)
             yield item
 
@@ -158,8 +162,7 @@ def report(
     from fmnist_cli.report.inputs import Pictures, gather
     from fmnist_cli.report.page import make
 
-    if output.is_dir():
-        raise UsageError(f"{output} is a folder; name a file with -o")
+    check_file(output)
     inputs = gather(results, find_models_dir(models_dir))
     pictures = Pictures.load(data_dir)
     page = make(inputs, pictures)

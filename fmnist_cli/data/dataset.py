@@ -44,6 +44,7 @@ _TYPES: dict[int, np.dtype[Any]] = {
     0x0E: np.dtype(">f8"),
 }
 _GZIP_MAGIC = b"\x1f\x8b"
+_MOST = 1 << 30  # bytes; the largest of this family have half of that
 _MAX_AXES = 32  # what every supported numpy can hold
 _CHUNK = 1 << 20
 _REFETCH = "Delete the file and run: fmnist data download"
@@ -221,6 +222,8 @@ def _read(path: Path, stream: IO[bytes] | gzip.GzipFile) -> npt.NDArray[Any]:
     shape = struct.unpack(f">{axes}I", sizes)
     stored = _TYPES[code]
     expected = math.prod(shape) * stored.itemsize
+    if expected > _MOST:
+        raise DataError(f"{path}: announces {expected:,} bytes of values, which is too much")
 
     # One byte more than expected: it shows trailing bytes, and makes gzip check its CRC.
     payload = _read_up_to(stream, expected + 1)

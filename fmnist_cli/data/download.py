@@ -23,6 +23,7 @@ from typing import Any, Literal
 from fmnist_cli import __version__
 from fmnist_cli.data.fashion_mnist import FILES, DataFile, is_official, md5_of
 from fmnist_cli.errors import DownloadError, UsageError
+from fmnist_cli.files import open_own
 
 # Integrity comes from the MD5, so plain http is acceptable; it is merely asked last.
 MIRRORS: tuple[str, ...] = (
@@ -215,18 +216,17 @@ class _Fetcher:
         """Appends the rest of the file to ``partial``, or all of it where that is refused."""
         have = _size(partial)
         with contextlib.closing(self._request(url, have)) as response:
-            if response.status == 206 and _range_start(response) == have:
-                mode = "ab"
-            elif response.status == 200:
-                have, mode = 0, "wb"  # the server ignores ranges
-            else:
+            if response.status == 200:
+                have = 0  # the server ignores ranges
+            elif response.status != 206 or _range_start(response) != have:
                 raise _UselessError(f"HTTP {response.status} with a part that was not asked for")
             length = response.headers.get("Content-Length", "")
             if length.isdecimal() and have + int(length) != file.size:
                 raise _UselessError(
                     f"offers {have + int(length):,} bytes where the file has {file.size:,}"
                 )
-            with partial.open(mode) as sink:
+            with open_own(partial) as sink:
+                sink.truncate(have)
                 while have < file.size:
                     chunk = _read(response, min(_CHUNK, file.size - have))
                     if not chunk:

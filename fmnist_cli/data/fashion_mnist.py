@@ -227,6 +227,17 @@ def is_official(path: Path, file: DataFile) -> bool:
     return md5_of(path) == (file.md5 if path.name == file.name else file.payload_md5)
 
 
+def altered(split: Split, data_dir: Path | None = None) -> list[str]:
+    """Names of the files of a split that are not the published ones.
+
+    Raises:
+        DataError: a file is not there.
+    """
+    folder = find_data_dir(data_dir, split=split)
+    paths = {file: require(folder, file) for file in files_of(split)}
+    return [path.name for file, path in paths.items() if not is_official(path, file)]
+
+
 def data_checksum(data_dir: Path | None = None, *, images: DataFile = TRAIN_IMAGES) -> str:
     """The MD5 that names the training data: that of the gzip training images file.
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from pathlib import Path
 
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
-from fmnist_cli.errors import DataError, UsageError
+from fmnist_cli.errors import DataError
+from fmnist_cli.files import check_folder, write_bytes, write_text
 
 LABELS_NAME = "labels.csv"
 _NUMBERED = re.compile(r"\d{5,}\.png")
@@ -34,14 +36,7 @@ def write_images(
         DataError: a file cannot be written.
 
     """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder")
-    existing = sorted(_visible(out)) if out.is_dir() else []
-    if existing and not force:
-        raise UsageError(
-            f"{out} is not empty (it holds {existing[0]}). "
-            "Name another folder, or add --force to write into this one"
-        )
+    check_folder(out, force=force)
     width = max(5, len(str(len(images) - 1)))
     paths = [out / f"{index:0{width}d}.png" for index in range(len(images))]
     try:
@@ -67,11 +62,6 @@ def _written_before(folder: Path) -> set[str]:
     return {name for name in listed if _NUMBERED.fullmatch(name)}
 
 
-def _visible(folder: Path) -> list[str]:
-    """Names in a folder, without the hidden ones that desktops leave behind."""
-    return [entry.name for entry in folder.iterdir() if not entry.name.startswith(".")]
-
-
 def _write_pngs(images: LabelledImages, paths: list[Path]) -> None:
     import cv2
 
@@ -79,12 +69,14 @@ def _write_pngs(images: LabelledImages, paths: list[Path]) -> None:
         encoded, content = cv2.imencode(".png", pixels)
         if not encoded:
             raise DataError(f"{path}: OpenCV could not encode the picture")
-        path.write_bytes(content.tobytes())  # not cv2.imwrite: it cannot open every name on Windows
+        # Not cv2.imwrite: it cannot open every name on Windows.
+        write_bytes(path, content.tobytes())
 
 
 def _write_labels(images: LabelledImages, paths: list[Path], target: Path) -> None:
-    with target.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(("file", "class_id", "label"))
-        for path, class_id in zip(paths, images.labels.tolist(), strict=True):
-            writer.writerow((path.name, class_id, CLASS_NAMES[class_id]))
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("file", "class_id", "label"))
+    for path, class_id in zip(paths, images.labels.tolist(), strict=True):
+        writer.writerow((path.name, class_id, CLASS_NAMES[class_id]))
+    write_text(target, stream.getvalue())

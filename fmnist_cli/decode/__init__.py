@@ -8,14 +8,29 @@ says what happens to each kind.
 from __future__ import annotations
 
 from fmnist_cli.contract import Picture
-from fmnist_cli.decode.header import Reduction, factor_for, read_header
+from fmnist_cli.decode.header import (
+    MEMORY,
+    OPENCV_BYTES,
+    Reduction,
+    check_memory,
+    factor_for,
+    read_header,
+)
 from fmnist_cli.decode.plain import decode_plain
 from fmnist_cli.errors import ImageError
 from fmnist_cli.sources.kinds import looks_like_image
 
 MAX_PIXELS = 120_000_000  # the largest phone photos fit; decompression bombs do not
 
-__all__ = ["MAX_PIXELS", "Reduction", "decode", "looks_like_image", "read_header", "whole"]
+__all__ = [
+    "MAX_PIXELS",
+    "MEMORY",
+    "Reduction",
+    "decode",
+    "looks_like_image",
+    "read_header",
+    "whole",
+]
 
 
 def whole(width: int, height: int) -> int:
@@ -30,6 +45,7 @@ def decode(
     max_pixels: int = MAX_PIXELS,
     reduction: Reduction = whole,
     color: bool = False,
+    memory: int = MEMORY,
 ) -> Picture:
     """The picture in a file: upright, 8 bits, transparency over white.
 
@@ -42,15 +58,18 @@ def decode(
             see `fmnist_cli.preprocess.reduction`. Sides are divided and rounded up.
         color: whether colour is wanted beside grey; of a JPEG grey is then made from the
             colours and not the luma as it is stored.
+        memory: bytes that it may take until the picture is made.
 
     Raises:
-        ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels.
+        ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels or `memory`.
     """
     if not data:
         raise ImageError("empty file")
-    header = read_header(data, max_pixels)
+    header = read_header(data, max_pixels, memory)
     if header is not None and header.plain:
         factor = factor_for(header.width, header.height, reduction) if header.is_jpeg else 1
+        size = header.width // factor, header.height // factor
+        check_memory(*size, OPENCV_BYTES[header.channels], memory)
         picture = decode_plain(data, header, factor, color)
         if picture is not None:
             return picture
@@ -58,4 +77,4 @@ def decode(
     from fmnist_cli.decode.complete import decode_complete
 
     orientation = header.orientation if header is not None and header.is_jpeg else None
-    return decode_complete(data, orientation, max_pixels, reduction, color)
+    return decode_complete(data, orientation, max_pixels, reduction, color, memory)

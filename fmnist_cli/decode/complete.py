@@ -21,7 +21,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from fmnist_cli.contract import Picture
 from fmnist_cli.data.fashion_mnist import SIDE
-from fmnist_cli.decode.header import Reduction, check_size, factor_for
+from fmnist_cli.decode.header import MEMORY, Reduction, check_memory, check_size, factor_for
 from fmnist_cli.decode.orientation import upright
 from fmnist_cli.decode.picture import from_channels, scaled_to_8_bit
 from fmnist_cli.errors import ImageError
@@ -48,6 +48,7 @@ def decode_complete(
     max_pixels: int,
     reduction: Reduction,
     color: bool = False,
+    memory: int = MEMORY,
 ) -> Picture:
     """The picture in a file of any kind that Pillow reads.
 
@@ -55,9 +56,10 @@ def decode_complete(
         orientation: 1 to 8 where the header has said it already.
         reduction: how much smaller a JPEG may be decoded.
         color: whether colour is wanted, too.
+        memory: bytes that it may take.
 
     Raises:
-        ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels.
+        ImageError: no picture, damaged, cut off, or more than `max_pixels` pixels or `memory`.
     """
     container = isomedia_kind(data)
     kinds = _KINDS if container is None else _kinds_for(container)
@@ -74,6 +76,7 @@ def decode_complete(
                 # Without colour the luma, as it is stored.
                 wanted = mode if color else "L"
                 image.draft(wanted, (image.width // factor, image.height // factor))
+            check_memory(*image.size, _taken(image), memory)
             image.load()
             picture = _from_pillow(image, mode, color)
             if orientation is None:
@@ -160,6 +163,13 @@ def _from_pillow(image: Image.Image, stored: str, color: bool) -> Picture:
     if image.mode in ("1", "L"):
         return Picture(np.array(image.convert("L"), np.uint8), stored in ("1", "L"))
     return from_channels(np.asarray(image.convert("RGB")), color=color)
+
+
+def _taken(image: Image.Image) -> int:
+    """Bytes of memory that a pixel takes, at most: Pillow's own, and what is made of them."""
+    if image.mode in ("1", "L") or image.mode.startswith("I;16"):
+        return 8
+    return 24 if image.has_transparency_data else 16
 
 
 def _orientation(image: Image.Image) -> int:

@@ -12,6 +12,13 @@ import numpy as np
 from fmnist_cli.data.fashion_mnist import SIDE
 from fmnist_cli.errors import ImageError
 
+# Bytes of memory that a pixel takes, at most, until the picture is made (measured): by OpenCV for
+# each number of channels; in WebP, without and with transparency.
+OPENCV_BYTES = {1: 4, 3: 8, 4: 24}
+_WEBP_BYTES, _WEBP_ALPHA_BYTES = 24, 32
+
+MEMORY = 1 << 30  # bytes that one picture may take
+
 _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 _PADDING = 4096  # zeros after the end that still count as an ordinary file
@@ -80,18 +87,37 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         )
 
 
-def read_header(data: bytes, max_pixels: int) -> Header | None:
+def check_memory(width: int, height: int, taken: int, memory: int) -> None:
+    """Refuse what takes more than `memory` bytes to decode, before anything is taken.
+
+    Args:
+        width, height: pixels.
+        taken: bytes for each pixel, at most.
+        memory: bytes that there are.
+
+    Raises:
+        ImageError: it takes more.
+    """
+    if width * height * taken > memory:
+        raise ImageError(
+            f"too large: {width} × {height} pixels take {width * height * taken >> 20:,} MiB of"
+            f" memory to decode, at most {memory >> 20:,}; see --memory"
+        )
+
+
+def read_header(data: bytes, max_pixels: int, memory: int = MEMORY) -> Header | None:
     """The header of a PNG, JPEG or WebP file; None for other kinds and for what is damaged.
 
     Raises:
-        ImageError: more than `max_pixels` pixels, or a wrong checksum.
+        ImageError: more than `max_pixels` pixels, a WebP file that takes more than `memory` bytes
+            as soon as it is opened, or a wrong checksum.
     """
     if data.startswith(_PNG_SIGNATURE):
         return _png_header(data, max_pixels)
     if data.startswith(_JPEG_START):
         return _jpeg_header(data, max_pixels)
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return _webp_header(data, max_pixels)
+        return _webp_header(data, max_pixels, memory)
     return None
 
 
@@ -218,7 +244,7 @@ def _check_sum(kind: bytes, content: memoryview, checksum: int) -> None:
         raise ImageError(f"damaged image: wrong checksum in {kind.decode('latin-1')!r}")
 
 
-def _webp_header(data: bytes, max_pixels: int) -> Header | None:
+def _webp_header(data: bytes, max_pixels: int, memory: int) -> Header | None:
     """The size of a file that starts as WebP does; None when it is damaged.
 
     Pillow makes room for the whole canvas as soon as it opens a file, so it has to be known before.
@@ -229,6 +255,8 @@ def _webp_header(data: bytes, max_pixels: int) -> Header | None:
     if len(data) < 30:
         return None
     kind = data[12:16]
+    # Transparency is announced, as in lossless pictures, in a bit; ordinary ones have none.
+    alpha = (kind == b"VP8X" and data[20] & 0x10) or (kind == b"VP8L" and data[24] & 0x10)
     if kind == b"VP8X":
         width = int.from_bytes(data[24:27], "little") + 1
         height = int.from_bytes(data[27:30], "little") + 1
@@ -241,4 +269,5 @@ def _webp_header(data: bytes, max_pixels: int) -> Header | None:
     else:
         return None
     check_size(width, height, max_pixels)
+    check_memory(width, height, _WEBP_ALPHA_BYTES if alpha else _WEBP_BYTES, memory)
     return Header(width, height, 0, False, None)

@@ -92,6 +92,11 @@ def default_engine() -> str:
     return "fork" if sys.platform == "linux" else "spawn"
 
 
+def weight(chunk: Sequence[Item]) -> int:
+    """As how many of the chunks in flight it counts, by the content that travels with it."""
+    return 1 + sum([item.held for item in chunk]) // CHUNK_BYTES
+
+
 class Chunker:
     """Cuts a stream of items into chunks of about `CHUNK_SECONDS` of work.
 

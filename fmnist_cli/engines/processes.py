@@ -20,7 +20,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.engines import Chunker, Worker, attempt
+from fmnist_cli.engines import Chunker, Worker, attempt, weight
 from fmnist_cli.errors import FmnistError
 from fmnist_cli.sources.items import Item
 
@@ -45,6 +45,7 @@ class _Task(Generic[R]):
 
     def __init__(self, chunk: list[Item]) -> None:
         self.chunk = chunk
+        self.weight = weight(chunk)
         self.results: list[R] | None = None
 
 
@@ -289,7 +290,7 @@ def _in_processes(
                     continue
                 if again:
                     task = again.popleft()
-                elif len(tasks) < WINDOW * workers and (chunk := chunker.take()):
+                elif sum(t.weight for t in tasks) < WINDOW * workers and (chunk := chunker.take()):
                     task = _Task(chunk)
                     tasks.append(task)
                 else:

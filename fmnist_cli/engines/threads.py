@@ -8,7 +8,7 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from fmnist_cli.engines import Chunker, Worker, attempt
+from fmnist_cli.engines import Chunker, Worker, attempt, weight
 from fmnist_cli.sources.items import Item
 
 R = TypeVar("R")
@@ -27,15 +27,15 @@ def threads(
         started = time.perf_counter()
         return attempt(worker, chunk), len(chunk), time.perf_counter() - started
 
-    pending: deque[Future[tuple[list[R], int, float]]] = deque()
+    pending: deque[tuple[int, Future[tuple[list[R], int, float]]]] = deque()  # with its weight
     executor = ThreadPoolExecutor(workers, thread_name_prefix="classify")
     try:
         while True:
-            while len(pending) < 2 * workers and (chunk := chunker.take()):
-                pending.append(executor.submit(timed, chunk))
+            while sum(one for one, _ in pending) < 2 * workers and (chunk := chunker.take()):
+                pending.append((weight(chunk), executor.submit(timed, chunk)))
             if not pending:
                 return
-            results, count, seconds = pending.popleft().result()
+            results, count, seconds = pending.popleft()[1].result()
             chunker.learn(count, seconds / workers)
             yield from results
     finally:

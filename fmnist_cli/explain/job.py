@@ -26,14 +26,14 @@ from fmnist_cli.explain.explanation import (
     parse_target,
 )
 from fmnist_cli.explain.page import page, triptych
-from fmnist_cli.files import replace_file, write_text
-from fmnist_cli.html.folder import PAGE, check_folder, file_names
+from fmnist_cli.files import check_folder, replace_file, write_text
+from fmnist_cli.html.folder import PAGE, file_names
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
 from fmnist_cli.machine import available_cores
 from fmnist_cli.preprocess import check_mode
-from fmnist_cli.sources import Inputs
+from fmnist_cli.sources import Inputs, check_beside, outside
 
 FORMAT = 1
 DATA = "explain.json"
@@ -89,7 +89,7 @@ def explain_pictures(
     )
     check_mode(chosen.prepare, session.spec)
     wanted = parse_target(target, explainer.class_names)
-    subjects, rejected = _subjects(chosen, session)
+    subjects, rejected = _subjects(chosen, session, out.folder)
     if not subjects and not rejected:
         raise FmnistError(
             f"no pictures found in {', '.join(chosen.inputs)}."
@@ -154,9 +154,11 @@ def open_explainer(
     return Explainer.of(file, session, method, layer), session
 
 
-def _subjects(chosen: Chosen, session: Session) -> tuple[list[Subject], list[Rejected]]:
+def _subjects(chosen: Chosen, session: Session, out: Path) -> tuple[list[Subject], list[Rejected]]:
     if chosen.split is None:
-        items = Inputs(chosen.inputs, limit=chosen.limit).open()
+        source = Inputs(chosen.inputs, limit=chosen.limit).open()
+        check_beside("-o", out, source.folders)
+        items = outside(source, "-o", out)
         with libraries_quiet():
             how = Settings(mode=chosen.prepare)
             return from_items(items, session, how, session.spec)

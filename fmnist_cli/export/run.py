@@ -28,7 +28,7 @@ from fmnist_cli.export.calibrate import (
 )
 from fmnist_cli.export.convert import convert
 from fmnist_cli.export.graph import Card, count_parameters, halved, serialize
-from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.files import write_bytes, write_text
 from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
@@ -224,7 +224,7 @@ def write_graph(
         **facts,
     )
     earlier = _manifest(out)
-    replace_file(out / entry.file, lambda partial: partial.write_bytes(content))
+    write_bytes(out / entry.file, content)
     if part:
         manifest = earlier._replace(parts={**earlier.parts, name: entry})
         write_text(out / MANIFEST_FILE, manifest.to_json())

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fmnist_cli.errors import UsageError
 from fmnist_cli.html.contact_sheet import SMALL, Color
 
 PAGE = "index.html"
@@ -17,23 +15,8 @@ PANEL = 28 * SCALE  # pixels of a side
 _GAP = 8
 _TITLE = 22
 _LINE = 22
+_LONGEST = 300  # letters that could fit a line
 _PAPER, _INK, _SOFT = "#14171b", "#e8eaed", "#a6afba"
-
-
-def check_folder(out: Path, *, force: bool) -> None:
-    """Refuse a folder whose content would be written over.
-
-    Raises:
-        UsageError: it is a file, or a folder that is not empty, without `force`.
-    """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder with -o")
-    existing = sorted(entry.name for entry in out.iterdir()) if out.is_dir() else []
-    if existing and not force:
-        raise UsageError(
-            f"{out} is not empty (it holds {existing[0]}). Name another folder, or add --force to"
-            " write into this one"
-        )
 
 
 def file_names(sources: Sequence[str]) -> list[str]:
@@ -85,8 +68,10 @@ def _fitted(
     room: int,
 ) -> str:
     """`text`, its beginning left out if it is too long: the end of a path says more."""
-    if draw.textlength(text, font) <= room:
+    short = text[-_LONGEST:]
+    if short == text and draw.textlength(text, font) <= room:
         return text
+    text = short
     while text and draw.textlength(f"… {text}", font) > room:
         text = text[1:]
     return f"… {text}"

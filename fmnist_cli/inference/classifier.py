@@ -23,7 +23,7 @@ from fmnist_cli.contract import (
     Rejected,
     Row,
 )
-from fmnist_cli.decode import MAX_PIXELS
+from fmnist_cli.decode import MAX_PIXELS, MEMORY
 from fmnist_cli.errors import ImageError, UsageError
 from fmnist_cli.inference.models import find_model, manifests, open_model
 from fmnist_cli.inference.ood import Guard, OwnLimit, open_guard
@@ -75,6 +75,7 @@ class Settings(NamedTuple):
         embeddings: whether rows have the model's embedding.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
+        memory: bytes that a picture may take.
     """
 
     mode: str = "auto"
@@ -84,6 +85,7 @@ class Settings(NamedTuple):
     embeddings: bool = False
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
+    memory: int = MEMORY
 
 
 class KnownItem(NamedTuple):
@@ -147,6 +149,7 @@ class Classifier:
             mode=settings.mode,
             max_pixels=settings.max_pixels,
             max_bytes=settings.max_bytes,
+            memory=settings.memory,
         )
         self._save = save
         self._kept = threading.local()  # one buffer per thread and route, kept between calls

@@ -59,13 +59,25 @@ class ModelFile(NamedTuple):
         return cls(name, path, content, entry, hashlib.sha256(content).hexdigest())
 
     @property
+    def shipped(self) -> bool:
+        """Whether it came with the package; its checksum was compared then, so it is in order."""
+        return self.entry is not None and self.path.parent.resolve() == shipped_dir().resolve()
+
+    @property
     def address(self) -> tuple[str, Path, Entry | None, str]:
         """What `reopen` needs, without the content."""
         return self.name, self.path.absolute(), self.entry, self.sha256
 
 
+_MOST_BYTES = 1 << 31  # of a protobuf message, and so of an ONNX file
+
+
 def _read(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # a pipe may never end
+            raise ModelError(f"cannot read the model {path}: it is no ordinary file")
+        if (size := path.stat().st_size) >= _MOST_BYTES:
+            raise ModelError(f"{path} has {size:,} bytes; ONNX files have less than 2 GiB")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
@@ -191,3 +203,62 @@ def open_part(name: str, models_dir: Path | None = None) -> ModelFile:
         f"there is no {name!r} in {' or '.join(str(folder) for folder, _ in known)}; take the"
         f" models that are shipped with fmnist, or make one: fmnist train-{name}"
     )
+
+
+# Where tensors are in an ONNX file: kind of message → number of a field → kind of what it holds.
+_TENSORS = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+_EXTERNAL = (13, 14)  # fields of a tensor that say where else its values are
+
+
+def refers_to_files(content: bytes) -> bool:
+    """Whether an ONNX file wants values of its tensors read from other files.
+
+    ONNX Runtime would read them, from the current folder or from anywhere, as its version is.
+
+    Raises:
+        ValueError, IndexError, RecursionError: it is damaged.
+    """
+    # The key that names the file; looking for it takes no time, and hardly any model has it.
+    return b"location" in content and _is_external(memoryview(content), "model")
+
+
+def _is_external(message: memoryview, kind: str) -> bool:
+    position, holds = 0, _TENSORS[kind]
+    while position < len(message):
+        key, position = _varint(message, position)
+        number, wire = key >> 3, key & 7
+        if kind == "tensor" and number in _EXTERNAL:
+            return True
+        if wire == 0:
+            _, position = _varint(message, position)
+        elif wire in (1, 5):
+            position += 8 if wire == 1 else 4
+        elif wire == 2:
+            size, start = _varint(message, position)
+            position = start + size
+            if number in holds and _is_external(message[start:position], holds[number]):
+                return True
+        else:
+            raise ValueError("it is no protobuf message")
+    return False
+
+
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    """A number, and where the next field begins."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = message[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise ValueError("it is no protobuf message")

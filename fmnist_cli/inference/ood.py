@@ -17,7 +17,7 @@ from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, ModelCard, Novelty, Pi
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.inference.models import ModelFile, open_part, reopen
-from fmnist_cli.inference.session import part_session
+from fmnist_cli.inference.session import part_session, run_graph
 
 PART = "guard"
 KNOWN_SHARE = 0.95
@@ -112,7 +112,7 @@ class Guard:
         try:
             metadata = self._session.get_modelmeta().custom_metadata_map
             self.card = GuardCard.from_metadata(metadata)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"{file.path} has no readable card of a guard: {error}") from error
         self.path = file.path
         self._limits = self.card.limits(share)
@@ -127,12 +127,9 @@ class Guard:
         """uint8 [N, 28, 28] → float32 [N], larger is stranger.
 
         Raises:
-            ModelError: the graph gives NaN or infinity.
+            ModelError: the graph fails, or gives something else.
         """
-        (values,) = self._session.run([NOVELTY_NAME], {INPUT_NAME: pixels})
-        if not np.isfinite(values).all():
-            raise ModelError(f"{self.path} gives values that are not finite; make it again")
-        return np.asarray(values, np.float32)
+        return run_graph(self._session, self.path, [NOVELTY_NAME], pixels)[0]
 
     def limit(self, prepared: str) -> float:
         """The novelty above which what this preparation made is unknown.

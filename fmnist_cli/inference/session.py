@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime as ort
 
 from fmnist_cli.contract import (
@@ -23,7 +24,7 @@ from fmnist_cli.contract import (
     Probabilities,
 )
 from fmnist_cli.errors import ModelError, UsageError
-from fmnist_cli.inference.models import Found, ModelFile, reopen
+from fmnist_cli.inference.models import Found, ModelFile, refers_to_files, reopen
 from fmnist_cli.manifest import MANIFEST_FILE
 from fmnist_cli.preprocess import AUTO, check_spec
 
@@ -48,6 +49,7 @@ PROVIDERS = {
 # no faster in larger batches, and few enough photos that what lies between the layers stays small.
 _AT_ONCE = 1 << 20
 _MOST = 250
+_ROUNDING = 1e-3  # that sums of float32 may be off by, with thousands of classes
 
 
 class Outputs(NamedTuple):
@@ -92,14 +94,7 @@ class Session:
 
     def __init__(self, model: ModelFile, threads: int = 1, provider: str = "cpu") -> None:
         wanted = provider_of(provider)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; they reach the user as exceptions
-        try:
-            self._session = ort.InferenceSession(model.content, options, providers=[wanted])
-        except Exception as error:  # ONNX Runtime's exceptions share no public base class
-            raise ModelError(f"{model.path} is not a usable ONNX model: {error}") from error
+        self._session = _start(model, threads, wanted)
         # ONNX Runtime falls back to the CPU with no more than a line in its log.
         in_use = self._session.get_providers()
         if wanted not in in_use:
@@ -113,6 +108,8 @@ class Session:
         self.provider = provider
         self.card, self.spec = _check_contract(self._session, model.path)
         self.gives = frozenset(output.name for output in self._session.get_outputs())
+        if not model.shipped:  # those were tried when they were made; trying takes time
+            self._try_out()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Built again from its file, in another process."""
@@ -127,7 +124,7 @@ class Session:
         """uint8 [N, *spec.shape] → float32 [N, classes], rows summing to 1.
 
         Raises:
-            ModelError: the model gives NaN or infinity.
+            ModelError: the model fails, or gives something else.
         """
         return self.outputs(pixels).probabilities
 
@@ -140,14 +137,32 @@ class Session:
             embedding: whether that is wanted.
 
         Raises:
-            ModelError: the model gives NaN or infinity.
+            ModelError: the model fails, or gives something else.
         """
         asked = {NOVELTY_NAME: novelty, EMBEDDING_NAME: embedding}
         names = [name for name, wanted in asked.items() if wanted and name in self.gives]
-        values = self._session.run([OUTPUT_NAME, *names], {INPUT_NAME: pixels})
-        if not all(np.isfinite(value).all() for value in values):
-            raise ModelError(f"{self._path} gives values that are not finite; export it again")
+        values = run_graph(self._session, self._path, [OUTPUT_NAME, *names], pixels)
+        if values[0].shape[1] != len(self.card.class_names):
+            raise ModelError(
+                f"{self._path} gives {values[0].shape[1]} probabilities, but its model card names"
+                f" {len(self.card.class_names)} classes; make it again with: fmnist export"
+            )
+        if not (
+            values[0].min(initial=0) >= -_ROUNDING
+            and abs(values[0].sum(axis=1) - 1).max(initial=0) <= _ROUNDING
+        ):
+            raise ModelError(
+                f"{self._path} gives no probabilities: its rows do not lie in 0…1 and sum to 1;"
+                " end the graph with a softmax, or make it with: fmnist export"
+            )
         return Outputs(values[0], **dict(zip(names, values[1:], strict=True)))
+
+    def _try_out(self) -> None:
+        """Run it on one picture and on two, so that a fault of the model shows before the work."""
+        pixels = np.resize(np.arange(251, dtype=np.uint8), (2, *self.spec.shape))
+        pixels[1] = 0
+        for count in (1, 2):
+            self.outputs(pixels[:count], novelty=True, embedding=True)
 
     def probabilities(self, pixels: Pixels, batch_size: int | None = None) -> Probabilities:
         """As a call, but in batches, so that memory does not grow with N."""
@@ -236,6 +251,55 @@ def provider_of(provider: str) -> str:
     return PROVIDERS[provider]
 
 
+def _start(file: ModelFile, threads: int, provider: str) -> ort.InferenceSession:
+    """A session for a graph that reads nothing but its own file.
+
+    Raises:
+        ModelError: the file is no such graph.
+    """
+    try:
+        external = not file.shipped and refers_to_files(file.content)
+    except (ValueError, IndexError, RecursionError) as error:
+        raise ModelError(f"{file.path} is not a usable ONNX model: {error}") from error
+    if external:
+        raise ModelError(
+            f"{file.path} keeps values in other files (external data), which could be any file of"
+            " this machine, so it is not read; save the model as one file"
+        )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is less than fatal reaches the user as an exception
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # what is checked above
+    try:
+        return ort.InferenceSession(file.content, options, providers=[provider])
+    except Exception as error:  # ONNX Runtime's exceptions share no public base class
+        raise ModelError(f"{file.path} is not a usable ONNX model: {error}") from error
+
+
+def run_graph(
+    session: ort.InferenceSession, path: Path, names: Sequence[str], pixels: Pixels
+) -> list[npt.NDArray[np.float32]]:
+    """The outputs of these names, each float32 of as many rows as there are pictures.
+
+    Raises:
+        ModelError: the graph fails, or gives something else, or values that are not finite.
+    """
+    try:
+        values: list[npt.NDArray[np.float32]] = session.run(names, {INPUT_NAME: pixels})
+    except Exception as error:  # as above
+        raise ModelError(f"{path} fails while it runs: {str(error).strip()}") from error
+    for name, value in zip(names, values, strict=True):
+        if value.dtype != np.float32 or value.ndim != _KINDS[name] or len(value) != len(pixels):
+            raise ModelError(
+                f"{path} gives {name} {value.dtype} {list(value.shape)} for {len(pixels)} pictures;"
+                f" fmnist runs models with {_EXPECTED}"
+            )
+        if not np.isfinite(value).all():
+            raise ModelError(f"{path} gives values that are not finite; make it again")
+    return values
+
+
 _KINDS = {OUTPUT_NAME: 2, NOVELTY_NAME: 1, EMBEDDING_NAME: 2}  # outputs and how many axes they have
 _EXPECTED = (
     f"{INPUT_NAME} uint8 [N, height, width] or [N, height, width, 3]"
@@ -246,8 +310,12 @@ _EXPECTED = (
 
 def _check_contract(session: ort.InferenceSession, path: Path) -> tuple[ModelCard, InputSpec]:
     """The card, its `input` filled in, and that."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    names = [output.name for output in outputs]
+    try:
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        names = [value.name for value in (*inputs, *outputs)][len(inputs) :]
+        metadata = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path} has names that are no text: {error}") from error
     if not (
         [value.name for value in inputs] == [INPUT_NAME]
         and OUTPUT_NAME in names
@@ -264,7 +332,7 @@ def _check_contract(session: ort.InferenceSession, path: Path) -> tuple[ModelCar
             f" fmnist runs models with {_EXPECTED}; make one with: fmnist export"
         )
     shape = tuple(inputs[0].shape[1:])
-    card = _card(session.get_modelmeta().custom_metadata_map, path)
+    card = _card(metadata, path)
     spec = card.input or InputSpec(shape[0], shape[1], "grey", AUTO)
     if spec.shape != shape:
         raise ModelError(
@@ -287,7 +355,7 @@ def _check_contract(session: ort.InferenceSession, path: Path) -> tuple[ModelCar
 def _card(metadata: Mapping[str, str], path: Path) -> ModelCard:
     try:
         return ModelCard.from_metadata(metadata)
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{path} has no readable model card ({error}); make it with: fmnist export"
         ) from error
@@ -304,13 +372,7 @@ def part_session(file: ModelFile, takes: str, gives: str) -> ort.InferenceSessio
     Raises:
         ModelError: the file is damaged, or no graph of this kind.
     """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors; they reach the user as exceptions
-    try:
-        session = ort.InferenceSession(file.content, options, ["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no public base class
-        raise ModelError(f"{file.path} is not a usable ONNX model: {error}") from error
+    session = _start(file, 1, PROVIDERS["cpu"])
     values = (*session.get_inputs(), *session.get_outputs())
     found = [(value.name, value.type) for value in values]
     if found != [(takes, "tensor(uint8)"), (gives, "tensor(float)")]:

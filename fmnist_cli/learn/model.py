@@ -26,7 +26,7 @@ from fmnist_cli.contract import (
 )
 from fmnist_cli.errors import ModelError, VerificationError
 from fmnist_cli.export.graph import canonical, serialize
-from fmnist_cli.files import replace_file, writing
+from fmnist_cli.files import write_bytes, writing
 from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.ood import SHARES
 from fmnist_cli.inference.session import Session
@@ -139,7 +139,7 @@ def write(
     np.savez(buffer, model=np.array(file.sha256), **memory)
     for target, data in ((memory_of(path), buffer.getvalue()), (path, content)):
         with writing(target):
-            replace_file(target, lambda partial, data=data: partial.write_bytes(data))  # type: ignore[misc]
+            write_bytes(target, data)
 
 
 def remembered(file: ModelFile) -> Examples:

@@ -54,6 +54,7 @@ MODES = (AUTO, "frame", "product")  # what a user may ask for; `auto` is what th
 # What `auto` decodes has at least this edge, and its grey is made from colours: both are more
 # than `product` needs, but kept, so that the rows of these models stay what they were.
 _EDGE_OF_AUTO = 128
+_MOST_PIXELS = 1 << 24  # that a model may want of a picture
 
 __all__ = ["AUTO", "MODES", "PREPARATIONS", "Picture", "Preparation", "check_mode", "check_spec"]
 __all__ += ["from_frames", "is_frame", "needs_color", "preprocess", "reduction"]
@@ -124,7 +125,7 @@ def check_spec(spec: InputSpec) -> None:
     """Whether there is a preparation for a spec.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or not with its parameters.
     """
     names = ("frame", "product") if spec.preprocessing == AUTO else (spec.preprocessing,)
     for name in names:
@@ -132,6 +133,11 @@ def check_spec(spec: InputSpec) -> None:
             raise ValueError(f"its preprocessing {name!r} is unknown; a newer fmnist may know it")
         if spec.color not in PREPARATIONS[name].colors:
             raise ValueError(f"its preprocessing {name!r} makes no {spec.color} pixels")
+    if spec.height * spec.width > _MOST_PIXELS:
+        raise ValueError(f"its input of {spec.width}×{spec.height} pixels is too large")
+    fill = spec.params.get("fill", 0)
+    if isinstance(fill, str) or not 0 <= fill <= 255:
+        raise ValueError(f"its fill {fill!r} is no grey level, 0 to 255")
 
 
 def check_mode(mode: str, spec: InputSpec, option: str = "--prepare") -> None:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import cv2
 
 from fmnist_cli.contract import InputSpec, Picture, Pixels, Rejected
-from fmnist_cli.decode import MAX_PIXELS, decode
+from fmnist_cli.decode import MAX_PIXELS, MEMORY, decode
+from fmnist_cli.decode.header import check_size
 from fmnist_cli.engines import default_engine, ordered_map
 from fmnist_cli.errors import ImageError
 from fmnist_cli.preprocess import needs_color, preprocess, reduction
@@ -24,6 +25,7 @@ class Framing:
         mode: ``"auto"`` for what the specs say, or a name in `fmnist_cli.preprocess.PREPARATIONS`.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
+        memory: bytes that a picture may take.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class Framing:
         mode: str = "auto",
         max_pixels: int = MAX_PIXELS,
         max_bytes: int = MAX_BYTES,
+        memory: int = MEMORY,
     ) -> None:
         self._specs = specs
         self._mode = mode
         self._max_pixels = max_pixels
         self._max_bytes = max_bytes
+        self._memory = memory
         self._reductions = [reduction(spec, mode) for spec in specs]
         self._color = any(needs_color(spec, mode) for spec in specs)
 
@@ -66,9 +70,15 @@ class Framing:
             ImageError: it is no picture, damaged, or too large.
         """
         if isinstance(content, Picture):
+            height, width = content.grey.shape
+            check_size(width, height, self._max_pixels)
             return content
         return decode(
-            content, max_pixels=self._max_pixels, reduction=self._reduction, color=self._color
+            content,
+            max_pixels=self._max_pixels,
+            reduction=self._reduction,
+            color=self._color,
+            memory=self._memory,
         )
 
     def pixels(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from fmnist_cli import files
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import Split
 from fmnist_cli.errors import DataError, ResultsError, UsageError
@@ -281,7 +281,7 @@ def read_json(path: Path) -> Any:
         ResultsError: it cannot be read or is no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return files.read_json(path)
     except (OSError, ValueError) as error:
         usual = [kind.command for kind in KINDS.values() if kind.usual == path.name]
         fix = f"make it again: {usual[0]}" if usual else "delete it or make it again"

@@ -62,7 +62,7 @@ def _text(value: object) -> str:
 def _probability(value: object) -> float:
     if type(value) is float:
         return value
-    if type(value) is not int:  # other programs write 1.0 as 1
+    if value not in (0, 1) or type(value) is not int:  # other programs write 1.0 as 1
         raise TypeError(f"{value!r} is no probability")
     return float(value)
 

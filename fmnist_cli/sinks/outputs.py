@@ -14,6 +14,7 @@ from fmnist_cli.errors import UsageError
 from fmnist_cli.files import check_target
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.sinks import KINDS, LineFormat, Run, Sink, kind_of_name, open_line_format
+from fmnist_cli.sources import OpenInputs, check_beside, check_output
 
 if TYPE_CHECKING:
     from fmnist_cli.sinks.frames import FrameFolder
@@ -157,9 +158,11 @@ class Outputs:
         if wanted.summary is not None:
             outputs.summary = check_target(Path(wanted.summary))
         if wanted.sort_into is not None:
-            outputs.tree = _beside("--sort-into", wanted.sort_into, roots)
+            outputs.tree = Path(wanted.sort_into).resolve()
+            check_beside("--sort-into", outputs.tree, roots)
         if wanted.save_prepared is not None:
-            outputs.frames = _beside("--save-prepared", wanted.save_prepared, roots)
+            outputs.frames = Path(wanted.save_prepared).resolve()
+            check_beside("--save-prepared", outputs.frames, roots)
         if wanted.errors_only and outputs.shows_pictures:
             raise UsageError("--errors-only leaves nothing for --report and --sort-into to show")
         return outputs
@@ -241,20 +244,25 @@ class Outputs:
         check_tree(self.frames, resuming=resuming, purpose="save frames in")
         return FrameFolder(self.frames)
 
-    def check(self, inputs: Sequence[Path]) -> None:
+    def check(self, source: OpenInputs, read: Sequence[Path]) -> None:
         """Refuse to write over what is read, or twice into the same file.
+
+        Args:
+            source: the inputs.
+            read: other files that are read.
 
         Raises:
             UsageError: names the file.
         """
-        read = {path.resolve() for path in inputs}
+        read = [*source.files, *read]
         taken: dict[Path, Path] = {}
         targets = [*self.files, *filter(None, (self.tree, self.frames, self.summary))]
         for target in targets:
+            if target.exists() and source.opens(target):
+                read.append(target)
             for suffix in ("", ".partial", ".rows.partial", ".run.json"):
                 path = target.with_name(f"{target.name}{suffix}")
-                if path in read:
-                    raise UsageError(f"{path} is read in this run and would be overwritten")
+                check_output(path, read)
                 if taken.setdefault(path, target) != target or (
                     not suffix and targets.count(target) > 1
                 ):
@@ -285,18 +293,6 @@ class Outputs:
             max_bytes=self.settings.max_bytes,
         )
         return self._placed
-
-
-def _beside(option: str, name: str, roots: Sequence[Path]) -> Path:
-    """A folder for output that is in none of those which are read."""
-    folder = Path(name).resolve()
-    for root in roots:
-        if folder.is_relative_to(root.resolve()):
-            raise UsageError(
-                f"{option} {name!r} lies in the input {str(root)!r},"
-                " where it would become input itself; choose a folder beside it"
-            )
-    return folder
 
 
 def _implied(name: str, terminal: bool) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from fmnist_cli.errors import ImageError, UsageError
+from fmnist_cli.files import new_file
 
 NAME_MAX = 255  # bytes of a name on most file systems
 _ATTEMPTS = 1000
@@ -66,12 +67,14 @@ def _hashed(name: str, of: str, name_max: int, more: str = "") -> str:
     if not stem or len(os.fsencode(suffix)) > 16:
         stem, dot, suffix = name, "", ""
     end = f"~{_hash(of)}{more}{dot}{suffix}"
+    stem = stem[:name_max]  # of a name of megabytes, too, what follows takes no time
     while len(os.fsencode(stem)) + len(os.fsencode(end)) > name_max:
         stem = stem[:-1]
     return stem + end
 
 
 _MAX_KNOWN = 1_000
+_PATH_MAX = 4096  # bytes, of a whole path; no system takes longer ones
 
 
 class Folders:
@@ -91,6 +94,8 @@ class Folders:
             UsageError: the label's own folder is a link or a file.
         """
         folder = self._root
+        if len(os.fsencode(f"{folder}/{label}/{place}")) >= _PATH_MAX:
+            return False
         for depth, name in enumerate((label, *place.split("/")[:-1])):
             folder = os.path.join(folder, name)  # noqa: PTH118
             if folder in self._known:
@@ -120,7 +125,7 @@ def write_content(content: bytes, target: str, temporary: str) -> bool:
     """Make a file of `content`."""
     if os.path.lexists(target):
         return _holds(target, iter((content,)), len(content))
-    with open(temporary, "wb") as file:  # noqa: PTH123
+    with new_file(temporary) as file:
         file.write(content)
     os.replace(temporary, target)  # noqa: PTH105
     return True
@@ -137,7 +142,7 @@ def copy_file(location: str, target: str, temporary: str, *, sync: bool = False)
         blocks = _blocks(source.fileno())
         if os.path.lexists(target):
             return _holds(target, blocks, status.st_size)
-        with open(temporary, "wb") as file:  # noqa: PTH123
+        with new_file(temporary) as file:
             file.writelines(blocks)
             if sync:
                 file.flush()

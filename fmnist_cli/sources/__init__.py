@@ -9,13 +9,25 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.sources.items import MAX_BYTES, FileItem, Item, Selection, Source, everything
+from fmnist_cli.sources.items import (
+    MAX_BYTES,
+    FileItem,
+    Item,
+    Selection,
+    Source,
+    everything,
+    read_head,
+)
+from fmnist_cli.sources.kinds import SNIFF, has_image_suffix, kind_of
+
+if TYPE_CHECKING:
+    from fmnist_cli.sources.patterns import GlobSource
 
 __all__ = ["Input", "Inputs", "Item", "OpenInputs", "Selection", "Source", "open_sources"]
 
@@ -151,6 +163,11 @@ class OpenInputs:
         """The files that are read, of pictures and of paths."""
         return [one.root for one in self.inputs if one.kind in ("file", "archive", "list")]
 
+    def opens(self, path: Path) -> bool:
+        """Whether a pattern among the inputs opens this file, should it be one of many pictures."""
+        sources = [one.source for one in self.inputs if one.kind == "pattern"]
+        return any(source.matches(path) for source in cast("list[GlobSource]", sources))
+
     @property
     def archives(self) -> list[str]:
         """The inputs that are files of many pictures, as typed."""
@@ -232,6 +249,58 @@ def open_sources(
     opened = [_open(name, selection, null=null, single=single) for name in names]
     opened += [_list(name, selection, null=null) for name in lists]
     return OpenInputs(opened, limit, shard)
+
+
+def check_output(path: Path, read: Iterable[Path] = ()) -> None:
+    """Refuse to write a file over what is read in the same run, or over any picture or archive.
+
+    An output is a table, a page, JSON or a model, so whatever else is there is no earlier output.
+    The names of listed pictures, and those in folders, need not be known for this.
+
+    Raises:
+        UsageError: names the file.
+    """
+    path = path.resolve()
+    if path in {one.resolve() for one in read}:
+        raise UsageError(f"{path} is read in this run and would be overwritten")
+    if not path.is_file():
+        return
+    kind = kind_of(read_head(str(path), SNIFF))
+    if has_image_suffix(path.name) or kind not in ("other", "empty", "Parquet"):
+        raise UsageError(
+            f"{path} is a picture or an archive and would be overwritten; give another name, or"
+            " move it away first"
+        )
+
+
+def check_beside(option: str, folder: Path, roots: Iterable[Path]) -> None:
+    """Refuse to write into a folder that is read, or into one within it.
+
+    Raises:
+        UsageError: names the folder.
+    """
+    for root in roots:
+        if folder.resolve().is_relative_to(root.resolve()):
+            raise UsageError(
+                f"{option} {str(folder)!r} lies in the input {str(root)!r},"
+                " where it would become input itself; choose a folder beside it"
+            )
+
+
+def outside(items: Iterable[Item], option: str, folder: Path) -> Iterator[Item]:
+    """The items, of which none may lie in the folder that will be written into.
+
+    Raises:
+        UsageError: one does.
+    """
+    inside = folder.resolve()
+    for item in items:
+        if item.location is not None and Path(item.location).resolve().parent == inside:
+            raise UsageError(
+                f"{option} {str(folder)!r} holds {item.path!r}, which is read in this run; choose"
+                " another folder"
+            )
+        yield item
 
 
 def share_of(path: str, count: int) -> int:

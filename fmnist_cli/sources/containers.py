@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import Protocol, cast
 
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.sources.archive import unreadable_archive
@@ -19,10 +20,11 @@ _MODULES = {
     "Zstandard": ("compression.zstd", "backports.zstd"),  # the first from Python 3.14 on
 }
 COMPRESSIONS = frozenset(_MODULES)
+_XZ_MEMORY = 256 << 20  # bytes; xz -9 needs 65 MiB
 
 
 class _Module(Protocol):
-    def open(self, path: Path, mode: str, /) -> IO[bytes]: ...
+    def open(self, path: Path, mode: str, /) -> BufferedReader: ...
 
 
 class BrokenStreamError(Exception):
@@ -42,8 +44,9 @@ class Forward:
     """
 
     def __init__(self, path: Path, compression: str | None = None) -> None:
+        self._broken: BrokenStreamError | None = None
         try:
-            self._file: IO[bytes]
+            self._file: BufferedReader
             if compression is None:
                 self._file = path.open("rb")
             else:
@@ -52,16 +55,24 @@ class Forward:
             raise unreadable_archive(path, error) from error
 
     def read(self, size: int) -> bytes:
-        """The next `size` bytes; fewer at the end only.
+        """The next `size` bytes; fewer at the end only, and once before what is damaged.
 
         Raises:
             BrokenStreamError: the compressed data is damaged or ends too early.
         """
+        if self._broken is not None:
+            raise self._broken
+        parts = []
         try:
-            return self._file.read(size)
+            while size > 0 and (part := self._file.read1(size)):
+                parts.append(part)
+                size -= len(part)
         except Exception as error:
             # Each decompressor has exceptions of its own; damaged data is all they mean here.
-            raise BrokenStreamError(str(error) or type(error).__name__) from error
+            self._broken = BrokenStreamError(str(error) or type(error).__name__)
+            if not parts:
+                raise self._broken from error
+        return b"".join(parts)
 
     def __enter__(self) -> Forward:
         return self
@@ -80,6 +91,21 @@ def _decompressor(path: Path, compression: str) -> _Module:
     raise UsageError(
         f"{path}: this Python cannot read {compression} data. Decompress the file first{hint}"
     )
+
+
+def _check_dictionary(path: Path) -> None:
+    """Whether xz data can be read with `_XZ_MEMORY`, which Python's own reader does not look at.
+
+    Raises:
+        BrokenStreamError: it cannot.
+    """
+    import lzma
+
+    with path.open("rb") as file:
+        try:
+            lzma.LZMADecompressor(memlimit=_XZ_MEMORY).decompress(file.read(4096), 1)
+        except lzma.LZMAError as error:
+            raise BrokenStreamError(str(error)) from error
 
 
 # Kind, as `fmnist_cli.sources.kinds` names it → module and class, loaded when the first is met.
@@ -141,9 +167,13 @@ def kind_of_container(path: Path) -> tuple[str, str | None]:
     except ImageError:
         return "other", None  # its row will hold the reason
     kind = kind_of(head)
-    if kind not in ("gzip", "bzip2", "xz", "Zstandard"):
+    if kind == "other" and path.suffix.lower() == ".zip":  # one that begins with a program
+        kind = "zip"
+    if kind not in COMPRESSIONS:
         return kind, None
     try:
+        if kind == "xz":
+            _check_dictionary(path)
         with Forward(path, kind) as stream:
             inner = kind_of(stream.read(SNIFF))
     except BrokenStreamError as error:

@@ -11,7 +11,7 @@ import numpy as np
 from fmnist_cli.contract import Picture
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.sources.containers import BrokenStreamError, ContainerSource, Forward
-from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem
+from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem, too_large
 
 _UINT8 = 0x08
 
@@ -46,20 +46,25 @@ class IdxSource(ContainerSource):
                 f"{self._path}: an IDX file of {axes} axes and type 0x{magic[2:3].hex()}; "
                 "images are 3 axes (number, height, width) of bytes, type 0x08"
             )
-        if len(sizes) < 3 or not 0 < sizes[1] * sizes[2] <= self._selection.max_bytes:
-            raise DataError(f"{self._path}: the header is damaged, or its images are too large")
+        if len(sizes) < 3 or not sizes[1] * sizes[2]:
+            raise DataError(f"{self._path}: the header is damaged")
         count, height, width = sizes
         return count, height, width
 
     def __iter__(self) -> Iterator[Item]:
         with Forward(self._path, self._compression) as stream:
             count, height, width = self._shape(stream)
+            if height * width > self._selection.max_held:
+                reason = str(too_large(height * width, self._selection.max_held))
+                yield UnreadableItem(self._path.as_posix(), reason)
+                return
             digits = max(5, len(str(count - 1)))  # as `fmnist data images` names them
             done = 0
             try:
                 while done < count:
                     pixels = stream.read(height * width)
                     if len(pixels) < height * width:
+                        stream.read(1)  # of damaged data raises the reason
                         raise BrokenStreamError("the file ends there")
                     name = f"{done:0{digits}d}"
                     if self._selection.wants(name):

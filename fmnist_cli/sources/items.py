@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 MAX_BYTES = 512 * 1024 * 1024
+# Bytes of a picture that cannot be read by address, and so goes from process to process.
+MAX_HELD = 128 * 1024 * 1024
 HEAD = 32  # bytes of a file that tell its kind
 
 
@@ -28,7 +30,10 @@ def unreadable(error: OSError | ValueError) -> ImageError:
 
 def too_large(size: int, max_bytes: int) -> ImageError:
     """The reason for a file above the limit."""
-    return ImageError(f"too large: {size:,} bytes, at most {max_bytes:,}; see --max-bytes")
+    cure = "see --max-bytes"
+    if max_bytes == MAX_HELD:
+        cure = "unpack the archive, so that it can be read from where it lies"
+    return ImageError(f"too large: {size:,} bytes, at most {max_bytes:,}; {cure}")
 
 
 # Not waiting: a pipe in a list that nobody writes to is empty instead of the end of the run.
@@ -324,7 +329,7 @@ class Selection(NamedTuple):
         wants: whether a picture of this (relative) path is to be taken; asked before
             anything is opened.
         enters: whether to go down into a folder of this (relative) path.
-        max_bytes: content larger than this is never held in memory.
+        max_bytes: content larger than this is not read.
         image_column: the column of pictures in Parquet files; None to find it.
     """
 
@@ -333,3 +338,8 @@ class Selection(NamedTuple):
     enters: Callable[[str], bool] = everything
     max_bytes: int = MAX_BYTES
     image_column: str | None = None
+
+    @property
+    def max_held(self) -> int:
+        """Content larger than this does not travel with an item."""
+        return min(self.max_bytes, MAX_HELD)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 _NAME_COLUMNS = ("path", "file_name", "filename", "file", "name", "key", "__key__", "id")
-_BATCH = 64  # rows held at once
+_BATCH = 64  # rows held at once, at most
+_BATCH_BYTES = 64 << 20  # and bytes of them, as far as the file tells before it is read
 # Bytes read at once, instead of all pictures of a row group, which may be gigabytes.
 _BUFFER = 1 << 20
 
@@ -46,18 +47,20 @@ class ParquetSource(ContainerSource):
             raise MissingExtraError("pyarrow", "parquet") from None
         try:
             return pyarrow.parquet.ParquetFile(self._path, pre_buffer=False, buffer_size=_BUFFER)
-        except (pyarrow.ArrowException, OSError) as error:
+        except Exception as error:  # Arrow's, and those of names that are no text
             raise DataError(f"{self._path}: not a whole Parquet file ({error})") from error
 
     def __iter__(self) -> Iterator[Item]:
         number = 0
         with self._open() as file:
-            batches = file.iter_batches(_BATCH, columns=self._columns, use_threads=False)
             try:
-                for batch in batches:
+                rows = _rows_at_once(file.metadata, self._columns[0])
+                for batch in file.iter_batches(rows, columns=self._columns, use_threads=False):
                     names, pictures = self._values(batch)
-                    for name, content in zip(names, pictures, strict=True):
-                        item = self._item(name or f"{number:08d}", content)
+                    for index in range(batch.num_rows):
+                        name = None if names is None else _safe(_text(names[index]))
+                        # One by one: many rows may share a value, which is there once.
+                        item = self._item(name or f"{number:08d}", pictures[index].as_py())
                         if item is not None:
                             yield item
                         number += 1
@@ -66,21 +69,18 @@ class ParquetSource(ContainerSource):
                 reason = f"damaged after {number:,} rows: {error}"
                 yield UnreadableItem(self._path.as_posix(), reason)
 
-    def _values(self, batch: pyarrow.RecordBatch) -> tuple[list[str | None], list[bytes | None]]:
-        """Name and picture of each row of a batch."""
+    def _values(self, batch: pyarrow.RecordBatch) -> tuple[pyarrow.Array | None, pyarrow.Array]:
+        """The columns of names, if there is one, and of pictures."""
         import pyarrow
 
         pictures = batch.column(self._columns[0])
-        names: list[str | None] = [None] * batch.num_rows
+        names = batch.column(self._columns[1]) if len(self._columns) > 1 else None
         if pyarrow.types.is_struct(pictures.type):
-            fields = pictures.flatten()  # a field is null where the struct is
-            for index, field in enumerate(pictures.type):
-                if field.name == "path":
-                    names = fields[index].to_pylist()
-            pictures = fields[pictures.type.get_field_index("bytes")]
-        elif len(self._columns) > 1:
-            names = batch.column(self._columns[1]).to_pylist()
-        return [_safe(name) for name in names], pictures.to_pylist()
+            fields = dict(zip((field.name for field in pictures.type), pictures.flatten()))  # noqa: B905
+            if "path" in fields and _is_text(fields["path"].type):
+                names = fields["path"]
+            pictures = fields["bytes"]
+        return names, pictures
 
     def _item(self, name: str, content: bytes | None) -> Item | None:
         if not self._selection.wants(name):
@@ -88,9 +88,34 @@ class ParquetSource(ContainerSource):
         path = self._prefix + name
         if content is None:
             return UnreadableItem(path, "no picture: the value is null")
-        if len(content) > self._selection.max_bytes:
-            return UnreadableItem(path, str(too_large(len(content), self._selection.max_bytes)))
+        if len(content) > self._selection.max_held:
+            return UnreadableItem(path, str(too_large(len(content), self._selection.max_held)))
         return HeldItem(path, content)
+
+
+def _rows_at_once(metadata: Any, column: str) -> int:
+    """How many rows may be read at once, as most values and dictionaries are small."""
+    largest = 1.0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            if chunk.path_in_schema.split(".")[0] != column:
+                continue
+            whole, rows = chunk.total_uncompressed_size, max(1, group.num_rows)
+            largest = max(largest, whole / rows)
+            if chunk.has_dictionary_page:  # whose values may be those of any number of rows
+                packed = chunk.data_page_offset - chunk.dictionary_page_offset
+                largest = max(largest, whole * packed / max(1, chunk.total_compressed_size))
+    return max(1, min(_BATCH, int(_BATCH_BYTES / largest)))
+
+
+def _text(name: pyarrow.Scalar) -> str | None:
+    """A text; what is not UTF-8 in it as in the names of files."""
+    try:
+        text: str | None = name.as_py()
+    except UnicodeDecodeError:
+        name = getattr(name, "value", name) if hasattr(name, "dictionary") else name
+        text = name.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
+    return text
 
 
 def _safe(name: str | None) -> str | None:
@@ -126,17 +151,17 @@ def _columns(path: Path, schema: pyarrow.Schema, asked: str | None) -> list[str]
 
 
 def _is_bytes(kind: pyarrow.DataType) -> bool:
-    from pyarrow import types
-
-    return bool(
-        types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
-    )
+    return _base(kind).endswith("binary")
 
 
 def _is_text(kind: pyarrow.DataType) -> bool:
-    from pyarrow import types
+    return _base(kind).endswith("string")
 
-    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+def _base(kind: pyarrow.DataType) -> str:
+    """Name of the type of the values, without the ways to store them: in a dictionary, as views."""
+    kind = getattr(kind, "value_type", kind) if str(kind).startswith("dictionary") else kind
+    return str(kind).partition("[")[0].removesuffix("_view")
 
 
 def _holds_pictures(kind: pyarrow.DataType) -> bool:

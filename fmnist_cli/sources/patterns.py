@@ -134,7 +134,7 @@ class GlobSource:
         self._selection = selection
         self._opener = open_archive
         self._covered = lru_cache(maxsize=256)(self._is_covered)
-        path = Path(root)
+        self._root = path = Path(root)
         self._prefix = "" if path == Path() else f"{path.as_posix().rstrip('/')}/"
         chosen = Selection(True, self._wants, self._enters, selection.max_bytes)
         self._folder = FolderSource(path, self._prefix, chosen, self._open)
@@ -157,6 +157,14 @@ class GlobSource:
     def __iter__(self) -> Iterator[Item]:
         self._skipped_inside = 0
         yield from self._folder
+
+    def matches(self, path: Path) -> bool:
+        """Whether the path of a file, behind links, is one that the pattern stands for."""
+        try:
+            below = path.relative_to(self._root.resolve())
+        except ValueError:
+            return False
+        return self._whole.fullmatch(below.as_posix()) is not None
 
     def _is_covered(self, folder: str) -> bool:
         """Whether a folder or one above it matches; then all that is in it belongs to it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Iterator
+from typing import Any
 
 from fmnist_cli.sources.archive import (
     LINK,
@@ -17,6 +19,7 @@ from fmnist_cli.sources.containers import BrokenStreamError, ContainerSource, Fo
 from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem, too_large
 from fmnist_cli.sources.kinds import SNIFF, has_image_suffix, looks_like_image
 
+_NO_FILE = "is no file but a pipe or a device in the archive"
 _SPARSE = "is stored as a sparse file, which is not supported; make the archive without --sparse"
 _CUT_OFF, _DAMAGED = "cut off", "damaged"
 
@@ -54,15 +57,14 @@ class TarSource(ContainerSource):
         self, tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Archive
     ) -> Iterator[Item]:
         name = member_path(member.name)
-        link = member.islnk() or member.issym()
-        if name is None or not (member.isreg() or link) or not self._selection.wants(name):
+        if name is None or member.isdir() or not self._selection.wants(name):
             return
         path = self._prefix + name
         suffix = has_image_suffix(name)
-        if link or member.issparse() or points_outside(name):
+        fault = _fault(member, name)
+        if fault is not None:
             if suffix:
-                reason = LINK if link else _SPARSE if member.issparse() else OUTSIDE
-                yield UnreadableItem(path, reason)
+                yield UnreadableItem(path, fault)
             else:
                 self.skipped += 1
             return
@@ -72,8 +74,8 @@ class TarSource(ContainerSource):
             self.skipped += 1
         elif self._compression is None:
             yield MemberItem(path, archive, member.offset_data, member.size, str(member.mtime))
-        elif member.size > self._selection.max_bytes:
-            yield UnreadableItem(path, str(too_large(member.size, self._selection.max_bytes)))
+        elif member.size > self._selection.max_held:
+            yield UnreadableItem(path, str(too_large(member.size, self._selection.max_held)))
         else:
             data = head + content.read()
             if len(data) < member.size:
@@ -81,12 +83,22 @@ class TarSource(ContainerSource):
             yield HeldItem(path, data)
 
 
+def _fault(member: tarfile.TarInfo, name: str) -> str | None:
+    if member.islnk() or member.issym():
+        return LINK
+    if member.issparse():
+        return _SPARSE
+    if member.isdev():
+        return _NO_FILE
+    return OUTSIDE if points_outside(name) else None
+
+
 class _BrokenTarError(Exception):
     """The archive is damaged or cut off; the message says which."""
 
 
 _BROKEN = (_BrokenTarError, BrokenStreamError, tarfile.TarError)
-_HOSTILE = (ValueError, OverflowError, RecursionError)  # what hostile numbers lead to
+_HOSTILE = (ValueError, OverflowError, RecursionError, MemoryError)  # what numbers lead to
 
 
 def _words(error: Exception) -> str:
@@ -97,10 +109,17 @@ def _words(error: Exception) -> str:
     return f"{_CUT_OFF if 'unexpected end' in str(error) else _DAMAGED} …"
 
 
+_EXTENDED = (b"x", b"g", b"X", b"L", b"K")  # types of headers that say more, such as a long name
+_MOST_EXTENDED = 1 << 20  # bytes
+_MOST_SHARED = 16 << 10  # bytes
+_NUMBER = re.compile(rb"[0-9]{300}")
+
+
 class _Header(tarfile.TarInfo):
     """A header that does not let an archive end quietly without the mark of its end."""
 
     ended = False  # by blocks of zeros; what follows is padding, or another archive
+    shared = 0  # bytes of headers for all members, which are copied for each
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
@@ -117,10 +136,46 @@ class _Header(tarfile.TarInfo):
             raise _BrokenTarError(_CUT_OFF) from None
         except tarfile.HeaderError:
             raise _BrokenTarError(_DAMAGED) from None
-        if header.size < 0:
+        if header.type == tarfile.XGLTYPE:
+            cls.shared += header.size
+        too_long = header.type in _EXTENDED and header.size > _MOST_EXTENDED
+        if header.size < 0 or too_long or cls.shared > _MOST_SHARED:
             raise _BrokenTarError(_DAMAGED)
         cls.ended = False
         return header
+
+    def _proc_pax(self, tar: Any) -> Any:
+        """As in `tarfile`, whose older versions take hours for a few KB of hostile records."""
+        stream = tar.fileobj
+        content = stream.read(self._block(self.size))  # type: ignore[attr-defined]
+        if not _are_records(content[: self.size]):
+            raise _BrokenTarError(_DAMAGED)
+        tar.fileobj = _Again(tar, stream, content)
+        return super()._proc_pax(tar)  # type: ignore[misc]
+
+
+class _Again:
+    """Gives what was read of a stream once more; the stream then takes its place again."""
+
+    def __init__(self, tar: Any, stream: Any, content: bytes) -> None:
+        self._tar, self._stream, self._content = tar, stream, content
+
+    def read(self, _size: int) -> bytes:
+        self._tar.fileobj = self._stream
+        return self._content
+
+
+def _are_records(content: bytes) -> bool:
+    """Whether these are records that end where they say, without numbers that none is."""
+    position = 0
+    while position < len(content) and content[position]:
+        length = content[position : position + 9].partition(b" ")[0]
+        end = position + (int(length) if length.isdigit() else 0)
+        record = content[position:end]
+        if b"=" not in record or not record.endswith(b"\n"):
+            return False
+        position = end
+    return _NUMBER.search(content) is None
 
 
 def _members(stream: Forward) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:

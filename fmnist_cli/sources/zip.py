@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
 from copy import copy
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from fmnist_cli.errors import DataError, ImageError
 from fmnist_cli.sources.archive import (
@@ -32,7 +35,8 @@ from fmnist_cli.sources.kinds import has_image_suffix, looks_like_image
 
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 _FAT, _UNIX, _LINK_MODE, _ENCRYPTED = 0, 3, 0o12, 1
-_MEMBER = b"PK\3\4"
+_MEMBER, _END = b"PK\3\4", b"PK\5\6"
+_COMMENT = 22 + 65535  # bytes of the end and the longest comment
 _HEADER = 30  # bytes of a member's own header, without its name and extra field
 _USUAL_EXTRA = 512  # bytes, so that header and content usually come in one read
 # Compressed bytes that give the first `HEAD` of any sane member; bzip2 gives whole blocks only.
@@ -53,6 +57,7 @@ class ZipSource(ContainerSource):
         super().__init__(path, *rest)
         self._archive = Archive.at(path)
         self._members = _members(path)
+        self._overlapping = _overlapping(self._members)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ZipSource:
         """Another reader of the same list."""
@@ -75,6 +80,8 @@ class ZipSource(ContainerSource):
         path, suffix = self._prefix + name, has_image_suffix(name)
         encrypted = member.flag_bits & _ENCRYPTED
         fault = _fault(member, name)
+        if member.header_offset in self._overlapping:
+            fault = "reaches into another member of the archive"
         if fault is not None:
             return UnreadableItem(path, fault) if suffix or encrypted else None
         item = ZipItem(
@@ -96,20 +103,40 @@ class ZipSource(ContainerSource):
 
 def _members(path: Path) -> list[zipfile.ZipInfo]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-        # A comment that holds the mark of the end misleads zipfile; nothing is lost quietly.
-        if not members and read_head(str(path), 4) == _MEMBER:
-            raise zipfile.BadZipFile("its list of members is empty, but there are some")
+        with path.open("rb") as file:
+            members = _listed(file)
+            end = file.seek(0, os.SEEK_END)
+            # A comment, or what follows, may hold the mark of the end and so hide the list.
+            while not members and end and read_head(str(path), 4) == _MEMBER:
+                start = file.seek(max(0, end - _COMMENT))
+                end = start + max(0, file.read(end - start).rfind(_END))
+                with mmap.mmap(file.fileno(), end, access=mmap.ACCESS_READ) as before:
+                    members = _listed(before)
         return members
     except OSError as error:
         raise unreadable_archive(path, error) from error
-    # zipfile's own exceptions, and those of values that no archive has.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # zipfile's own, and those of values that no archive has
         raise DataError(
             f"{path}: this zip archive is cut off or damaged ({error}). Fetch it again, or try:"
             " zip -FF. Parts of a split archive are joined by: zip -s 0"
         ) from error
+
+
+def _listed(file: IO[bytes] | mmap.mmap) -> list[zipfile.ZipInfo]:
+    with zipfile.ZipFile(cast("IO[bytes]", file)) as archive:
+        return archive.infolist()
+
+
+def _overlapping(members: list[zipfile.ZipInfo]) -> set[int]:
+    """Where members start that reach into the next, as they do in archives made to explode."""
+    by_place = sorted(members, key=lambda one: one.header_offset)
+    return {
+        one.header_offset
+        for one, following in pairwise(by_place)
+        if one.header_offset + _HEADER + one.compress_size > following.header_offset
+    }
 
 
 def _name(member: zipfile.ZipInfo) -> str:
@@ -213,7 +240,8 @@ def _unpacked_lzma(packed: bytes, limit: int) -> bytes:
     properties, rest = divmod(packed[4], 9)
     chain = {
         "id": lzma.FILTER_LZMA1,
-        "dict_size": max(4096, min(int.from_bytes(packed[5:9], "little"), MAX_BYTES)),
+        # Larger than the content it need not be, whatever is claimed.
+        "dict_size": max(4096, min(int.from_bytes(packed[5:9], "little"), limit)),
         "lc": rest,
         "lp": properties % 5,
         "pb": properties // 5,

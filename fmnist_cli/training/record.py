@@ -29,7 +29,7 @@ from torch import Tensor
 from fmnist_cli.contract import Pixels, Probabilities
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import ModelError, TrainingError
-from fmnist_cli.files import replace_file
+from fmnist_cli.files import read_json, replace_file
 from fmnist_cli.machine import Machine
 from fmnist_cli.models.registry import Framework, ModelSpec
 
@@ -126,7 +126,7 @@ class TrainingRecord:
         """
         path = run_dir / RECORD_FILE
         try:
-            values = _known(cls, json.loads(path.read_text(encoding="utf-8")))
+            values = _known(cls, read_json(path))
             values["history"] = tuple(Epoch(**_known(Epoch, line)) for line in values["history"])
             values["machine"] = Machine(**values["machine"])
             values["parents"] = tuple(values.get("parents", ()))
@@ -136,7 +136,7 @@ class TrainingRecord:
             raise ModelError(
                 f"no finished training run in {run_dir}; run: fmnist train {run_dir.name}"
             ) from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ModelError(
                 f"cannot read the training record {path}: {error}; train the model again"
             ) from error

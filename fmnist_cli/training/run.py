@@ -16,7 +16,7 @@ import torch
 from fmnist_cli import __version__
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import TrainingError
-from fmnist_cli.files import write_text
+from fmnist_cli.files import read_json, write_text
 from fmnist_cli.machine import Machine
 from fmnist_cli.training.job import Fit, Job, Order, TrainingData, check_same_run
 from fmnist_cli.training.progress import Reporter
@@ -85,7 +85,7 @@ def _pending(run_dir: Path) -> dict[str, Any] | None:
     """The identity of the run announced in `run_dir`, if it is not finished yet."""
     path = run_dir / PENDING_FILE
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return dict(read_json(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:

@@ -209,7 +209,7 @@ def test_completion_knows_commands_options_and_models(tmp_path: Path) -> None:
     (line,) = completed(tmp_path, "fish", ["fmnist", "doc"])
     assert line.startswith("doctor\tCheck the installation")
     lines = completed(tmp_path, "fish", ["fmnist", "classify", "--m"])
-    assert len(lines) == 6
+    assert len(lines) == 7
     assert all(line.startswith("--m") for line in lines)  # help is one line, or fish takes it apart
 
 

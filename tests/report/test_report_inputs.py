@@ -128,4 +128,4 @@ def test_a_damaged_file_makes_no_traceback(run_fmnist: RunFmnist, own: Folders) 
 def test_the_output_is_no_folder(run_fmnist: RunFmnist, own: Folders) -> None:
     done = run_fmnist("report", "-o", own.results, *own.arguments())
     assert done.code == 2
-    assert "name a file with -o" in done.stderr
+    assert "is a folder; name a file" in done.stderr

@@ -139,8 +139,16 @@ def test_labels_are_no_images(tmp_path: Path) -> None:
         open_source(idx(tmp_path / "labels", np.zeros(9, np.uint8)))
     with pytest.raises(UsageError, match="3 axes"):
         open_source(idx(tmp_path / "floats", np.zeros((1, 2, 2), np.float32)))
-    with pytest.raises(DataError, match="too large"):
-        open_source(idx(tmp_path / "i", np.zeros((1, 9, 9), np.uint8)), "", Selection(max_bytes=80))
+    with pytest.raises(DataError, match="damaged"):
+        open_source(idx(tmp_path / "i", np.zeros((1, 9, 0), np.uint8)))
+
+
+def test_images_beyond_the_limit_are_not_held(tmp_path: Path) -> None:
+    path = idx(tmp_path / "i", np.zeros((3, 9, 9), np.uint8))
+    (item,) = open_source(path, "", Selection(max_bytes=80))
+    assert item.path == path.as_posix()
+    with pytest.raises(ImageError, match="too large: 81 bytes, at most 80"):
+        item.read()
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -81,10 +81,11 @@ def test_links_and_names_that_point_outside_have_their_reason(tmp_path: Path) ->
     )
     source = open_source(path)
     found = rows(source)
-    assert list(found) == ["a.png", "hard.png", "soft.png", "../up.png", "z.png"]
+    assert list(found) == ["a.png", "hard.png", "soft.png", "pipe.png", "../up.png", "z.png"]
     assert found["a.png"] is None
     assert found["z.png"] is None
     assert "link" in str(found["hard.png"])
+    assert "pipe" in str(found["pipe.png"])
     assert "outside" in str(found["../up.png"])
     assert source.skipped == 1
 
