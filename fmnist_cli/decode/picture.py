@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import cv2
@@ -40,6 +41,24 @@ def from_channels(pixels: Grey, *, color: bool, bgr: bool = False) -> Picture:
         covering = cv2.merge((alpha, alpha, alpha))
         rgb = _bytes(cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(rgb), covering, scale=1 / 255)))
     return Picture(_bytes(grey), colorless, color=rgb, alpha=_bytes(alpha))
+
+
+_EVEN = 2  # levels: of garments that stand out by no more, models know one in ten, as by chance
+_LOOK = 56  # pixels a side at most, which averages noise away
+_LEAST = 5  # pixels of these; what is smaller is dirt
+
+
+def is_blank(pixels: npt.NDArray[np.uint8]) -> bool:
+    """Whether nothing can be seen in `pixels` [H, W] or [H, W, 3]: all even, but for noise."""
+    height, width = pixels.shape[:2]
+    # As much as specks can make it deviate. Nearly all pictures deviate more.
+    if cv2.meanStdDev(pixels)[1].max() > 255 * math.sqrt(_LEAST / min(height * width, _LOOK**2)):
+        return False
+    size = min(width, _LOOK), min(height, _LOOK)
+    levels = _bytes(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    levels = levels.reshape(size[0] * size[1], -1)
+    differ = np.abs(levels - np.median(levels, axis=0)) > _EVEN
+    return bool(np.count_nonzero(differ.any(axis=1)) < _LEAST)
 
 
 def _bytes(values: Any) -> Grey:
