@@ -1,4 +1,4 @@
-"""A decoded picture, and what makes one of colour, transparency and depth."""
+"""A decoded picture, what makes one of colour and transparency, and whether it shows anything."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from fmnist_cli.contract import Picture
 from fmnist_cli.data.fashion_mnist import SIDE
-from fmnist_cli.errors import ImageError
 
 Grey = npt.NDArray[np.uint8]
 
@@ -68,23 +67,3 @@ def _bytes(values: Any) -> Grey:
 def _has_equal_channels(rgb: npt.NDArray[np.uint8]) -> bool:
     """Whether a frame was stored as colour; larger pictures are not looked through."""
     return rgb.shape[:2] == (SIDE, SIDE) and bool((rgb == rgb[:, :, :1]).all())
-
-
-def scaled_to_8_bit(values: npt.NDArray[Any], top: int = 65535) -> Grey:
-    """Grey of more than 8 bits: whole numbers from 0..`top`, floats from 0..1 or 0..255.
-
-    Raises:
-        ImageError: values that are not finite.
-    """
-    if values.dtype.kind != "f":
-        levels = np.rint(np.arange(65536) * (255 / top)).clip(max=255).astype(np.uint8)
-        if values.dtype.itemsize > 2:
-            values = values.clip(0, 65535).astype(np.uint16)
-        grey: Grey = levels[values]
-        return grey
-    if not np.isfinite(values).all():
-        raise ImageError("damaged image: values that are not finite")
-    scale = 255.0 if values.max(initial=0.0) <= 1.0 else 1.0
-    scaled = values * np.float32(scale)
-    np.clip(scaled, 0, 255, out=scaled)
-    return np.rint(scaled, out=scaled).astype(np.uint8)

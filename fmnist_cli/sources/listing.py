@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import BinaryIO
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.sources.items import FileItem, Item, Selection, everything
+from fmnist_cli.sources.items import FileItem, Item, Selection, Skipped, everything
 
 _BLOCK = 1 << 16
 _LEADING = re.compile(r"^(\.\.?/|/)+")
@@ -34,8 +34,7 @@ class ListSource:
             list of paths, or when standard input is asked for a second time.
     """
 
-    skipped = 0
-    skipped_archives = 0
+    skipped = Skipped()  # nothing
 
     def __init__(
         self,

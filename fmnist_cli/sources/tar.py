@@ -14,7 +14,7 @@ from fmnist_cli.sources.archive import (
     points_outside,
 )
 from fmnist_cli.sources.containers import BrokenStreamError, ContainerSource, Forward
-from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem, too_large
+from fmnist_cli.sources.items import HeldItem, Item, Skipped, UnreadableItem, too_large
 from fmnist_cli.sources.kinds import SNIFF, has_image_suffix, looks_like_image
 
 _SPARSE = "is stored as a sparse file, which is not supported; make the archive without --sparse"
@@ -35,7 +35,7 @@ class TarSource(ContainerSource):
     """
 
     def __iter__(self) -> Iterator[Item]:
-        self.skipped = 0
+        self.skipped = Skipped()
         members = 0
         archive = Archive.at(self._path)
         with Forward(self._path, self._compression) as stream:
@@ -64,12 +64,12 @@ class TarSource(ContainerSource):
                 reason = LINK if link else _SPARSE if member.issparse() else OUTSIDE
                 yield UnreadableItem(path, reason)
             else:
-                self.skipped += 1
+                self.skipped.add(path)
             return
         content = tar.extractfile(member)
         head = b"" if suffix or content is None else content.read(SNIFF)
         if content is None or not (suffix or looks_like_image(head)):
-            self.skipped += 1
+            self.skipped.add(path)
         elif self._compression is None:
             yield MemberItem(path, archive, member.offset_data, member.size, str(member.mtime))
         elif member.size > self._selection.max_bytes:
