@@ -60,6 +60,7 @@ _NETPBM = {
     numbers: re.compile(rb"P[\dfF](?:(?:\s|#[^\r\n]*+[\r\n])++[-+.\w]++){%d}" % numbers)
     for numbers in (2, 3)
 }
+_COMMENT = re.compile(rb"#[^\r\n]*")
 _NETPBM_HEAD = 65_536
 
 
@@ -86,7 +87,7 @@ def decode_complete(
         if kind == "TIFF":
             data, orientation = picture_in_tiff(data)
         elif kind in _CHECKS:
-            _CHECKS[kind](data, max_pixels)
+            data = _CHECKS[kind](data, max_pixels)
         with open_image(data, kinds) as image:
             check_size(*image.size, max_pixels)
             mode, stored = image.mode, None
@@ -180,22 +181,27 @@ def _register_heif() -> None:
     )
 
 
-def _check_netpbm(data: bytes, max_pixels: int) -> None:
+def _check_netpbm(data: bytes, max_pixels: int) -> bytes:
+    """Without the comments, where they may lie between pixels: Pillow takes minutes for many."""
     del max_pixels
+    if data[1:2] in b"123":
+        data = _COMMENT.sub(b"", data)
     pattern = _NETPBM[2 if data[1:2] in b"14" else 3]
     if pattern.match(data[:_NETPBM_HEAD]) is None:
         raise ImageError("damaged image: no size within its first 64 KiB")
+    return data
 
 
-def _check_jpeg_2000(data: bytes, max_pixels: int) -> None:
+def _check_jpeg_2000(data: bytes, max_pixels: int) -> bytes:
     """The size in the code stream, which need not be the one that Pillow looks at."""
     start = data.find(b"\xff\x4f\xff\x51")
     if start >= 0:
         right, bottom, left, top = struct.unpack_from(">4I", data, start + 8)
         check_size(right - left, bottom - top, max_pixels)
+    return data
 
 
-def _check_ico(data: bytes, max_pixels: int) -> None:
+def _check_ico(data: bytes, max_pixels: int) -> bytes:
     """The size of each picture within: Pillow decodes one as soon as it opens the file."""
     (count,) = struct.unpack_from("<H", data, 4)
     for (offset,) in struct.iter_unpack(
@@ -208,9 +214,10 @@ def _check_ico(data: bytes, max_pixels: int) -> None:
         else:
             width, height = map(abs, struct.unpack_from("<ii", data, offset + 4))
         check_size(width, height, max_pixels)
+    return data
 
 
-# Before Pillow looks at a file.
+# What is done before Pillow looks at a file; each returns the file.
 _CHECKS = {"Netpbm": _check_netpbm, "JPEG 2000": _check_jpeg_2000, "ICO": _check_ico}
 
 

@@ -23,8 +23,8 @@ _MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _ICC = b"ICC_PROFILE\0"
 _SEGMENTS = 10_000  # before the first scan
 _SCANS = 100  # of a progressive JPEG: each goes over the whole picture, however short it is
-_FILLING = 65_536  # bytes
-_NO_FILLING = re.compile(rb"[^\xff]")
+_FILLING = 65_536  # bytes between segments
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xda-\xfe]")
 _NO_FRAME = (0xC4, 0xC8, 0xCC)  # among the markers 0xC0..0xCF that start a frame
 # What may follow 0xFF between the start of the first scan and the end: a stuffed byte, filling,
 # restarts, and tables and scans of a progressive picture.
@@ -113,16 +113,23 @@ def _jpeg_header(data: bytes, max_pixels: int) -> Header | None:
     """
     turn: int | None = None
     packets: list[bytes] = []  # of XMP
+    more: list[tuple[bytes, bytes]] = []  # of a packet that is too long for a segment
     pieces: list[bytes] = []  # of a colour profile
     frame: tuple[int, int, int, int] | None = None
-    lossless = False
+    lossless = odd = False
+    filling = 0
     position = 2
     for _ in range(_SEGMENTS):
-        if position + 9 >= len(data) or data[position] != 0xFF:
+        # Pillow takes each byte between segments by itself, so it is not given many.
+        found = _MARKER.search(data, position)
+        start = len(data) if found is None else found.start()
+        filling += start - position
+        if filling > _FILLING:
+            raise ImageError(f"damaged image: {filling:,} bytes between its segments")
+        odd = odd or data.count(b"\xff", position, start) < start - position
+        position = start
+        if position + 9 >= len(data):
             return None
-        if data[position + 1] == 0xFF:
-            position = _after_filling(data, position)
-            continue
         marker = data[position + 1]
         end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
         if marker == _APP1:
@@ -132,8 +139,9 @@ def _jpeg_header(data: bytes, max_pixels: int) -> Header | None:
                 turn = exif_orientation(data[position + 10 : end])
             elif data.startswith(XMP_MARK, position + 4):
                 packets.append(data[position + 4 + len(XMP_MARK) : end])
-            elif data.startswith(_MORE_XMP, position + 4):  # name and size of the whole, offset
-                packets.append(data[position + 4 + len(_MORE_XMP) + 40 : end])
+            elif data.startswith(_MORE_XMP, position + 4):
+                place = position + 4 + len(_MORE_XMP) + 40  # behind name, size and offset
+                more.append((data[place - 4 : place], data[place:end]))
         elif marker == _APP2 and data.startswith(_ICC, position + 4):
             pieces.append(data[position + 4 + len(_ICC) : end])
         elif 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
@@ -149,31 +157,19 @@ def _jpeg_header(data: bytes, max_pixels: int) -> Header | None:
             # At 28×28 a colour file may still hold grey values only, which the luma cannot tell.
             plain = (
                 precision == 8
-                and not lossless
+                and not (lossless or odd)
                 and (components == 1 or (components == 3 and (width, height) != (SIDE, SIDE)))
                 and (not pieces or _is_srgb_in(pieces))
                 and whole
             )
-            if turn is None and packets:
+            if turn is None and (packets or more):
                 from fmnist_cli.decode.orientation import xmp_orientation
 
-                turn = xmp_orientation(packets[0]) or xmp_orientation(b"".join(packets[1:]))
+                packets.append(b"".join(piece for _, piece in sorted(more)))
+                turn = next(filter(None, map(xmp_orientation, packets)), None)
             return Header(width, height, components, plain, turn or 1, not lossless)
         position = end
     raise ImageError(f"damaged image: more than {_SEGMENTS:,} segments")
-
-
-def _after_filling(data: bytes, position: int) -> int:
-    """Where the last of the bytes 0xFF from `position` on lies.
-
-    Raises:
-        ImageError: there are more than Pillow, which takes each by itself, can be given.
-    """
-    found = _NO_FILLING.search(data, position)
-    end = len(data) if found is None else found.start()
-    if end - position > _FILLING:
-        raise ImageError(f"damaged image: {end - position:,} bytes of filling")
-    return end - 1
 
 
 def _is_srgb_in(pieces: list[bytes]) -> bool:

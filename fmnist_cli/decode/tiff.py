@@ -33,6 +33,8 @@ _SIZES = {
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST = 64  # directories that are looked at
 _ENTRIES = 5000  # of a directory; real ones have a few dozen
+_VALUES = 250_000  # of an entry, such as strips; Pillow makes objects of each
+_BYTES = (1, 2, 6, 7)  # types of entries that it does not
 
 
 class _Directory(NamedTuple):
@@ -74,6 +76,8 @@ class _File:
         named = 0
         rows = struct.iter_unpack(self.order + entry, self.data[start:end])
         for index, (tag, kind, values) in enumerate(rows):
+            if values > _VALUES and kind not in _BYTES:
+                raise ImageError(f"damaged image: {values:,} values in an entry of its directory")
             length = _SIZES.get(kind, 1) * values
             place = start + (index + 1) * size - (8 if self.big else 4)
             if length > (8 if self.big else 4):

@@ -66,6 +66,7 @@ def _hashed(name: str, of: str, name_max: int, more: str = "") -> str:
     if not stem or len(os.fsencode(suffix)) > 16:
         stem, dot, suffix = name, "", ""
     end = f"~{_hash(of)}{more}{dot}{suffix}"
+    stem = stem[:name_max]  # characters first, of which names may have hundreds of thousands
     while len(os.fsencode(stem)) + len(os.fsencode(end)) > name_max:
         stem = stem[:-1]
     return stem + end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ from PIL import Image, ImageCms
 from fmnist_cli.decode import decode
 from fmnist_cli.decode.orientation import turned_upright
 from fmnist_cli.errors import ImageError
+from fmnist_cli.sinks.placing import places
 
 BYTE, ASCII, SHORT, LONG, UNDEFINED, SLONG, FLOAT = 1, 2, 3, 4, 7, 9, 11
 WHOLE, SIGNED, REAL = 1, 2, 3  # sample formats
@@ -477,8 +479,10 @@ SLOW: dict[str, bytes] = {
     "segments of a JPEG": _segments(200_000),
     "scans of a JPEG": _scans(2000),
     "chunks of a PNG": png(WIDTH, HEIGHT, b"", extra=chunk(b"teSt") * 200_000),
+    "what is nothing, in a JPEG": encoded(RGB, "JPEG")[:2] + b"\xff\0" * 1_000_000,
     "comments of a PGM": b"P5\n" + b"# a line\n" * 300_000 + b"1 1\n255\n\0",
     "one comment of a PGM": b"P5 1 1 #" + b"c" * 3_000_000 + b"\n255\n\0",
+    "strips of a TIFF": tiff((GREY, {273: (LONG, (8,) * 300_000)})),
     "tags of a TIFF": b"II*\0\x08\0\0\0\xff\xff"
     + struct.pack("<HHII", 700, 1, 1 << 20, 8) * 65535
     + bytes(4),
@@ -488,10 +492,17 @@ SLOW: dict[str, bytes] = {
 @pytest.mark.parametrize("name", SLOW)
 def test_much_work_for_few_bytes(name: str) -> None:
     """a row with the reason, at once"""
-    import time
-
     before = time.process_time()
     assert "damaged image" in reason(SLOW[name])
+    assert time.process_time() - before < 1
+
+
+def test_a_long_name_in_a_sorted_tree() -> None:
+    """cut at once"""
+    before = time.process_time()
+    name = next(places("\u00e9" * 240_000 + ".png"))
+    assert len(name.encode()) <= 255
+    assert name.endswith(".png")
     assert time.process_time() - before < 1
 
 
@@ -500,6 +511,12 @@ def test_what_many_writers_do() -> None:
     data = encoded(RGB, "JPEG", progressive=True)
     near(data[:2] + b"\xff" * 50 + data[2:], LUMA, 6)
     near(b"\xff\xd8" + b"\xff\xfe\0\2" * 300 + data[2:], LUMA, 6)
+    near(data[:2] + b"\xff\0" * 50 + data[2:], LUMA, 6)
+    levels = " ".join(map(str, GREY.ravel())).encode()
+    plain = b"P2 48 32 255\n" + b"#c\n" * 500_000 + levels.replace(b" ", b"#c\n")
+    before = time.process_time()
+    near(plain, GREY)
+    assert time.process_time() - before < 1
     near(b"P6 #size\n48 32 # levels\n255\n" + RGB.tobytes(), LUMA)
 
 
