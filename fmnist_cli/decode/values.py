@@ -25,7 +25,7 @@ _BITS, _PHOTOMETRIC, _MOST, _SIGNED = 258, 262, 281, 339
 _LOWEST, _HIGHEST = 340, 341
 _DEEP = 65535
 # Of these, 0 in all of an alpha channel means that nobody filled it.
-_MAYBE_OPAQUE = frozenset({"BMP", "ICO", "TGA"})
+_MAYBE_OPAQUE = frozenset({"BMP", "ICO", "TGA", "SGI"})
 
 
 def picture_of(image: Image.Image, data: bytes, stored: str, color: bool) -> Picture:
@@ -38,13 +38,15 @@ def picture_of(image: Image.Image, data: bytes, stored: str, color: bool) -> Pic
         color: whether colour is wanted, too.
 
     Raises:
-        ImageError: its values are not numbers.
+        ImageError: its values are not numbers, or of a kind that is not read.
     """
+    if image.mode == "LAB":
+        raise ImageError("a picture in LAB colours, which are not read: convert it to PNG or JPEG")
     is_png = image.format == "PNG"
     depth = data[24] if is_png else 8
     curve = _curve(image)
     transparent = image.info.get("transparency")
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+    if image.mode in ("I", "F") or image.mode.startswith("I;16") or _is_signed(image):
         return _deep(image, curve)
     if image.mode in ("RGB", "RGBA") and _is_deep_color(image, depth, curve is not None):
         return _deep_color(data, image, curve, color)
@@ -58,7 +60,8 @@ def picture_of(image: Image.Image, data: bytes, stored: str, color: bool) -> Pic
     if image.mode == "CMYK" and isinstance(image, JpegImageFile) and "adobe" not in image.info:
         image = _like(ImageChops.invert(image), image)  # Pillow takes all for Adobe's, inverted
     unfilled = image.format in _MAYBE_OPAQUE and image.mode == "RGBA"
-    if unfilled and image.getchannel("A").getextrema() == (0, 0):
+    if image.format == "PSD" or (unfilled and image.getchannel("A").getextrema() == (0, 0)):
+        # In PSD it may be a selection; the flattened picture lies over white already.
         image = _like(image.convert("RGB"), image)
     colorless = image.mode == "LA"
     if image.has_transparency_data:
@@ -105,6 +108,8 @@ def _curve(image: Image.Image) -> Curve | None:
 def _deep(image: Image.Image, curve: Curve | None) -> Picture:
     """Grey of more than 8 bits."""
     values = np.asarray(image)
+    if values.dtype == np.uint8:
+        values = values.view(np.int8)
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     bits = max(_numbers(tags, _BITS), default=0)
     if values.dtype == np.int32 and bits == 32 and max(_numbers(tags, _SIGNED), default=1) == 1:
@@ -170,7 +175,7 @@ def _range_of_numbers(values: Values, tags: Any, *, declared: bool) -> tuple[flo
     if least < 0:
         return least, most
     largest = float(np.iinfo(values.dtype).max)
-    ends = [255.0, *([_DEEP] if largest > _DEEP else []), largest]
+    ends = [end for end in (255.0, _DEEP) if end < largest] + [largest]
     # Some write the highest value there is, and not the highest possible one.
     ends[:0] = [2 ** int(said).bit_length() - 1 for said in _numbers(tags, _MOST)[:1] if said > 0]
     return 0, next((end for end in ends if most <= end), ends[-1])
@@ -207,14 +212,24 @@ def _numbers(tags: Any, tag: int) -> tuple[float, ...]:
     return found if all(isinstance(n, int | float) and abs(n) < 1e38 for n in found) else ()
 
 
+def _is_signed(image: Image.Image) -> bool:
+    """Whether this is a TIFF of 8-bit numbers with a sign, whose bits Pillow takes for others."""
+    return (
+        isinstance(image, TiffImageFile)
+        and _numbers(image.tag_v2, _SIGNED) == (2,)
+        and image.mode == "L"
+    )
+
+
 def _is_deep_color(image: Image.Image, depth: int, curved: bool) -> bool:
     """Whether the lower half of 16-bit colours matters, of which Pillow keeps the upper half."""
-    if image.format == "PNG":
-        return depth == 16 and (curved or "transparency" in image.info)
-    if not isinstance(image, TiffImageFile) or set(_numbers(image.tag_v2, _BITS)) != {16}:
+    tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    if depth != 16 and set(_numbers(tags, _BITS)) != {16}:
         return False
-    said = [*_numbers(image.tag_v2, _MOST), *_numbers(image.tag_v2, _HIGHEST)]
-    return bool(said) and max(said) < _DEEP // 2
+    said = [*_numbers(tags, _MOST), *_numbers(tags, _HIGHEST), _DEEP]
+    if curved or "transparency" in image.info or said[0] < _DEEP // 2:
+        return True
+    return not np.asarray(image)[..., :3].any()
 
 
 def _deep_color(data: bytes, image: Image.Image, curve: Curve | None, color: bool) -> Picture:
@@ -224,7 +239,7 @@ def _deep_color(data: bytes, image: Image.Image, curve: Curve | None, color: boo
         raise ImageError("colours of 16 bits in a variant that is not supported")
     tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     colors = np.ascontiguousarray(values[..., 2::-1])
-    low, high = _range_of_numbers(colors, tags, declared=image.format == "PNG")
+    low, high = _range_of_numbers(colors, tags, declared=False)
     pixels = scaled_to_8_bit(colors, low, high, curve)
     transparent = image.info.get("transparency")
     if isinstance(transparent, tuple):

@@ -118,6 +118,8 @@ DEEP: dict[str, tuple[npt.NDArray[Any], dict[int, Tag]]] = {
         {281: (SHORT, (1023,) * 3)},
     ),
     "8 bits in 16": (GREY.astype(np.uint16), {}),
+    "8 bits in 16, in colour": (np.repeat(GREY.astype(np.uint16)[..., None], 3, axis=2), {}),
+    "signed 8 bits": ((GREY // 2).astype(np.int8), {}),
     "16 bits": (GREY.astype(np.uint16) * 257, {}),
     "32 bits": (GREY.astype(np.uint32) * 0x01010101, {}),
     "16 bits in 32": (GREY.astype(np.uint32) * 257, {}),

@@ -6,6 +6,7 @@ import gzip
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 from faulty import Faulty
 from kindsamples import LUMA, RGB, psd
@@ -85,6 +86,13 @@ def test_kinds_that_are_not_read(fmnist: Faulty, tmp_path: Path) -> None:
     assert all(kind in told for _, kind in NOT_READ.values())
     assert "no picture: .txt                    2" in told
     assert all(f"no picture: {name}" in dry.said for name in NO_PICTURES)
+
+
+def test_a_selection_in_photoshop() -> None:
+    """is no transparency: the flattened picture is shown"""
+    for alpha in (0, 90):
+        data = psd(np.dstack([RGB, np.full(LUMA.shape, alpha, np.uint8)]))
+        assert np.abs(decode(data).grey.astype(int) - LUMA).max() <= 1
 
 
 @pytest.mark.parametrize("bits", [16, 32])
