@@ -126,7 +126,7 @@ BOMBS = {
 def test_bombs_of_these_kinds(fmnist: Faulty, tmp_path: Path) -> None:
     """rejected by their header"""
     folder = as_folder({f"{name}.png": data for name, data in BOMBS.items()}, tmp_path / "in")
-    outcome = fmnist("classify", folder, "-m", "cnn", "--workers", "1", memory=200 << 20)
+    outcome = fmnist("classify", folder, "-m", "cnn", "--workers", "1")
     assert outcome.code == 3
     for row in outcome.rows:
         assert row["error"].startswith("too large"), row
