@@ -90,6 +90,8 @@ def decode_complete(
             data = _CHECKS[kind](data, max_pixels)
         with open_image(data, kinds) as image:
             check_size(*image.size, max_pixels)
+            if not min(image.size):
+                raise ImageError("damaged image: it has no pixels")
             mode, stored = image.mode, None
             xmp = b""
             if isinstance(image, TiffImageFile):

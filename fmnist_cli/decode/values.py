@@ -59,9 +59,10 @@ def picture_of(image: Image.Image, data: bytes, stored: str, color: bool) -> Pic
             image.info["transparency"] = tuple(value & top for value in transparent)
     if image.mode == "CMYK" and isinstance(image, JpegImageFile) and "adobe" not in image.info:
         image = _like(ImageChops.invert(image), image)  # Pillow takes all for Adobe's, inverted
-    unfilled = image.format in _MAYBE_OPAQUE and image.mode == "RGBA"
-    if image.format == "PSD" or (unfilled and image.getchannel("A").getextrema() == (0, 0)):
-        # In PSD it may be a selection; the flattened picture lies over white already.
+    if image.mode == "RGBA" and (
+        image.format == "PSD"  # where it may be a selection, and what is flattened lies over white
+        or (image.format in _MAYBE_OPAQUE and image.getchannel("A").getextrema() == (0, 0))
+    ):
         image = _like(image.convert("RGB"), image)
     colorless = image.mode == "LA"
     if image.has_transparency_data:
