@@ -206,9 +206,8 @@ def _check_jpeg_2000(data: bytes, max_pixels: int) -> bytes:
 def _check_ico(data: bytes, max_pixels: int) -> bytes:
     """The size of each picture within: Pillow decodes one as soon as it opens the file."""
     (count,) = struct.unpack_from("<H", data, 4)
-    for (offset,) in struct.iter_unpack(
-        "<12xI", data[6 : 6 + 16 * count][: len(data) // 16 * 16 - 16]
-    ):
+    count = min(count, (len(data) - 6) // 16)
+    for (offset,) in struct.iter_unpack("<12xI", data[6 : 6 + 16 * count]):
         if data.startswith(b"\x89PNG", offset):
             width, height = struct.unpack_from(">II", data, offset + 16)
         elif data[offset : offset + 4] == b"\x0c\0\0\0":

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 
 # What has one of these suffixes gets a row. Not all are read, but none is passed over quietly.
-_COMMON = ".png .jpg .jpeg .jpe .jfif .webp .gif .bmp .dib .tif .tiff .avif .heic .heif"
-_RARE = ".ppm .pgm .pbm .pnm .pfm .pam .jp2 .j2k .j2c .jpc .jpf .jpx .tga .psd .ico .qoi .pcx .sgi"
-_RAW = ".dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .raf .orf .rw2 .rwl .pef .srw .x3f .mrw .3fr"
-_RAW += " .iiq .kdc .dcr .erf .mef .mos"
-_UNREAD = (
-    ".jxl .jxr .wdp .hdp .dds .svg .svgz .eps .exr .xcf .psb .cur .icns .wmf .emf .bpg .djvu .flif"
-)
-_UNREAD += " .dcm .fits"
-SUFFIXES = frozenset(f"{_COMMON} {_RARE} {_RAW} {_UNREAD}".split())
+_SUFFIXES = """
+    .png .jpg .jpeg .jpe .jfif .webp .gif .bmp .dib .tif .tiff .avif .heic .heif
+    .ppm .pgm .pbm .pnm .pfm .pam .jp2 .j2k .j2c .jpc .jpf .jpx .tga .psd .ico .qoi .pcx .sgi
+    .dng .nef .nrw .cr2 .cr3 .crw .arw .srf .sr2 .raf .orf .rw2 .rwl .pef .srw .x3f .mrw .3fr
+    .iiq .kdc .dcr .erf .mef .mos
+    .jxl .jxr .wdp .hdp .dds .svg .svgz .eps .exr .xcf .psb .cur .icns .wmf .emf .bpg .djvu
+    .flif .dcm .fits
+"""
+SUFFIXES = frozenset(_SUFFIXES.split())
 
 SNIFF = 512  # bytes that tell every kind, tar included, whose mark comes late
 
