@@ -24,6 +24,7 @@ Curve = Callable[[Values], Values]  # levels from 0 to 1 to those that sRGB has
 _BITS, _PHOTOMETRIC, _MOST, _SIGNED = 258, 262, 281, 339
 _LOWEST, _HIGHEST = 340, 341
 _DEEP = 65535
+_CLEAR = np.uint8(0), np.uint8(255)  # alpha where a key is, and elsewhere
 # Of these, 0 in all of an alpha channel means that nobody filled it.
 _MAYBE_OPAQUE = frozenset({"BMP", "ICO", "TGA", "SGI"})
 
@@ -126,7 +127,7 @@ def _deep(image: Image.Image, curve: Curve | None) -> Picture:
         grey = np.array(to_srgb(Image.fromarray(grey), profile), np.uint8)
     transparent = image.info.get("transparency")
     if image.format == "PNG" and transparent is not None:
-        alpha = np.where(values == transparent, 0, 255).astype(np.uint8)
+        alpha = np.where(values == transparent, *_CLEAR)
         grey[alpha == 0] = 255
         return Picture(grey, False, alpha=alpha if (alpha == 0).any() else None)
     if 0 in _numbers(tags, _PHOTOMETRIC):  # means white, which Pillow heeds in 8 bits only
@@ -244,9 +245,9 @@ def _deep_color(data: bytes, image: Image.Image, curve: Curve | None, color: boo
     pixels = scaled_to_8_bit(colors, low, high, curve)
     transparent = image.info.get("transparency")
     if isinstance(transparent, tuple):
-        alpha = np.where((colors == transparent).all(axis=2), 0, 255)
+        alpha = np.where((colors == transparent).all(axis=2), *_CLEAR)
     elif image.mode == "RGBA":
         alpha = scaled_to_8_bit(values[..., 3], 0, high)
     else:
         return from_channels(pixels, color=color)
-    return from_channels(np.dstack([pixels, alpha.astype(np.uint8)]), color=color)
+    return from_channels(np.dstack([pixels, alpha]), color=color)
