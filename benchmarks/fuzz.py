@@ -50,7 +50,7 @@ MEMORY = 1 << 30  # bytes that an input may add
 CHUNK = 500  # inputs for a process
 _PIXELS = 4_000_000  # what is above is rejected by its header
 _BYTES = 16 << 20
-_ITEMS = 5000  # more from a file of a few KB are endless
+_ITEMS = 100_000  # more from a file of a few KB are endless
 
 FRAMES = InputSpec(28, 28, "grey", "auto")
 PHOTOS = InputSpec(224, 224, "rgb", "letterbox")
