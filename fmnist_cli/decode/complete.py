@@ -8,6 +8,7 @@ none of them goes on before all are there.
 from __future__ import annotations
 
 import io
+import logging
 import re
 import struct
 from collections.abc import Sequence
@@ -38,6 +39,8 @@ for _plugin in _PLUGINS:
         _module = import_module(f"PIL.{_plugin}ImagePlugin")
         if hasattr(_module, "DEFAULT_MAX_THREADS"):  # of AVIF; as for OpenCV
             setattr(_module, "DEFAULT_MAX_THREADS", 1)  # noqa: B010
+# What it says in its log is the picture's reason, and stands in the row.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 _KINDS = tuple(kind for kind in map(str.upper, _PLUGINS) if kind in Image.OPEN)
 # Loaded for the first such picture, by an import that other threads wait for.
 _RARE = {

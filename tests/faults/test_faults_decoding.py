@@ -526,6 +526,10 @@ def test_all_of_it_in_one_run(fmnist: Faulty, tmp_path: Path) -> None:
     """a row each, in bounds of time and memory"""
     files = {f"{number:03}.jpg": data for number, data in enumerate(SLOW.values())}
     files |= {f"t{number}.tif": tiff(one) for number, one in enumerate(DEEP.values())}
+    files["s.tif"] = tiff((GREY, {277: (SHORT, (32512,))}))  # of which Pillow complains in its log
     outcome = fmnist("classify", as_folder(files, tmp_path / "in"), "-m", "cnn", "--workers", "1")
     assert outcome.code == 3, outcome.said
-    assert [row["status"] for row in outcome.rows] == ["error"] * len(SLOW) + ["ok"] * len(DEEP)
+    assert "samples per pixel" not in outcome.said
+    assert [row["status"] for row in outcome.rows] == ["error"] * (len(SLOW) + 1) + ["ok"] * len(
+        DEEP
+    )
