@@ -25,7 +25,7 @@ _LIGHT = {0.2: 0.0331, 0.5: 0.2140}
 
 
 def is_usual_gamma(gamma: float) -> bool:
-    """Whether a PNG's gamma says what a PNG without one means; the rest is for `linear`."""
+    """Whether a PNG's gamma says what a PNG without one means; the rest is for `as_srgb`."""
     return gamma <= 0 or abs(gamma / _GAMMA - 1) < 0.05
 
 
@@ -35,27 +35,30 @@ def as_srgb(levels: npt.NDArray[Any], gamma: float) -> npt.NDArray[Any]:
     return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
-@lru_cache(maxsize=16)
 def is_srgb(profile: bytes) -> bool:
     """Whether an ICC profile says what pixels without one mean, as near as can be seen."""
-    if len(profile) > LARGEST or profile[36:40] != b"acsp":
-        return True  # of no use
+    return len(profile) > LARGEST or profile[36:40] != b"acsp" or _is_srgb(profile)
+
+
+@lru_cache(maxsize=8)
+def _is_srgb(profile: bytes) -> bool:
     try:
         (count,) = struct.unpack_from(">I", profile, 128)
         entries = struct.iter_unpack(">4sII", profile[132 : 132 + 12 * min(count, 100)])
-        tags = {name: profile[offset : offset + size] for name, offset, size in entries}
+        tags = {n: profile[at : at + size] for n, at, size in entries if n in _TAGS}
         space = profile[16:20]
         if space == b"GRAY":
             return _bends_as_srgb(tags[b"kTRC"])
         if space != b"RGB " or b"A2B0" in tags:
             return False
-        found = [struct.unpack_from(">3i", tags[name], 8) for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
+        found = [struct.unpack_from(">3i", tags[name], 8) for name in _TAGS[:3]]
         near = np.abs(np.ravel(found) / 65536 - _PRIMARIES).max() < 0.004
-        return bool(near) and all(_bends_as_srgb(tags[c]) for c in (b"rTRC", b"gTRC", b"bTRC"))
+        return bool(near) and all(_bends_as_srgb(tags[c]) for c in _TAGS[3:6])
     except (struct.error, LookupError, ValueError, ArithmeticError):
         return False
 
 
+_TAGS = (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"kTRC", b"A2B0")
 # Kind of a formula → how many numbers it has, and which of them is added.
 _FORMULAS = {0: (1, 0), 1: (3, 0), 2: (4, 3), 3: (5, 0), 4: (7, 5)}
 
@@ -80,7 +83,7 @@ def _light(curve: bytes, level: float) -> float:
     (count,) = struct.unpack_from(">I", curve, 8)
     if count <= 1:
         return float(level ** (struct.unpack_from(">H", curve, 12)[0] / 256)) if count else level
-    table = struct.unpack_from(f">{min(count, len(curve) // 2)}H", curve, 12)
+    table = np.frombuffer(curve, ">u2", min(count, (len(curve) - 12) // 2), 12)
     return float(np.interp(level, np.linspace(0, 1, len(table)), table)) / 65535
 
 
@@ -107,7 +110,7 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     return made  # type: ignore[no-any-return]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> Any:
     from PIL import ImageCms
 

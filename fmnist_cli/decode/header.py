@@ -43,6 +43,7 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NOT_PLAIN = {b"tRNS", b"acTL", b"eXIf", b"iTXt", b"zTXt"}
 _CHANNELS = {0: 1, 2: 3, 6: 4}  # by colour type: those that OpenCV reads as Pillow does
 _CHUNKS = 100_000
+_PROFILE = 4 << 20  # bytes, compressed; larger ones are not heeded
 _MAX_SIDE = 1_000_000  # libpng's limit within OpenCV
 
 Reduction = Callable[[int, int], int]
@@ -236,7 +237,7 @@ def _png_header(data: bytes, max_pixels: int) -> Header | None:
         if kind in _NOT_PLAIN or (kind == b"tEXt" and data.startswith(b"Raw profile", start)):
             plain = False
         elif kind == b"iCCP":
-            plain = plain and _is_srgb_chunk(data[start:end])
+            plain = plain and (end - start > _PROFILE or _is_srgb_chunk(data[start:end]))
             gamma = b""
         elif kind == b"sRGB":
             gamma = b""
@@ -252,7 +253,7 @@ def _png_header(data: bytes, max_pixels: int) -> Header | None:
     return Header(width, height, channels, plain and whole, None)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _is_srgb_chunk(chunk: bytes) -> bool:
     """Whether a PNG's profile, which is named and compressed, is that of sRGB."""
     from fmnist_cli.decode.color import LARGEST, is_srgb

@@ -7,29 +7,11 @@ from typing import NamedTuple
 
 from fmnist_cli.errors import ImageError
 
-STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
 _SUBFILE, _WIDTH, _HEIGHT, _PHOTOMETRIC, _ORIENTATION = 254, 256, 257, 262, 274
 _SUB_DIRECTORIES, _DNG_VERSION = 330, 50706
 _REDUCED = 1  # a bit of the subfile type: a preview of another picture in the file
 _SENSOR = (32803, 34892)  # photometric: values of a sensor, not yet colours
-_SIZES = {
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 1,
-    7: 1,
-    8: 2,
-    9: 4,
-    10: 8,
-    11: 4,
-    12: 8,
-    13: 4,
-    16: 8,
-    17: 8,
-    18: 8,
-}
+_SIZES = (1, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 1, 1, 8, 8, 8)  # bytes of a value, by its type
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 _MOST = 64  # directories that are looked at
 _ENTRIES = 5000  # of a directory; real ones have a few dozen
@@ -78,7 +60,7 @@ class _File:
         for index, (tag, kind, values) in enumerate(rows):
             if values > _VALUES and kind not in _BYTES:
                 raise ImageError(f"damaged image: {values:,} values in an entry of its directory")
-            length = _SIZES.get(kind, 1) * values
+            length = values * (_SIZES[kind] if kind < len(_SIZES) else 1)
             place = start + (index + 1) * size - (8 if self.big else 4)
             if length > (8 if self.big else 4):
                 named += length
