@@ -43,7 +43,7 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NOT_PLAIN = {b"tRNS", b"acTL", b"eXIf", b"iTXt", b"zTXt"}
 _CHANNELS = {0: 1, 2: 3, 6: 4}  # by colour type: those that OpenCV reads as Pillow does
 _CHUNKS = 100_000
-_PROFILE = 4 << 20  # bytes, compressed; larger ones are not heeded
+_PROFILE = 1 << 20  # bytes of a profile, of which Pillow takes no more; larger ones are not heeded
 _MAX_SIDE = 1_000_000  # libpng's limit within OpenCV
 
 Reduction = Callable[[int, int], int]
@@ -256,13 +256,14 @@ def _png_header(data: bytes, max_pixels: int) -> Header | None:
 @lru_cache(maxsize=8)
 def _is_srgb_chunk(chunk: bytes) -> bool:
     """Whether a PNG's profile, which is named and compressed, is that of sRGB."""
-    from fmnist_cli.decode.color import LARGEST, is_srgb
+    from fmnist_cli.decode.color import is_srgb
 
     packed = chunk.partition(b"\0")[2][1:]
     try:
-        return is_srgb(zlib.decompressobj().decompress(packed, LARGEST))
+        profile = zlib.decompressobj().decompress(packed, _PROFILE)
     except zlib.error:
         return True  # of no use
+    return len(profile) == _PROFILE or is_srgb(profile)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
