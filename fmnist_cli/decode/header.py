@@ -242,7 +242,7 @@ def _png_header(data: bytes, max_pixels: int) -> Header | None:
         elif kind == b"sRGB":
             gamma = b""
         elif kind == b"gAMA" and gamma is None:
-            gamma = data[start:end]
+            gamma = data[start : min(end, start + 4)]
         if kind == b"IEND":
             whole = True
             break

@@ -386,6 +386,8 @@ def test_linear_light_in_png() -> None:
     near(png(WIDTH, HEIGHT, png_stream(GREY), extra=gamma), srgb_of_light(GREY))
     wide = GREY.astype(np.uint16) * 257
     near(png(WIDTH, HEIGHT, png_stream(wide), depth=16, extra=gamma), srgb_of_light(GREY))
+    long = chunk(b"gAMA", struct.pack(">I", 100_000) + bytes(700))
+    near(png(WIDTH, HEIGHT, png_stream(rows), color=2, extra=long), LIT)
     said = gamma + chunk(b"sRGB", b"\0")
     near(png(WIDTH, HEIGHT, png_stream(rows), color=2, extra=said), LUMA)
 
