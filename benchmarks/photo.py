@@ -33,6 +33,7 @@ from fmnist_cli.inference.session import Session
 from fmnist_cli.labelled.classes import resolve
 from fmnist_cli.labelled.evaluation import Strangeness, evaluate_folders
 from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.source import open_labelled
 from fmnist_cli.machine import Machine, available_cores
 
 HERE = Path(__file__).resolve().parent
@@ -149,18 +150,18 @@ def main() -> None:
         "shoes": {},
     }
     for split in ("validation", "train"):
-        found = LabelledPictures.read(options.photos / split, spec)
+        found = LabelledPictures.read(open_labelled(options.photos / split, None), spec)
         told = said(session, found)
         if split == "validation":
             document["validation"] = of_folders(session, found, told)
         document["shoes"][split] = of_shoes(session, found, told, types[split])
     frames = Session(open_model(BESIDE), threads=available_cores())
-    found = LabelledPictures.read(options.photos / "validation", frames.spec)
+    found = LabelledPictures.read(open_labelled(options.photos / "validation", None), frames.spec)
     classes = resolve(found.folders, frames.card.class_names)
     beside = evaluate_folders(found, classes, frames.probabilities(found.pixels))
     document["beside"] = {BESIDE: beside.to_json()}
     if options.own is not None:
-        found = LabelledPictures.read(options.own, spec)
+        found = LabelledPictures.read(open_labelled(options.own, None), spec)
         kinds = {"photo": said(session, found)["embedding"], "imagenet": imagenet_features(found)}
         document["features"] = {
             "folders": list(found.folders),

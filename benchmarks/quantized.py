@@ -38,6 +38,7 @@ from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
 from fmnist_cli.labelled.classes import resolve
 from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.source import open_labelled
 from fmnist_cli.machine import Machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "quantized.json"
@@ -123,7 +124,7 @@ def main() -> None:
     file = open_model(options.model)
     card = Session(file).card
     spec, names = card.input, card.class_names
-    train = LabelledPictures.read(options.photos / "train", spec)
+    train = LabelledPictures.read(open_labelled(options.photos / "train", None), spec)
     chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATED_ON]
     with tempfile.TemporaryDirectory() as folder:
         small = quantized(file.content, train.pixels[chosen], Path(folder))
@@ -133,7 +134,7 @@ def main() -> None:
         "float32": ort.InferenceSession(file.content, setting),
         "int8": ort.InferenceSession(small, setting),
     }
-    found = LabelledPictures.read(options.photos / "validation", spec)
+    found = LabelledPictures.read(open_labelled(options.photos / "validation", None), spec)
     results = {name: of_folders(session, found, names) for name, session in sessions.items()}
     labels = [result.pop("labels") for result in results.values()]
     times: dict[str, list[float]] = {name: [] for name in sessions}

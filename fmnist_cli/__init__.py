@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+# ONNX Runtime reads this when it is loaded; without it, it writes to the user's cache, starts a
+# thread and looks up a host to send its telemetry to.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from fmnist_cli.api import Model, classify, load

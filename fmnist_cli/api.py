@@ -12,7 +12,8 @@ for row in fmnist_cli.classify("photos", model="cnn"):
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from fmnist_cli.contract import (
     Row,
 )
 from fmnist_cli.decode.picture import from_channels
-from fmnist_cli.engines import ordered_map
+from fmnist_cli.engines import ENGINES, TIMEOUT, default_engine, ordered_map
 from fmnist_cli.errors import UsageError
 from fmnist_cli.inference.classifier import AUTO, Classifier, Route, Settings, open_models, route_of
 from fmnist_cli.inference.models import open_model
@@ -124,8 +125,13 @@ def classify(
     workers: int | None = None,
     batch_size: int | None = None,
     models_dir: str | os.PathLike[str] | None = None,
+    engine: str | None = None,
+    timeout: float = TIMEOUT,
 ) -> Iterator[Row]:
     """One row for every picture, in order, as they come.
+
+    On Linux files are read by forked processes, so that one that crashes a decoder costs a row
+    and not the program. Elsewhere, for arrays, and for models on a device it is threads.
 
     Args:
         inputs: a folder, archive or picture by path; or several paths and arrays. Arrays are
@@ -140,9 +146,12 @@ def classify(
         unknown: whether what is none of the garments the models know is ``"unknown"``, too.
         unknown_at: as `unknown`, and which share of ordinary garments stays known, 0.5 to 0.999;
             0.95 by default.
-        workers: threads; all available cores by default.
+        workers: processes or threads; all available cores by default.
         batch_size: pictures per inference call; by their cost if not given.
         models_dir: folder of exported models.
+        engine: what workers are: ``"fork"``, ``"threads"``, or ``"spawn"``, for which a script
+            needs ``if __name__ == "__main__":``.
+        timeout: seconds that a picture may take in a process.
 
     Yields:
         `Prediction`, or `Rejected` with the reason for what cannot be read.
@@ -155,6 +164,10 @@ def classify(
     for name, value in (("top_k", top_k), ("workers", workers), ("batch_size", batch_size)):
         if value is not None and value < 1:
             raise UsageError(f"{name}={value} is too small; give 1 or more")
+    if engine is not None and engine not in ENGINES:
+        raise UsageError(f"engine={engine!r} is unknown; choose from {', '.join(ENGINES)}")
+    if not 0 < timeout <= 86400:
+        raise UsageError(f"timeout={timeout} is no time limit; give seconds, at most 86400")
     if not 0 <= threshold <= 1:
         raise UsageError(f"threshold={threshold} is no probability; give one from 0 to 1")
     if isinstance(inputs, bytes) or (isinstance(inputs, str) and not inputs):
@@ -162,22 +175,38 @@ def classify(
     share = known_share("unknown_at", unknown_at) if unknown or unknown_at is not None else None
     settings = Settings(mode=prepare, top_k=top_k, threshold=threshold, unknown_at=share)
     folder = None if models_dir is None else Path(models_dir)
+    engine = engine or _engine(inputs, model)
     routes: tuple[Route, ...]
     if isinstance(model, Model):
         check_mode(prepare, model.session.spec, "prepare")
-        routes = (route_of(model.session, open_guard(share, model.card, folder)),)
+        session = model.session if engine == "threads" else model.session.in_one_thread()
+        routes = (route_of(session, open_guard(share, model.card, folder)),)
     else:
         routes = open_models(model, settings, folder, quiet=True).routes
     work = Classifier(*routes, settings=settings, batch_size=batch_size)
     items = _items(inputs, [route.spec for route in routes])
-    return _rows(work, items, workers or available_cores(), batch_size)
+    chunks = ordered_map(
+        work,
+        items,
+        workers=workers or available_cores(),
+        batch_size=batch_size,
+        engine=engine,
+        timeout=timeout,
+    )
+    return _rows(chunks)
 
 
-def _rows(
-    work: Classifier, items: Iterator[Item], workers: int, batch_size: int | None
-) -> Iterator[Row]:
-    # Threads: processes are not ours to start in somebody else's program.
-    chunks = ordered_map(work, items, workers=workers, batch_size=batch_size, engine="threads")
+def _engine(inputs: Input | Iterable[Input], model: str | Model) -> str:
+    """What reads the inputs: processes where they are needed and can be had."""
+    on_device = isinstance(model, Model) and model.session.provider != "cpu"
+    processes = sys.modules.get("multiprocessing.process")
+    in_daemon = processes is not None and processes.current_process().daemon  # it may start none
+    arrays = isinstance(inputs, np.ndarray)
+    forks = default_engine() == "fork" and not (arrays or on_device or in_daemon)
+    return "fork" if forks else "threads"
+
+
+def _rows(chunks: Generator[list[Row], None, None]) -> Iterator[Row]:
     with closing(chunks):
         for rows in chunks:
             yield from rows

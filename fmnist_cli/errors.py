@@ -11,14 +11,16 @@
     └── TrainingError           1   a training run cannot start or continue
 
 `ImageError` is apart: it rejects one picture, becomes that picture's row, and never
-ends a run. No errors are the exit codes 3 (done, some inputs rejected), 4 (measured, and a rule of
-`fmnist bench --fail-if` holds) and 130 (interrupted).
+ends a run; so does any exception of another kind that a picture causes. No errors are the exit
+codes 3 (done, some inputs rejected), 4 (measured, and a rule of `fmnist bench --fail-if` holds) and
+130 (interrupted).
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+DEBUG = "FMNIST_DEBUG"  # environment variable: show where unexpected errors arise
 EXIT_REJECTED = 3
 EXIT_RULE_FAILED = 4
 EXIT_INTERRUPTED = 130

@@ -11,11 +11,16 @@ from fmnist_cli.errors import FmnistError, UsageError
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then give it its name in one step."""
+    """Let `write` fill a file beside `path`, then give it its name in one step.
+
+    Raises:
+        FmnistError: it cannot be written; the disk may be full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.partial")
-    write(partial)
-    partial.replace(path)
+    with writing(path):
+        write(partial)
+        partial.replace(path)
 
 
 def write_text(path: Path, text: str) -> None:

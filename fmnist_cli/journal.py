@@ -258,7 +258,8 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         """Close the file, and so release its lock."""
-        self._stream.close()
+        with suppress(OSError):  # of a full disk, which was told before
+            self._stream.close()
 
     def _save(self) -> None:
         write_text(record_path(self.target), json.dumps(self.record.to_json(), indent=1) + "\n")

@@ -24,6 +24,7 @@ class Counts(NamedTuple):
     prepared: dict[str, int]
     rejected: int
     examples: list[Rejected]
+    unexpected: int = 0
 
 
 class Tally:
@@ -33,6 +34,7 @@ class Tally:
         total: rows so far, those of an interrupted run included.
         prepared: of these the labelled, by their preparation.
         rejected: of these the rejected.
+        unexpected: of these, in this run, those whose reason is an error of ours.
         examples: the first few rejected.
     """
 
@@ -44,6 +46,7 @@ class Tally:
         self._restored = 0
         self.total = 0
         self.rejected = 0
+        self.unexpected = 0
         self.examples: list[Rejected] = []
 
     def add(self, counts: Counts) -> None:
@@ -52,6 +55,7 @@ class Tally:
         self._labels.update(counts.labels)
         self.prepared.update(counts.prepared)
         self.rejected += counts.rejected
+        self.unexpected += counts.unexpected
         if len(self.examples) < EXAMPLES:
             self.examples += counts.examples[: EXAMPLES - len(self.examples)]
 
@@ -84,8 +88,8 @@ class Tally:
     def _shown(self) -> list[str]:
         return [*self._class_names, *([UNKNOWN] if self._labels[UNKNOWN] else [])]
 
-    def print_summary(self, card: ModelCard, skipped: str, done: str) -> None:
-        """What was done, per class, and the first few inputs that were rejected.
+    def summary(self, card: ModelCard, skipped: str, done: str) -> str:
+        """What was done, per class, and the first few inputs that were rejected: lines for people.
 
         Args:
             card: of the model that was used.
@@ -107,28 +111,28 @@ class Tally:
         if self.rejected:
             parts.append(style(f"{self.rejected:,} rejected", fg="red"))
         if skipped:
-            parts.append(skipped)
+            parts.append(printable(skipped))
         timing = self.timing()
-        caption = card.caption if self.prepared["frame"] == labelled else card.name
+        caption = printable(card.caption if self.prepared["frame"] == labelled else card.name)
         lines = [
             f"{style(', '.join(parts), bold=True)} in {timing['seconds']:.2f} s"
             f" ({timing['images_per_s']:,.0f} images/s)"
             f" · {caption}"
         ]
-        width = max(map(len, self._class_names))
+        width = max(len(printable(name)) for name in self._class_names)
         most = max(self._labels.values(), default=1)
         for name in self._shown():
             count = self._labels[name]
             bar = style("█" * round(24 * count / most), fg="cyan")
-            lines.append(f"  {name:<{width}}  {count:>8,}  {bar}".rstrip())
+            lines.append(f"  {printable(name):<{width}}  {count:>8,}  {bar}".rstrip())
         for path, reason in self.examples:
             word = style("rejected", fg="red")
             lines.append(f"  {word} {printable(path)}: {printable(reason)}")
         if self.rejected > len(self.examples):
             lines.append(f"  … and {self.rejected - len(self.examples):,} more; see the rows")
         if done:
-            lines.append(done)
-        sys.stderr.write("\n".join(lines) + "\n")
+            lines.append(printable(done))
+        return "\n".join(lines) + "\n"
 
 
 @contextmanager

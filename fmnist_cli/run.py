@@ -6,6 +6,7 @@ are there, the journal is renamed to be the output, or read back to feed several
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -13,8 +14,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
-from fmnist_cli.contract import Prediction, Rejected, Row
-from fmnist_cli.engines import Worker, ordered_map
+from fmnist_cli.contract import Prediction, Rejected, Row, printable
+from fmnist_cli.engines import TIMEOUT, UNEXPECTED, Worker, ordered_map
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.inference.classifier import KnownItem
 from fmnist_cli.progress import EXAMPLES, Counts, Tally
@@ -62,16 +63,23 @@ class Encode(NamedTuple):
         """As of `classify`."""
         return self.classify.warm()
 
-    def lost(self, item: Item, end: str) -> Batch:
-        """The batch for an item that ended its process."""
-        return self._batch(self.classify.lost(item, end), [item])
+    def lost(self, item: Item, reason: str) -> Batch:
+        """As of `classify`."""
+        return self._batch(self.classify.lost(item, reason), [item])
 
     def _batch(self, rows: Sequence[Row], items: Sequence[Item]) -> Batch:
         signatures = b"".join(map(signature_line, items)) if self.signed else b""
         rejected = [row for row in rows if type(row) is Rejected]
         labels = Counter([row.label for row in rows if type(row) is Prediction])
         prepared = Counter([row.prepared for row in rows if type(row) is Prediction])
-        counts = Counts(len(rows), dict(labels), dict(prepared), len(rejected), rejected[:EXAMPLES])
+        counts = Counts(
+            len(rows),
+            dict(labels),
+            dict(prepared),
+            len(rejected),
+            rejected[:EXAMPLES],
+            sum(row.error.startswith(UNEXPECTED) for row in rejected),
+        )
         written = rejected if self.errors_only else rows
         return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), signatures)
 
@@ -88,7 +96,7 @@ class Job:
         plan: the outputs in files.
         errors_only: write the rows of rejected inputs only.
         max_errors: stop when more inputs than this are rejected.
-        workers, batch_size, engine, many: see `fmnist_cli.engines.ordered_map`.
+        workers, batch_size, engine, many, timeout: see `fmnist_cli.engines.ordered_map`.
     """
 
     source: Source
@@ -102,6 +110,7 @@ class Job:
     batch_size: int | None = None
     engine: str = "threads"
     many: bool = False
+    timeout: float = TIMEOUT
 
     def run(
         self,
@@ -162,6 +171,7 @@ class Job:
             batch_size=self.batch_size,
             engine=self.engine,
             many=self.many,
+            timeout=self.timeout,
         )
         if self.stream:
             self._stream(self.stream[1].header().encode())
@@ -180,13 +190,16 @@ class Job:
     def _stream(self, text: bytes) -> None:
         if self.stream is None:
             return
+        if self.stream[0].isatty():  # where a name must not move the cursor
+            text = "\n".join(map(printable, text.decode().split("\n"))).encode()
         try:
             self.stream[0].write(text)
             self.stream[0].flush()
         except BrokenPipeError:  # a reader that has seen enough
             raise
         except OSError as error:
-            name = getattr(self.stream[0], "name", "the output")
+            is_standard = self.stream[0] is sys.stdout.buffer
+            name = "standard output" if is_standard else getattr(self.stream[0], "name", "it")
             raise FmnistError(f"cannot write to {name}: {error.strerror or error}") from error
 
     def _stop_at_too_many_errors(self) -> None:

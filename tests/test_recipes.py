@@ -49,8 +49,11 @@ class Labels:
         raise NotImplementedError
 
 
-def serial(worker: Worker[Any], chunker: Chunker, workers: int) -> Generator[Any, None, None]:
+def serial(
+    worker: Worker[Any], chunker: Chunker, workers: int, timeout: float
+) -> Generator[Any, None, None]:
     """An engine: everything here and now."""
+    del workers, timeout
     while chunk := chunker.take():
         serial.chunks += 1  # type: ignore[attr-defined]
         yield worker(chunk)

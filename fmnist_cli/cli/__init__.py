@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import signal
 import sys
 from importlib import import_module
 
@@ -14,12 +15,13 @@ from typer.main import get_command
 
 from fmnist_cli import __version__
 from fmnist_cli.cli import output
-from fmnist_cli.cli.command import DEBUG, Command, Group
-from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError, UsageError
+from fmnist_cli.cli.command import Command, Group
+from fmnist_cli.errors import DEBUG, EXIT_INTERRUPTED, FmnistError, UsageError
 
 # Name → module of this package and the function or sub-application in it.
 COMMANDS = {
     "classify": ("classify", "classify"),
+    "learn": ("learn", "learn"),
     "prepare": ("pages", "prepare"),
     "evaluate": ("evaluate", "evaluate"),
     "explain": ("explain", "explain"),
@@ -81,18 +83,50 @@ def build_app(*names: str) -> typer.Typer:
     return app
 
 
-def _leave(code: int) -> None:
-    """End the process at once, when all is written that there is to write.
+def _open_streams() -> None:
+    """Make the three streams what the rest relies on: there, and in UTF-8.
 
-    Taking the interpreter and its libraries down by the book takes as long as labelling
-    fifty pictures; the system does it by itself.
+    A stream may be closed (``fmnist … >&-``). Its number would go to the next file that is opened,
+    and libraries would write their messages into that; so it is opened, the wrong way round, and
+    using it is an error that says so. Only words on standard error are lost without one.
     """
+    for number, how in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_RDWR)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, how)
+    if sys.stdin is None:
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Tables and labels are UTF-8 everywhere, also where a console's code page is not.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _end_by_pipe() -> None:
+    """End as other tools do when nobody reads any more, as in ``fmnist … | head``: by SIGPIPE."""
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGPIPE)
+    os._exit(FmnistError.exit_code)
+
+
+def _flushed(code: int, *, told: bool = False) -> int:
+    """The exit code, when all is written that there is to write; `told` if an error was told."""
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        return  # nobody reads any more; the ordinary way to end knows what to do
-    os._exit(code)
+    except BrokenPipeError:
+        _end_by_pipe()
+    except OSError as error:
+        output.to_nowhere(sys.stdout)
+        if not told:
+            output.error(f"cannot write to standard output: {error.strerror or error}")
+            return FmnistError.exit_code
+    return code
 
 
 def _run(asked: str) -> int:
@@ -104,7 +138,12 @@ def _run(asked: str) -> int:
     app = get_command(build_app(*filter(None, [asked])))
     if asked != "classify":  # which knows itself when to begin
         gc.enable()
-    ended = app.main(prog_name="fmnist", standalone_mode=False)
+    try:
+        ended = app.main(prog_name="fmnist", standalone_mode=False)
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # which Typer makes this of
+            raise error.__context__ from None
+        raise
     return ended if isinstance(ended, int) else 0
 
 
@@ -121,7 +160,7 @@ def _tell(error: Exception) -> int:
         if context is not None:
             try_help = f"try '{context.command_path} --help'"
         if context is not None and text == context.get_help():  # nothing was asked for
-            sys.stderr.write(f"{text}\n")
+            output.tell(text)
         else:
             output.error(text[:1].lower() + text[1:].rstrip("."), try_help)
         return error.exit_code
@@ -142,21 +181,22 @@ def _tell(error: Exception) -> int:
 
 def main() -> None:
     """Entry point: errors become one message and an exit code, never a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # Tables and labels are UTF-8 everywhere, also where a console's code page is not.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    _open_streams()
     words = [word for word in sys.argv[1:] if not word.startswith("-")]
     asked = words[0] if words and words[0] in COMMANDS else ""
     try:
-        code = _run(asked)
+        code = _flushed(_run(asked))
         if asked == "classify":
-            _leave(code)
+            # Taking the interpreter and its libraries down by the book takes as long as labelling
+            # fifty pictures; the system does it by itself.
+            os._exit(code)
         sys.exit(code)
+    except BrokenPipeError:
+        _end_by_pipe()
     except Exception as error:
-        sys.exit(_tell(error))
+        sys.exit(_flushed(_tell(error), told=True))
     except KeyboardInterrupt:  # while commands are still being imported; later Typer handles it
-        sys.stderr.write("interrupted\n")
+        output.tell("interrupted")
         sys.exit(EXIT_INTERRUPTED)
     finally:
         # Nothing is left to do but to end; looking through all modules for garbage once

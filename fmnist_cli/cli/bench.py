@@ -101,6 +101,8 @@ def _progress(steps: int) -> Iterator[Callable[[str], None]]:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from fmnist_cli.contract import printable
+
     console = Console(stderr=True)
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(
@@ -111,7 +113,7 @@ def _progress(steps: int) -> Iterator[Callable[[str], None]]:
 
         def on_step(step: str) -> None:
             nonlocal begun
-            progress.update(task, completed=begun, description=escape(step))
+            progress.update(task, completed=begun, description=escape(printable(step)))
             begun += 1
 
         yield on_step

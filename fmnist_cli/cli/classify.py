@@ -56,8 +56,8 @@ def classify(
             "--output",
             "-o",
             metavar="FILE",
-            help="File for the rows (.jsonl, .csv, .parquet, .txt) or for the page (.html),"
-            " repeatable; - is standard output, the default.",
+            help="File for the rows (.jsonl, .csv, .excel.csv, .parquet, .txt) or for the page"
+            " (.html), repeatable; - is standard output, the default.",
         ),
     ] = None,
     format_: Annotated[
@@ -65,8 +65,8 @@ def classify(
         _output(
             "--format",
             metavar="FORMAT",
-            help="jsonl, csv, parquet or text, where the file's suffix does not say it; by default"
-            " text on a terminal, else jsonl.",
+            help="jsonl, csv, excel, parquet or text, where the file's suffix does not say it; by"
+            " default text on a terminal, else jsonl.",
         ),
     ] = None,
     report: Annotated[
@@ -189,6 +189,16 @@ def classify(
             help="What workers are: fork, spawn or threads; by default the fastest that is safe.",
         ),
     ] = None,
+    timeout: Annotated[
+        float,
+        _run(
+            min=0.001,
+            max=86400,
+            metavar="SECONDS",
+            help="Reject a picture that takes longer than this; 60 by default.",
+            show_default=False,
+        ),
+    ] = 60.0,
     provider: Annotated[
         str, _run(metavar="NAME", help="What runs the model: cpu, cuda, openvino, coreml …")
     ] = "cpu",
@@ -219,8 +229,9 @@ def classify(
 
     gc.freeze()  # what is loaded stays; looking through it again and again takes time
     gc.enable()
-    if math.isnan(threshold):
-        raise UsageError("--threshold nan is no number; give one from 0 to 1")
+    for option, number in (("--threshold", threshold), ("--timeout", timeout)):
+        if math.isnan(number):
+            raise UsageError(f"{option} nan is no number; see --help")
     if sum((copy, link, move)) > 1 or ((copy or link or move) and sort_into is None):
         raise UsageError("--copy, --link and --move say how --sort-into works; give one of them")
     pages = [*(report or ()), *(gallery or ())]
@@ -270,6 +281,7 @@ def classify(
             batch_size=batch_size,
             workers=workers,
             engine=None if engine is None else one_of(engine, tuple(ENGINES), "--engine"),
+            timeout=timeout,
             max_errors=max_errors,
             dry_run=dry_run,
             resume=resume,

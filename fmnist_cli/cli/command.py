@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from fmnist_cli.cli.output import Level, detail
+from fmnist_cli.errors import DEBUG
 
 if TYPE_CHECKING:
     from typer._click import Command as AnyCommand
     from typer._click import Context, HelpFormatter, Parameter
     from typer._click.shell_completion import CompletionItem
 
-DEBUG = "FMNIST_DEBUG"
 _EXAMPLES = "\nExamples:\n"  # the last section of a command's docstring
 _SHARED = "All commands"
 

@@ -237,6 +237,8 @@ def _progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
+    from fmnist_cli.contract import printable
+
     columns = (
         TextColumn("{task.description:<28}"),
         BarColumn(),
@@ -251,7 +253,8 @@ def _progress() -> Iterator[Progress]:
                 tasks[event.name] = bars.add_task(event.name, total=event.total)
             bars.update(tasks[event.name], completed=event.done)
             if event.kind == "note":
-                bars.console.print(f"{event.name}: {event.message}", markup=False, highlight=False)
+                text = printable(f"{event.name}: {event.message}")
+                bars.console.print(text, markup=False, highlight=False)
 
         yield show
 

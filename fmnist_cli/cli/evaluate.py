@@ -12,9 +12,10 @@ import typer
 
 from fmnist_cli import __version__
 from fmnist_cli.cli.options import (
-    Classes,
     DataDir,
     Json,
+    LabelsFile,
+    LabelsRoot,
     Models,
     ModelsDir,
     Prepare,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from fmnist_cli.inference.session import Session
     from fmnist_cli.labelled.evaluation import FolderEvaluation
     from fmnist_cli.labelled.pictures import LabelledPictures
+    from fmnist_cli.labelled.source import Labelled
 
 _AT_ONCE = 250  # images, so that memory does not grow with those of the split
 _INSTEAD = "--data DIR measures it on pictures of your own"
@@ -110,7 +112,8 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    classes: Classes = None,
+    labels: LabelsFile = None,
+    root: LabelsRoot = None,
     prepare: Prepare = "auto",
     unknown: Unknown = False,
     unknown_at: UnknownAt = None,
@@ -129,16 +132,19 @@ def evaluate(
 ) -> None:
     """Measure accuracy, loss and confusion of exported models.
 
-    Exit code 3: some pictures of --data could not be read; the others are measured.
+    Exit code 3: some of your own pictures could not be read; the others are measured.
 
     Examples:
         fmnist evaluate -m resnet
-        fmnist evaluate --json > results.json
         fmnist evaluate --data pictures -m photo --unknown --report wrong.html
+        fmnist evaluate --labels corrected.csv --root pictures -m mine
     """
-    about_folders = (classes, report, unknown_at) != (None, None, None) or unknown
-    if data is None and (about_folders or prepare != "auto"):
-        raise UsageError("--classes, --prepare, --unknown and --report go with --data DIR")
+    own = data is not None or labels is not None
+    about_own = (root, report, unknown_at) != (None, None, None) or unknown
+    if not own and (about_own or prepare != "auto"):
+        raise UsageError(
+            "--root, --prepare, --unknown and --report go with --data DIR or --labels FILE"
+        )
     results = Results(json_, output)
     results.check()
 
@@ -153,11 +159,12 @@ def evaluate(
     for file in files:
         detail(f"model {file.name}: {file.path}, SHA-256 {file.sha256}")
     named = dict(zip(unique_names([file.name for file in files]), files, strict=True))
-    if data is None:
+    if not own:
         _on_data_set(named, model or (), split, data_dir, results)
         return
 
     from fmnist_cli.inference.ood import known_share
+    from fmnist_cli.labelled.source import open_labelled
 
     asks = unknown or unknown_at is not None
     share = known_share("--unknown-at", unknown_at) if asks else None
@@ -165,7 +172,8 @@ def evaluate(
         name: (file.sha256, Session(file, threads=available_cores()))
         for name, file in named.items()
     }
-    folders = _Folders(data, classes, prepare, share, report, models_dir)
+    labelled = open_labelled(data, labels, root)
+    folders = _Folders(labelled, prepare, share, report, models_dir)
     if _on_folders(sessions, folders, results):
         raise typer.Exit(EXIT_REJECTED)
 
@@ -237,10 +245,9 @@ def _on_data_set(
 
 
 class _Folders(NamedTuple):
-    """What to measure on folders of pictures; `unknown_at` is None not to ask what is unknown."""
+    """What to measure on labelled pictures; `unknown_at` is None not to ask what is unknown."""
 
-    root: Path
-    classes: Path | None
+    labelled: Labelled
     prepare: str
     unknown_at: float | None
     report: Path | None
@@ -250,7 +257,7 @@ class _Folders(NamedTuple):
 def _on_folders(
     sessions: Mapping[str, tuple[str, Session]], asked: _Folders, results: Results
 ) -> bool:
-    """Measure on folders of labelled pictures; whether some pictures could not be read.
+    """Measure on labelled pictures; whether some pictures could not be read.
 
     Args:
         sessions: by name, SHA-256 of the file and the model.
@@ -263,21 +270,21 @@ def _on_folders(
     from fmnist_cli.files import check_target
     from fmnist_cli.inference.classifier import route_of
     from fmnist_cli.inference.ood import open_guard
-    from fmnist_cli.labelled.classes import read_meanings, resolve
+    from fmnist_cli.labelled.classes import resolve
     from fmnist_cli.labelled.evaluation import evaluate_folders, judge
-    from fmnist_cli.labelled.pictures import LabelledPictures, class_folders
+    from fmnist_cli.labelled.page import write_page
+    from fmnist_cli.labelled.pictures import LabelledPictures
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.progress import progress
 
     if asked.report is not None:
         check_target(asked.report)
-    meanings = None if asked.classes is None else read_meanings(asked.classes)
     # Before any picture is read, which takes time.
-    folders = class_folders(asked.root)
+    folders = asked.labelled.names()
     routes = {}
     for name, (_, session) in sessions.items():
         check_mode(asked.prepare, session.spec)
-        resolve(folders, session.card.class_names, meanings, source=str(asked.root))
+        resolve(folders, session.card.class_names, source=asked.labelled.name)
         guard = open_guard(asked.unknown_at, session.card, asked.models_dir)
         routes[name] = route_of(session, guard)
     measured: dict[str, FolderEvaluation] = {}
@@ -285,12 +292,12 @@ def _on_folders(
     # The pictures are read once for all models that want the same, and then let go.
     for spec in _distinct([session.spec for _, session in sessions.values()]):
         with progress(not Level.quiet, None) as advance:
-            found = LabelledPictures.read(asked.root, spec, asked.prepare, advance=advance)
+            found = LabelledPictures.read(asked.labelled, spec, asked.prepare, advance=advance)
         if read and found.paths != read[0].paths:
-            raise DataError(f"the pictures in {asked.root} changed while they were read")
+            raise DataError(f"the pictures of {asked.labelled.name} changed while they were read")
         for name, route in routes.items():
             if route.spec == spec:
-                classes = resolve(found.folders, route.class_names, meanings)
+                classes = resolve(found.folders, route.class_names)
                 measured[name] = evaluate_folders(found, classes, *judge(found, route))
         read.append(replace(found, pixels=found.pixels[:0]))
     measured = {name: measured[name] for name in sessions}
@@ -299,7 +306,7 @@ def _on_folders(
     names = {name: session.card.class_names for name, (_, session) in sessions.items()}
     results.show(_folders_text(found, prepared, names, measured))
     if asked.report is not None:
-        _write_page(found, names, measured, asked.report)
+        write_page(found, names, measured, asked.report)
     checksums = {name: sha256 for name, (sha256, _) in sessions.items()}
     results.write(_document(found, prepared, checksums, names, measured, asked))
     return bool(found.rejected)
@@ -317,16 +324,21 @@ def _folders_text(
     results: Mapping[str, FolderEvaluation],
 ) -> str:
     from fmnist_cli.contract import printable
-    from fmnist_cli.labelled.evaluation import confusion_table, folder_table, unknown_words
+    from fmnist_cli.labelled.evaluation import (
+        accuracy_words,
+        confusion_table,
+        folder_table,
+        unknown_words,
+    )
 
     prepared = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    lines = [f"{len(found):,} pictures of {found.root}, prepared: {prepared}"]
+    lines = [f"{len(found):,} pictures of {found.labelled.name}, prepared: {prepared}"]
+    lines += [f"left out: {words}" for words in found.labelled.left_out]
     lines += [f"not read: {printable(r.path)}: {printable(r.error)}" for r in found.rejected]
     lines.append("")
     for name, result in results.items():
         lines += [
-            f"{name}: accuracy {result.accuracy:.4f} on {result.images:,} pictures,"
-            f" mean over folders {result.macro_accuracy:.4f}",
+            f"{name}: {accuracy_words(result)}",
             *filter(None, [unknown_words(result)]),
             "",
             *(folder_table(result), "", confusion_table(result, names[name]), ""),
@@ -360,8 +372,7 @@ def _document(
         "version": __version__,
         "pictures": {
             # Folders without those above them: what was measured, not where it lies.
-            "folder": found.root.resolve().name,
-            "classes": asked.classes and asked.classes.name,
+            "folder": found.labelled.name,
             "prepare": found.mode,
             "unknown_at": asked.unknown_at,
             "images": len(found),
@@ -377,31 +388,3 @@ def _document(
             for name, result in results.items()
         },
     }
-
-
-def _write_page(
-    found: LabelledPictures,
-    names: Mapping[str, Sequence[str]],
-    results: Mapping[str, FolderEvaluation],
-    target: Path,
-) -> None:
-    from fmnist_cli.decode.quiet import libraries_quiet
-    from fmnist_cli.files import whole_file, writing
-    from fmnist_cli.html.contact_sheet import Shown, Thumbnails
-    from fmnist_cli.labelled.page import Wrong, page
-    from fmnist_cli.sources import open_source
-
-    wrong = {
-        found.paths[position]
-        for result in results.values()
-        for position in result.wrong.nonzero()[0].tolist()
-    }
-    items = {item.path: item for item in open_source(found.root) if item.path in wrong}
-    thumbnails = Thumbnails({None: found.spec}, found.mode)
-
-    def draw(path: str, prepared: str) -> list[Shown]:
-        return thumbnails(items[path], path, prepared) if path in items else []
-
-    shown = Wrong(found, found.root.resolve().name, names, results, draw)
-    with libraries_quiet(), whole_file(target) as partial, writing(partial):
-        partial.write_text("".join(page(shown)), encoding="utf-8", newline="\n")

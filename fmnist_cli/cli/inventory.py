@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 
+from fmnist_cli.cli.output import show, tell
 from fmnist_cli.contract import printable
 from fmnist_cli.errors import ImageError
 from fmnist_cli.sources.items import Item, Skipped, Source
@@ -95,11 +95,11 @@ def print_inventory(source: Source) -> int:
     lines.append(f"{'all':<24} {found.total:>12,} {found.size / 1e6:>12,.1f}")
     for suffix, count in found.skipped.suffixes.most_common():
         lines.append(f"{f'no picture: {printable(suffix)}':<24} {count:>12,}")
-    sys.stdout.write("\n".join(lines) + "\n")
+    show("\n".join(lines))
     for path, reason in found.reasons:
-        sys.stderr.write(f"cannot be read: {printable(path)}: {printable(reason)}\n")
+        tell(f"cannot be read: {path}: {reason}")
     for path in found.skipped.paths:
-        sys.stderr.write(f"no picture: {printable(path)}\n")
+        tell(f"no picture: {printable(path)}")
     if (more := found.skipped.count - len(found.skipped.paths)) > 0:
-        sys.stderr.write(f"… and {more:,} more\n")
+        tell(f"… and {more:,} more")
     return found.total

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
@@ -14,11 +13,11 @@ import cv2
 import onnxruntime
 
 from fmnist_cli import __version__
-from fmnist_cli.cli.output import Level, detail, note, say, show
+from fmnist_cli.cli.output import Level, detail, note, say, show, tell, words
 from fmnist_cli.contract import printable
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.engines import default_engine
-from fmnist_cli.errors import EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
+from fmnist_cli.engines import TIMEOUT, default_engine
+from fmnist_cli.errors import DEBUG, EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
 from fmnist_cli.inference.classifier import AUTO, PHOTOS, Classifier, Models, Settings, open_models
 from fmnist_cli.inference.models import manifests
 from fmnist_cli.machine import available_cores
@@ -37,6 +36,7 @@ class Run(NamedTuple):
     batch_size: int | None = None
     workers: int | None = None
     engine: str | None = None
+    timeout: float = TIMEOUT
     max_errors: int | None = None
     dry_run: bool = False
     resume: bool = False
@@ -99,6 +99,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             batch_size=run.batch_size,
             # A session on a device does not survive forking.
             engine=run.engine or (default_engine() if run.provider == "cpu" else "threads"),
+            timeout=run.timeout,
         )
         stack.enter_context(libraries_quiet())
         if outputs.stream and not run.dry_run:
@@ -111,7 +112,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             fresh = job.run(resume=run.resume, retry=run.retry_failed, advance=counting)
         except KeyboardInterrupt:
             kept = "; go on with --resume" if plan and job.tally.total else ""
-            sys.stderr.write(f"\ninterrupted after {job.tally.total:,} pictures{kept}\n")
+            tell(f"\ninterrupted after {job.tally.total:,} pictures{kept}")
             return EXIT_INTERRUPTED
     code = _report(job, fresh, inputs, source, outputs, models, options)
     if not Level.quiet and _are_photos(job.tally, settings) and _has_photo_model(run.models_dir):
@@ -196,7 +197,9 @@ def _report(
     if not fresh:
         say("nothing left to do: the output is complete")
     elif not Level.quiet:
-        tally.print_summary(models.card, skipped, outputs.told())
+        words(tally.summary(models.card, skipped, outputs.told()))
+    if tally.unexpected:
+        say(f"hint: {DEBUG}=1 shows where an unexpected error happened; please report it")
     if outputs.problems():
-        sys.stderr.write(f"{outputs.problems()}\n")
+        tell(outputs.problems())
     return EXIT_REJECTED if tally.rejected or outputs.problems() else 0

@@ -99,13 +99,21 @@ Models = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
-Classes = Annotated[
+LabelsFile = Annotated[
     Path | None,
     typer.Option(
-        "--classes",
+        "--labels",
         metavar="FILE",
-        help="TOML file that says which classes each folder of pictures means; by default each"
-        " folder has the name of its class.",
+        help="CSV, JSON Lines or Parquet file with the columns path and label, instead of folders.",
+        show_default=False,
+    ),
+]
+LabelsRoot = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="With --labels: where its paths start; by default the folder of the file.",
         show_default=False,
     ),
 ]
@@ -119,22 +127,23 @@ ModelsOut = Annotated[
     typer.Option("--output", "-o", metavar="DIR", help="Folder for the models and manifest.json."),
 ]
 
-# What the extra [train] installs and its commands import.
-_TRAIN_PACKAGES = (
-    *("torch", "torchvision", "sklearn", "scipy", "safetensors", "skops"),
-    *("onnx", "onnxscript", "skl2onnx"),
-)
+# What extras install and their commands import.
+_LEARN = ("onnx", "scipy", "sklearn")
+_PACKAGES = {
+    "learn": _LEARN,
+    "train": ("torch", "torchvision", *_LEARN, "safetensors", "skops", "onnxscript", "skl2onnx"),
+}
 
 
-def require_extra() -> None:
-    """Stop with the right `pip install` when a package of the extra [train] is missing.
+def require_extra(extra: str = "train") -> None:
+    """Stop with the right `pip install` when a package of an extra is missing.
 
     Raises:
         MissingExtraError: names the first missing package.
     """
-    for package in _TRAIN_PACKAGES:
+    for package in _PACKAGES[extra]:
         if importlib.util.find_spec(package) is None:
-            raise MissingExtraError(package)
+            raise MissingExtraError(package, extra)
 
 
 def one_of(value: str, allowed: Sequence[str], option: str) -> str:

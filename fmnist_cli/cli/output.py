@@ -1,16 +1,18 @@
 """What commands say: results on standard output, words about the work on standard error.
 
-`--quiet` leaves out the words, `--verbose` adds to them. Errors are always told.
+`--quiet` leaves out the words, `--verbose` adds to them. Errors are always told. Names of files,
+models and columns come from strangers, so nothing that is said moves the cursor of a terminal.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from fmnist_cli.errors import UsageError
+from fmnist_cli.errors import FmnistError, UsageError
 
 
 class Level:
@@ -27,11 +29,39 @@ class Level:
     command = "fmnist"
 
 
+def _lines(text: str) -> str:
+    from fmnist_cli.contract import printable
+
+    return "".join(f"{printable(line)}\n" for line in text.split("\n"))
+
+
+def to_nowhere(stream: TextIO) -> None:
+    """Let what is still to be written, and cannot be, vanish instead of failing again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def words(text: str) -> None:
+    """Text on standard error, as it is; lost if it cannot be written there."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except BrokenPipeError:  # a reader that has seen enough
+        raise
+    except OSError:  # a full disk, where results may well fit on another one
+        to_nowhere(sys.stderr)
+
+
+def tell(text: str) -> None:
+    """Words on standard error, whatever the level."""
+    words(_lines(text))
+
+
 def say(text: str) -> None:
     """Words about the work, on standard error; not with `--quiet`."""
     if not Level.quiet:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        tell(text)
 
 
 def note(text: str) -> None:
@@ -42,22 +72,31 @@ def note(text: str) -> None:
 def detail(text: str) -> None:
     """Which settings and files are used, on standard error; with `--verbose` only."""
     if Level.verbose:
-        sys.stderr.write(f"{text}\n")
-        sys.stderr.flush()
+        tell(text)
 
 
 def error(text: str, hint: str = "") -> None:
     """What went wrong and, if there is more to say than the text does, what to do about it."""
-    from fmnist_cli.contract import printable
-
-    lines = [*f"error: {text}".split("\n"), *([f"hint: {hint}"] if hint else [])]
-    sys.stderr.write("".join(f"{printable(line)}\n" for line in lines))
-    sys.stderr.flush()
+    tell(f"error: {text}" + (f"\nhint: {hint}" if hint else ""))
 
 
 def show(text: str) -> None:
     """A result, on standard output."""
-    sys.stdout.write(f"{text}\n")
+    write(_lines(text))
+
+
+def write(text: str) -> None:
+    """Text on standard output, as it is.
+
+    Raises:
+        FmnistError: it cannot be written there.
+    """
+    try:
+        sys.stdout.write(text)
+    except BrokenPipeError:  # a reader that has seen enough
+        raise
+    except OSError as error:
+        raise FmnistError(f"cannot write to standard output: {error.strerror or error}") from error
 
 
 def aligned(rows: Iterable[Sequence[str]], columns: str) -> str:
@@ -113,7 +152,7 @@ class Results:
 
         text = json.dumps(document, indent=indent) + "\n"
         if self.as_json:
-            sys.stdout.write(text)
+            write(text)
         if self.file is not None:
             write_text(self.file, text)
             detail(f"results written to {self.file}")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fmnist_cli.cli.options import MODEL, DataDir, ModelsDir, Prepare, complete_model
 from fmnist_cli.cli.output import note, say, show
 from fmnist_cli.errors import EXIT_REJECTED, FmnistError, UsageError
+
+if TYPE_CHECKING:
+    from fmnist_cli.sources.items import Item
 
 
 def prepare(
@@ -61,12 +68,14 @@ def prepare(
     from fmnist_cli.contract import Rejected, printable
     from fmnist_cli.decode import MAX_PIXELS
     from fmnist_cli.decode.quiet import libraries_quiet
+    from fmnist_cli.engines import default_engine, ordered_map
     from fmnist_cli.errors import ImageError
     from fmnist_cli.html.contact_sheet import original
     from fmnist_cli.html.folder import PANEL, check_folder
     from fmnist_cli.html.prepared import Pair, write_pairs
     from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
+    from fmnist_cli.machine import available_cores
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.preprocess.pipeline import Framer, Prepared
     from fmnist_cli.sources import Inputs
@@ -81,10 +90,18 @@ def prepare(
     framer = Framer(spec, prepare)
     pairs: list[Pair] = []
     rejected: list[Rejected] = []
+    ahead: deque[Item] = deque()  # items on their way through the workers
+
+    def items() -> Iterator[Item]:
+        for item in request.open():
+            ahead.append(item)
+            yield item
+
+    work = ordered_map(framer, items(), workers=available_cores(), engine=default_engine())
     seen = 0
-    with libraries_quiet():
-        for seen, item in enumerate(request.open(), start=1):  # noqa: B007
-            (result,) = framer([item])
+    with libraries_quiet(), closing(work):
+        for seen, result in enumerate(chain.from_iterable(work), start=1):  # noqa: B007
+            item = ahead.popleft()
             if isinstance(result, Prepared) and output is not None:
                 try:
                     before = original(item.read(request.max_bytes), PANEL, MAX_PIXELS)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fmnist_cli.cli.options import (
-    Classes,
     DataDir,
     ModelsDir,
     ModelsOut,
@@ -126,7 +125,6 @@ def train(
     leave_out_first: _LeaveOutFirst = None,
     init: _Init = None,
     photos: _Photos = None,
-    classes: Classes = None,
     resume: _Resume = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
@@ -147,8 +145,8 @@ def train(
         raise UsageError(
             f"{of_pictures[0].name} learns from photos; give a folder of them: --photos DIR"
         )
-    if not of_pictures and (photos is not None or classes is not None):
-        raise UsageError("--photos and --classes are for models that learn from photos, like photo")
+    if not of_pictures and photos is not None:
+        raise UsageError("--photos is for models that learn from photos, like photo")
 
     if "OMP_WAIT_POLICY" not in os.environ:
         # OpenMP's threads wait by spinning. Beside other work on the same cores they then
@@ -180,7 +178,7 @@ def train(
     data_of = {spec.name: data for spec in specs}
     for spec in of_pictures:
         assert photos is not None  # noqa: S101
-        data_of[spec.name] = _with_pictures(data, photos, spec, classes)
+        data_of[spec.name] = _with_pictures(data, photos, spec)
     if not resume:
         for job in jobs:  # all of them now, so that --resume knows what was left to do
             run.announce(job, data_of[job.spec.name], runs_dir / job.spec.name)
@@ -203,16 +201,12 @@ def train(
         raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
-def _with_pictures(
-    data: TrainingData, root: Path, spec: ModelSpec, classes: Path | None
-) -> TrainingData:
+def _with_pictures(data: TrainingData, root: Path, spec: ModelSpec) -> TrainingData:
     """With the pictures to learn from; says on standard error what was made of them."""
-    from fmnist_cli.labelled.classes import read_meanings
     from fmnist_cli.progress import progress
 
-    meanings = None if classes is None else read_meanings(classes)
     with progress(not Level.quiet, None) as advance:
-        data = data.with_pictures(root, spec.input, meanings, advance)
+        data = data.with_pictures(root, spec.input, advance)
     assert data.pictures is not None  # noqa: S101
     say("\n".join(data.pictures.told()))
     return data
@@ -223,7 +217,6 @@ def train_all(
     seed: _Seed = 0,
     device: _Device = "auto",
     photos: _Photos = None,
-    classes: Classes = None,
     resume: _Resume = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
@@ -243,7 +236,6 @@ def train_all(
         seed,
         device,
         photos=photos,
-        classes=classes,
         resume=resume,
         data_dir=data_dir,
         runs_dir=runs_dir,

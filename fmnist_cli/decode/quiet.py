@@ -7,7 +7,9 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from fmnist_cli.errors import DEBUG
 
 
 def _own_stderr() -> bool:
@@ -23,36 +25,39 @@ def libraries_quiet() -> Iterator[None]:
 
     libjpeg and libpng inside OpenCV write "Corrupt JPEG data" straight to file descriptor 2,
     without the file's name and through the progress bar; no setting of OpenCV stops that.
-    The reason that matters is in the picture's row.
+    The reason that matters is in the picture's row. With FMNIST_DEBUG all is heard.
     """
-    if not _own_stderr():
-        # Standard error is replaced or closed already: no descriptor of ours to protect.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+    if os.environ.get(DEBUG):
+        yield
         return
-    original = sys.stderr
-    original.flush()
-    saved = os.dup(2)
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        with (
-            open(
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            saved = os.dup(2)
+        except OSError:  # it is closed
+            yield
+            return
+        original = kept = sys.stderr
+        if _own_stderr():  # else, as in a notebook, what we say takes another way
+            original.flush()
+            kept = open(  # noqa: SIM115
                 saved,
                 "w",
                 encoding=original.encoding,
                 errors="backslashreplace",
                 buffering=1,
                 closefd=False,
-            ) as kept,
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")
+            )
+        try:
             sys.stderr = kept
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
             yield
-    finally:
-        sys.stderr = original
-        os.dup2(saved, 2)
-        os.close(saved)
+        finally:
+            sys.stderr = original
+            if kept is not original:
+                with suppress(OSError):  # what it has to say does not fit on a disk
+                    kept.close()
+            os.dup2(saved, 2)
+            os.close(saved)

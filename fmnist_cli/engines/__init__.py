@@ -5,6 +5,7 @@ An engine is one file and one entry in `ENGINES`. All give the same results in t
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import deque
@@ -12,6 +13,7 @@ from collections.abc import Generator, Iterable, Sequence
 from importlib import import_module
 from typing import Protocol, TypeVar, cast
 
+from fmnist_cli.errors import DEBUG, FmnistError
 from fmnist_cli.sources.items import Item
 
 R = TypeVar("R")
@@ -22,6 +24,8 @@ SMALLEST = 16  # of the chunks at the end
 LARGEST = 512
 CHUNK_SECONDS = 0.03  # handing over a chunk has its price; it should be rare
 CHUNK_BYTES = 8 * 1024 * 1024  # content that travels with the items of one chunk
+TIMEOUT = 60.0  # seconds that one picture may take
+UNEXPECTED = "unexpected error, please report it"  # begins the reason for what is our fault
 
 
 class Worker(Protocol[R_co]):
@@ -36,17 +40,39 @@ class Worker(Protocol[R_co]):
     def warm(self) -> object:
         """What a process does before its first chunk."""
 
-    def lost(self, item: Item, end: str) -> R_co:
-        """The result for an item whose processing ended the process, and how it ended."""
+    def lost(self, item: Item, reason: str) -> R_co:
+        """The result for an item that crashed its process, took too long, or raised."""
 
 
 class Engine(Protocol):
     """Runs a worker over the chunks of a `Chunker`; results in the order of the chunks."""
 
     def __call__(
-        self, worker: Worker[R], chunker: Chunker, workers: int
+        self, worker: Worker[R], chunker: Chunker, workers: int, timeout: float
     ) -> Generator[R, None, None]:
         """Results, one for each chunk, or for each item of a chunk that was done again."""
+
+
+def attempt(worker: Worker[R], chunk: Sequence[Item]) -> list[R]:
+    """The result for a chunk; after an exception that nobody expected, one for each of its items.
+
+    Raises:
+        FmnistError: it is no matter of a picture.
+    """
+    try:
+        return [worker(chunk)]
+    except FmnistError:
+        raise
+    except Exception as error:
+        if len(chunk) == 1:
+            if os.environ.get(DEBUG):
+                import traceback
+
+                traceback.print_exc()
+            unexpected = f"{UNEXPECTED}: {type(error).__name__}: {error}"
+            reason = "out of memory" if isinstance(error, MemoryError) else unexpected
+            return [worker.lost(chunk[0], reason)]
+    return [result for item in chunk for result in attempt(worker, [item])]
 
 
 # Name → module and function, loaded when the engine is needed: most pictures need none.
@@ -111,6 +137,10 @@ class Chunker:
         self._ready.extend((first, second))
         return None
 
+    def put_back(self, chunks: Iterable[list[Item]]) -> None:
+        """Let `take` give these chunks before all others."""
+        self._ready.extendleft(reversed([*chunks]))
+
     def _look_ahead(self) -> None:
         wanted = self._size if self._fixed else 2 * self._workers * self._size
         missing = wanted - len(self._next)
@@ -140,10 +170,12 @@ def ordered_map(
     batch_size: int | None = None,
     engine: str = "threads",
     many: bool = False,
+    timeout: float = TIMEOUT,
 ) -> Generator[R, None, None]:
     """`worker` over chunks of `items`, results in the order of the items.
 
-    What fits one chunk is done here and now, without any engine.
+    A single chunk needs one worker. If its pictures need no decoding, which is what can crash, it
+    is done here and now.
 
     Args:
         worker: what is done.
@@ -153,14 +185,22 @@ def ordered_map(
         engine: one of `ENGINES`.
         many: whether more than a chunk is expected, so that forked processes may start, and get
             warm, while the first items are looked for.
+        timeout: seconds that an item may take in a process; one that takes longer is lost.
     """
     chunker = Chunker(items, batch_size, workers)
     if not (engine == "fork" and many and workers > 1):
         only = chunker.only_chunk()
         if only is not None:
-            if only:
-                yield worker(only)
-            return
+            if all(map(_is_decoded, only)):
+                if only:
+                    yield from attempt(worker, only)
+                return
+            workers = 1
+            chunker.put_back([only])
     module, name = ENGINES[engine]
     run = cast("Engine", getattr(import_module(module), name))
-    yield from run(worker, chunker, workers)
+    yield from run(worker, chunker, workers, timeout)
+
+
+def _is_decoded(item: Item) -> bool:
+    return not isinstance(getattr(item, "content", b""), bytes)

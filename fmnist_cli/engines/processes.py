@@ -1,60 +1,106 @@
 """Worker processes, forked or spawned, that survive the death of one of them.
 
-A damaged picture can crash a decoder written in C. The items of the chunk it was in are then
-done again one by one in a new process, so that only the guilty one is lost, and says so.
+A damaged picture can crash a decoder written in C, or keep it busy for ever. The items of the
+chunk it was in are then done again one by one in a new process, so that only the guilty one is
+lost, and says so.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import multiprocessing
-import queue
+import os
+import pickle
 import signal
 import threading
 import time
-import traceback
 import warnings
 from collections import deque
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from fmnist_cli.engines import Chunker, Worker
+from fmnist_cli.decode.quiet import libraries_quiet
+from fmnist_cli.engines import Chunker, Worker, attempt
 from fmnist_cli.errors import FmnistError
 from fmnist_cli.sources.items import Item
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
 
 R = TypeVar("R")
 
 AHEAD = 2  # chunks a process has at a time: one in work, one waiting
 WINDOW = 4  # chunks per process that are taken up, but not yet handed on in their order
 DEATHS = 20  # of processes; more than that, and than a part of all items, is no matter of pictures
+# How a picture ends a process; other ends may come from outside, such as for lack of memory.
+_BY_PICTURES = {"SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL", "SIGALRM"}
+
+# What a process says of a chunk: results, seconds, or the error that ends the run.
+_Answer = tuple[list[Any], float, FmnistError | None]
 
 
-@dataclass(slots=True, eq=False)
 class _Task(Generic[R]):
-    """A chunk on its way; tasks stand in the order of the items."""
+    """A chunk on its way, and its results when they are there."""
 
-    chunk: list[Item]
-    result: R | None = None
-    done: bool = False
+    def __init__(self, chunk: list[Item]) -> None:
+        self.chunk = chunk
+        self.results: list[R] | None = None
 
 
-@dataclass(slots=True, eq=False)
 class _Process(Generic[R]):
-    process: BaseProcess
-    connection: Connection
-    tasks: deque[_Task[R]] = field(default_factory=deque)
+    """A process, what it has to do, and whether it has begun."""
+
+    def __init__(self, process: BaseProcess, connection: Connection) -> None:
+        self.process = process
+        self.connection = connection
+        self.tasks: deque[_Task[R]] = deque()
+        self.ready = False
 
 
-def _serve(connection: Connection, worker: Worker[Any], others: Sequence[Connection]) -> None:
-    """Life of a process: chunks in, (result, seconds, error) out, until the other end closes."""
+def _settle() -> None:
+    """Make a new process independent of how its parent deals with signals."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+
+
+def _limit(seconds: float) -> None:
+    """Let the system end this process after some seconds; 0 takes that back."""
+    if hasattr(signal, "setitimer"):  # Windows has none
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _answer(worker: Worker[Any], chunk: Sequence[Item], timeout: float) -> _Answer:
+    """Work on a chunk; after `timeout` seconds the system ends this process.
+
+    A chunk is made to last far less than one picture may take. Where it lasts longer, each of
+    its items is done again, with all the time that it may take.
+    """
+    _limit(timeout)
+    started = time.perf_counter()
+    try:
+        return attempt(worker, chunk), time.perf_counter() - started, None
+    except FmnistError as error:
+        return [], 0.0, error
+    finally:
+        _limit(0)
+
+
+def _serve(
+    connection: Connection, worker: Worker[Any], others: Sequence[Connection], timeout: float
+) -> None:
+    """Life of a process: chunks in, answers out, until the other end closes."""
+    import queue
+
     for other in others:  # copies of the parent's ends, which would keep pipes open after its death
         other.close()
+    # Collecting would write to what is there already, and end the sharing of its memory.
+    gc.freeze()
     gc.set_threshold(50_000)  # rows hold no cycles; the few in errors can wait
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    _settle()
     chunks: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
 
     def receive() -> None:
@@ -66,44 +112,44 @@ def _serve(connection: Connection, worker: Worker[Any], others: Sequence[Connect
         chunks.put(None)
 
     threading.Thread(target=receive, daemon=True).start()
-    worker.warm()
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
-        while (chunk := chunks.get()) is not None:
-            started = time.perf_counter()
-            answer: tuple[Any, float, Exception | None]
-            try:
-                answer = (worker(chunk), time.perf_counter() - started, None)
-            except FmnistError as error:
-                answer = (None, 0.0, error)
-            except Exception:
-                answer = (
-                    None,
-                    0.0,
-                    RuntimeError(f"in a worker process:\n{traceback.format_exc()}"),
-                )
-            connection.send(answer)
+    with libraries_quiet():
+        worker.warm()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
+            connection.send(None)  # ready
+            while (chunk := chunks.get()) is not None:
+                connection.send(_answer(worker, chunk, timeout))
 
 
-def _end(process: BaseProcess) -> str:
+def _signal(code: int) -> str:
+    """Name of the signal that an exit code stands for; empty if it is none."""
+    with contextlib.suppress(ValueError):
+        return signal.Signals(-code).name
+    return ""
+
+
+def _end(code: int) -> str:
     """How a process ended, in words."""
-    code = process.exitcode or 0
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return f"signal {-code}, {signal.Signals(-code).name}"
-    return f"exit code {code}"
+    name = _signal(code)
+    return f"signal {-code}, {name}" if name else f"exit code {code}"
+
+
+def _reason(code: int, timeout: float) -> str:
+    """Why an item has no result, by how its process ended."""
+    if _signal(code) == "SIGALRM":
+        return f"took longer than {timeout:g} s; see --timeout"
+    return f"the decoder crashed on it ({_end(code)})"
 
 
 class _Pool(Generic[R]):
     """The processes, and which tasks they have."""
 
-    def __init__(self, worker: Worker[R], size: int, method: str) -> None:
+    def __init__(self, worker: Worker[R], size: int, timeout: float, method: str) -> None:
+        import multiprocessing
+
         self._context: Any = multiprocessing.get_context(method)
         self._forks = method == "fork"
-        if self._forks:
-            # Collecting would write to what is there already, and end the sharing of its memory.
-            gc.collect()
-            gc.freeze()
         self._worker = worker
+        self._timeout = timeout
         self._deaths = 0
         self.finished = 0  # items
         self.processes: dict[Connection, _Process[R]] = {}
@@ -114,17 +160,15 @@ class _Pool(Generic[R]):
         ours, theirs = self._context.Pipe()
         others = [*self.processes, ours] if self._forks else []
         process = self._context.Process(
-            target=_serve, args=(theirs, self._worker, others), daemon=True
+            target=_serve, args=(theirs, self._worker, others, self._timeout), daemon=True
         )
-        with warnings.catch_warnings():
-            # Python ≥ 3.12 warns of threads; those of numpy's BLAS are prepared for forking.
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with _forking():
             process.start()
         theirs.close()
         self.processes[ours] = _Process(process, ours)
 
-    def replace(self, dead: _Process[R]) -> str:
-        """Start another process for one that died; how it died.
+    def replace(self, dead: _Process[R]) -> int:
+        """Start another process for one that died; its exit code.
 
         Raises:
             FmnistError: too many have died.
@@ -132,20 +176,18 @@ class _Pool(Generic[R]):
         del self.processes[dead.connection]
         dead.connection.close()
         dead.process.join()
-        end = _end(dead.process)
-        self._deaths += 1
+        code = dead.process.exitcode or 0
+        self._deaths += not (dead.ready and _signal(code) in _BY_PICTURES)
         if self._deaths > DEATHS + self.finished // 10:
             raise FmnistError(
-                f"worker processes keep dying ({end}), perhaps for lack of memory;"
+                f"worker processes keep dying ({_end(code)}), perhaps for lack of memory;"
                 " try fewer --workers or a smaller --batch-size"
             )
         self._start()
-        return end
+        return code
 
     def close(self) -> None:
         """End all processes at once; they hold nothing that would be lost."""
-        if self._forks:
-            gc.unfreeze()  # or what others made would never be taken down, which some complain of
         processes = list(self.processes.values())
 
         def join() -> None:
@@ -159,22 +201,86 @@ class _Pool(Generic[R]):
         threading.Thread(target=join).start()
 
 
-def fork(worker: Worker[R], chunker: Chunker, workers: int) -> Generator[R, None, None]:
+@contextlib.contextmanager
+def _forking() -> Generator[None, None, None]:
+    """Python ≥ 3.12 warns of threads; those of numpy's BLAS are prepared for forking."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+def fork(
+    worker: Worker[R], chunker: Chunker, workers: int, timeout: float
+) -> Generator[R, None, None]:
     """See `fmnist_cli.engines.Engine`; the model is loaded once, and its memory shared."""
-    return _in_processes(worker, chunker, workers, "fork")
+    only = chunker.only_chunk() if workers == 1 else None
+    if only:
+        answer = _alone(worker, only, timeout)
+        if isinstance(answer, list):
+            yield from answer
+            return
+        if len(only) == 1 and _signal(answer) == "SIGALRM":
+            yield worker.lost(only[0], _reason(answer, timeout))
+            return
+        chunker.put_back([item] for item in only)
+    yield from _in_processes(worker, chunker, workers, timeout, "fork")
 
 
-def spawn(worker: Worker[R], chunker: Chunker, workers: int) -> Generator[R, None, None]:
+def spawn(
+    worker: Worker[R], chunker: Chunker, workers: int, timeout: float
+) -> Generator[R, None, None]:
     """See `fmnist_cli.engines.Engine`; each process loads the model, on any system."""
-    return _in_processes(worker, chunker, workers, "spawn")
+    return _in_processes(worker, chunker, workers, timeout, "spawn")
+
+
+def _alone(worker: Worker[R], chunk: list[Item], timeout: float) -> list[R] | int:
+    """The results of a single chunk by a forked process, or the exit code with which it died.
+
+    A pool would do, but its modules alone take longer to load than a picture to be labelled.
+    """
+    ours, theirs = os.pipe()
+    with _forking():
+        child = os.fork()
+    if not child:
+        with contextlib.suppress(BaseException), os.fdopen(theirs, "wb") as pipe:
+            os.close(ours)
+            gc.disable()
+            _settle()
+            with libraries_quiet():
+                pickle.dump(_answer(worker, chunk, timeout), pipe)
+        os._exit(0)
+    os.close(theirs)
+    try:
+        with os.fdopen(ours, "rb") as pipe:
+            results, _, error = pickle.load(pipe)  # noqa: S301  (of our own process)
+    except (EOFError, pickle.UnpicklingError):
+        return _reap(child)
+    except BaseException:  # Ctrl-C
+        os.kill(child, signal.SIGKILL)
+        _reap(child)
+        raise
+    # Taking a process down takes milliseconds, which nobody needs to wait for.
+    threading.Thread(target=_reap, args=(child,)).start()
+    if error is not None:
+        raise error
+    return cast("list[R]", results)
+
+
+def _reap(child: int) -> int:
+    """Wait for the end of a forked process; its exit code."""
+    with contextlib.suppress(ChildProcessError):  # a program that ignores SIGCHLD
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return 0
 
 
 def _in_processes(
-    worker: Worker[R], chunker: Chunker, workers: int, method: str
+    worker: Worker[R], chunker: Chunker, workers: int, timeout: float, method: str
 ) -> Generator[R, None, None]:
+    from multiprocessing.connection import wait
+
     tasks: deque[_Task[R]] = deque()  # in order, not yet handed on
     again: deque[_Task[R]] = deque()  # taken back from processes that died
-    pool: _Pool[R] = _Pool(worker, workers, method)
+    pool: _Pool[R] = _Pool(worker, workers, timeout, method)
 
     def feed() -> None:
         for turn in range(AHEAD):  # everybody has one chunk before anybody has two
@@ -194,12 +300,13 @@ def _in_processes(
 
     def take_back(dead: _Process[R]) -> None:
         """Do the items of the chunk that it died of again, each by itself."""
-        end = pool.replace(dead)
-        if not dead.tasks:
+        code = pool.replace(dead)
+        if not dead.tasks or not dead.ready:
+            again.extendleft(reversed(dead.tasks))
             return
         guilty = dead.tasks.popleft()
         if len(guilty.chunk) == 1:
-            guilty.result, guilty.done = worker.lost(guilty.chunk[0], end), True
+            guilty.results = [worker.lost(guilty.chunk[0], _reason(code, timeout))]
             again.extendleft(reversed(dead.tasks))
             return
         single: list[_Task[R]] = [_Task([item]) for item in guilty.chunk]
@@ -212,22 +319,26 @@ def _in_processes(
     try:
         feed()
         while tasks:
-            while tasks and tasks[0].done:
-                task = tasks.popleft()
-                yield task.result  # type: ignore[misc]
+            while tasks and (done := tasks[0].results) is not None:
+                tasks.popleft()
+                yield from done
             feed()
             busy = [one.connection for one in pool.processes.values() if one.tasks]
             for connection in wait(busy) if busy else ():
                 one = pool.processes[connection]  # type: ignore[index]
                 try:
-                    result, seconds, error = one.connection.recv()
+                    answer: _Answer | None = one.connection.recv()
                 except (EOFError, ConnectionResetError):
                     take_back(one)
                     continue
+                if answer is None:
+                    one.ready = True
+                    continue
+                results, seconds, error = answer
                 if error is not None:
                     raise error
                 task = one.tasks.popleft()
-                task.result, task.done = result, True
+                task.results = results
                 pool.finished += len(task.chunk)
                 chunker.learn(len(task.chunk), seconds)
     finally:

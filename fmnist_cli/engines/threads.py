@@ -8,20 +8,26 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from fmnist_cli.engines import Chunker, Worker
+from fmnist_cli.engines import Chunker, Worker, attempt
 from fmnist_cli.sources.items import Item
 
 R = TypeVar("R")
 
 
-def threads(worker: Worker[R], chunker: Chunker, workers: int) -> Generator[R, None, None]:
-    """See `fmnist_cli.engines.Engine`. A crash of a decoder written in C ends the program."""
+def threads(
+    worker: Worker[R], chunker: Chunker, workers: int, timeout: float
+) -> Generator[R, None, None]:
+    """See `fmnist_cli.engines.Engine`; nothing can end a thread.
 
-    def timed(chunk: list[Item]) -> tuple[R, int, float]:
+    So a crash of a decoder written in C ends the program, and there is no time limit.
+    """
+    del timeout
+
+    def timed(chunk: list[Item]) -> tuple[list[R], int, float]:
         started = time.perf_counter()
-        return worker(chunk), len(chunk), time.perf_counter() - started
+        return attempt(worker, chunk), len(chunk), time.perf_counter() - started
 
-    pending: deque[Future[tuple[R, int, float]]] = deque()
+    pending: deque[Future[tuple[list[R], int, float]]] = deque()
     executor = ThreadPoolExecutor(workers, thread_name_prefix="classify")
     try:
         while True:
@@ -29,8 +35,8 @@ def threads(worker: Worker[R], chunker: Chunker, workers: int) -> Generator[R, N
                 pending.append(executor.submit(timed, chunk))
             if not pending:
                 return
-            result, count, seconds = pending.popleft().result()
+            results, count, seconds = pending.popleft().result()
             chunker.learn(count, seconds / workers)
-            yield result
+            yield from results
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -229,3 +229,24 @@ def quantiles(scores: Scores, shares: Sequence[float]) -> tuple[float, ...]:
     """The scores that these shares do not exceed, each one of `scores`."""
     values = np.quantile(np.asarray(scores, np.float64), shares, method="higher")
     return tuple(float(value) for value in values)
+
+
+def interval(right: int, images: int, of_folds: int = 0) -> tuple[float, float]:
+    """The accuracy that so few pictures allow: a 95 % interval, 0 to 1, after Wilson (1927).
+
+    Held-out pictures of a cross-validation are judged by models that share most of what they
+    learned from, so their answers say less than as many of independent ones. How much less:
+    Nadeau & Bengio (2003).
+
+    Args:
+        right: pictures labelled right.
+        images: how many there are.
+        of_folds: of the cross-validation; 0 for pictures that no model learned from.
+    """
+    images, right = max(images, 1), min(right, images)
+    counted = images / (1 + of_folds / (of_folds - 1) if of_folds else 1)
+    share, z = right / images, 1.96
+    middle = (share + z * z / (2 * counted)) / (1 + z * z / counted)
+    spread = share * (1 - share) / counted + z * z / (4 * counted * counted)
+    half = z * spread**0.5 / (1 + z * z / counted)
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -6,9 +6,8 @@ Pictures are files, read as `fmnist classify` reads them, or images of a split.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -19,15 +18,16 @@ from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC, Split
 from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.cam import METHODS, STAGES, Layer, choose_layers, heatmaps, layers_of
-from fmnist_cli.inference.classifier import Classifier, Route, Settings
+from fmnist_cli.inference.classifier import Settings, aligned
 from fmnist_cli.inference.models import ModelFile
-from fmnist_cli.inference.session import Outputs, Session
+from fmnist_cli.inference.session import Session, batch_of
+from fmnist_cli.machine import available_cores
 from fmnist_cli.models.network import PixelClassifier
+from fmnist_cli.preprocess.pipeline import Framer, Prepared, frames_of
 from fmnist_cli.sources.items import Item
 from fmnist_cli.training.restore import restore
 
 DEFAULT_METHOD = "layercam"
-_CHUNK = 250
 
 Heat = npt.NDArray[np.uint8]  # [H, W], 255 = the most evidence in this picture
 Infer = Callable[[Pixels], Probabilities]
@@ -64,41 +64,22 @@ class Subject:
 
 
 def from_items(
-    items: Iterable[Item],
-    infer: Infer,
-    class_names: Sequence[str],
-    settings: Settings,
-    spec: InputSpec = FRAME_SPEC,
+    items: Iterable[Item], infer: Infer, settings: Settings, spec: InputSpec = FRAME_SPEC
 ) -> tuple[list[Subject], list[Rejected]]:
     """What can be read, and what cannot with its reason; each in the order of the items."""
+    # As `classify` does it: same reading, same pixels, same reasons, same verdicts.
+    framer = Framer(spec, settings.mode, settings.max_pixels, settings.max_bytes)
+    results = frames_of(items, framer, workers=available_cores())
+    prepared = [result for result in results if isinstance(result, Prepared)]
     subjects: list[Subject] = []
-    rejected: list[Rejected] = []
-    for chunk in _chunks(items):
-        seen: list[tuple[Pixels, Probabilities]] = []
-
-        def noting(pixels: Pixels, seen: list[tuple[Pixels, Probabilities]] = seen) -> Outputs:
-            probabilities = infer(pixels)
-            seen.append((pixels.copy(), probabilities))
-            return Outputs(probabilities)
-
-        # The unit of work of `classify`: same reading, same frames, same reasons, same verdicts.
-        rows = Classifier(Route(noting, spec, class_names), settings=settings)(chunk)
-        found = (
-            (frame, row) for pixels, rows_ in seen for frame, row in zip(pixels, rows_, strict=True)
-        )
-        for row in rows:
-            if isinstance(row, Rejected):
-                rejected.append(row)
-            else:
-                frame, probabilities = next(found)
-                subjects.append(Subject(row.path, frame, probabilities))
-    return subjects, rejected
-
-
-def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
-    stream = iter(items)
-    while chunk := list(islice(stream, _CHUNK)):
-        yield chunk
+    step = batch_of(spec)
+    for start in range(0, len(prepared), step):
+        chunk = prepared[start : start + step]
+        pixels = np.stack([*(one.pixels for one in chunk), chunk[-1].pixels])
+        probabilities = infer(pixels[: aligned(len(chunk))])
+        for one, row in zip(chunk, probabilities, strict=False):
+            subjects.append(Subject(one.path, one.pixels, row))
+    return subjects, [result for result in results if isinstance(result, Rejected)]
 
 
 def from_split(

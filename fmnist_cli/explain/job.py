@@ -159,7 +159,7 @@ def _subjects(chosen: Chosen, session: Session) -> tuple[list[Subject], list[Rej
         items = Inputs(chosen.inputs, limit=chosen.limit).open()
         with libraries_quiet():
             how = Settings(mode=chosen.prepare)
-            return from_items(items, session, session.card.class_names, how, session.spec)
+            return from_items(items, session, how, session.spec)
     label = None if chosen.label is None else class_id(chosen.label, "--class", CLASS_NAMES)
     split = cast("Split", chosen.split)
     images: LabelledImages = load_split(split, chosen.data_dir)

@@ -77,7 +77,7 @@ def _card(explanation: Explanation, name: str) -> Card:
     )
     height, width = explanation.heat.shape
     # Frames are shown by their pixels; of photos no pixel matters.
-    kind: Literal["png", "jpeg"] = "png" if subject.pixels.ndim == 2 else "jpeg"
+    kind: Literal["png", "webp"] = "png" if subject.pixels.ndim == 2 else "webp"
     true = f"true: {explanation.true_name} · " if explanation.true_name else ""
     return Card(
         [Shown(data_uri(one, kind), alt, size=(width, height)) for one, alt in pictures],

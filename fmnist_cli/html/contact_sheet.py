@@ -71,11 +71,11 @@ def in_color(pixels: Pixels) -> Color:
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
 
 
-def data_uri(pixels: Pixels, kind: Literal["png", "jpeg"] | None = None) -> str:
-    """Grey [H, W] or RGB [H, W, 3] as a data URI; by default PNG if it is small, else JPEG."""
-    kind = kind or ("png" if max(pixels.shape[:2]) <= SMALL else "jpeg")
+def data_uri(pixels: Pixels, kind: Literal["png", "webp"] | None = None) -> str:
+    """Grey [H, W] or RGB [H, W, 3] as a data URI; by default PNG if it is small, else WebP."""
+    kind = kind or ("png" if max(pixels.shape[:2]) <= SMALL else "webp")
     bgr = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-    quality = (cv2.IMWRITE_PNG_COMPRESSION, 9) if kind == "png" else (cv2.IMWRITE_JPEG_QUALITY, 85)
+    quality = (cv2.IMWRITE_PNG_COMPRESSION, 9) if kind == "png" else (cv2.IMWRITE_WEBP_QUALITY, 80)
     content = cv2.imencode(f".{kind}", bgr, quality)[1].tobytes()
     return f"data:image/{kind};base64,{b64encode(content).decode()}"
 
@@ -164,13 +164,15 @@ class Thumbnails:
             content = item.read(self._max_bytes)
             picture = self._framing.picture(content)
             seen, _ = self._framing.pixels(picture, self._specs[model], prepared)
-            # Decoded anew: what the model saw was made from grey, if that was all it wanted.
-            small = original(content, THUMBNAIL, self._max_pixels)
+            # Decoded anew where that was all grey, because the model wanted no colour.
+            known = picture if picture.colorless or picture.color is not None else content
+            small = original(known, THUMBNAIL, self._max_pixels)
         except Exception:  # gone, changed, or too large by now: the page shows the rest
             return []
-        frame = data_uri(_fitted(seen, THUMBNAIL))
         if picture.colorless and np.array_equal(picture.grey, seen):
-            return [Shown(frame, path, "frame alone")]
+            return [Shown(data_uri(small), path, "frame alone")]
+        kind: Literal["png", "webp"] = "png" if max(seen.shape[:2]) <= SMALL else "webp"
+        frame = data_uri(_fitted(seen, SMALL), kind)  # shown smaller than the original
         return [
             Shown(data_uri(small), path, "original"),
             Shown(frame, f"{path} as the model saw it", "frame"),

@@ -38,7 +38,7 @@ ALIGNMENT = 2
 BATCH = 64  # pictures per inference call, at most; for no model do more gain anything
 
 
-def _aligned(count: int) -> int:
+def aligned(count: int) -> int:
     """`count`, filled up to a multiple of `ALIGNMENT`."""
     return -(-count // ALIGNMENT) * ALIGNMENT
 
@@ -141,7 +141,7 @@ class Classifier:
         self._routes = routes
         self._settings = settings
         self._batch_size = batch_size
-        self._sizes = [_aligned(batch_size or batch_of(route.spec, BATCH)) for route in routes]
+        self._sizes = [aligned(batch_size or batch_of(route.spec, BATCH)) for route in routes]
         self._framing = Framing(
             *(route.spec for route in routes),
             mode=settings.mode,
@@ -167,9 +167,9 @@ class Classifier:
             route = self._routes[0]
             route.infer(np.zeros((ALIGNMENT, *route.spec.shape), np.uint8))
 
-    def lost(self, item: Item, end: str) -> list[Row]:
-        """The row of an item that ended its process."""
-        return [Rejected(item.path, f"the decoder crashed on it ({end})")]
+    def lost(self, item: Item, reason: str) -> list[Row]:
+        """The row of an item that could not be worked on to the end."""
+        return [Rejected(item.path, reason)]
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """One row per item, in order."""
@@ -227,8 +227,8 @@ class Classifier:
     ) -> None:
         """Make the rows of the first pictures in `buffer`, those that `group` says."""
         count = len(group)
-        buffer[count : _aligned(count)] = 0
-        said = route.infer(buffer[: _aligned(count)])
+        buffer[count : aligned(count)] = 0
+        said = route.infer(buffer[: aligned(count)])
         names, threshold, model = route.class_names, self._settings.threshold, route.name
         ids, values = self._ranked(said)
         strange = _strangers(route, said, group)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from fmnist_cli.contract import printable
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 
@@ -142,21 +143,24 @@ def find_model(name: str, models_dir: Path | None = None, *, quiet: bool = False
             " Give one of these or the path of an .onnx file"
         )
     if not quiet and len({one.entry.sha256 for one in found}) > 1:
-        sys.stderr.write(
-            f"note: {name} is the one in {found[0].folder}, not the one that is shipped\n"
-        )
+        folder = printable(str(found[0].folder))
+        sys.stderr.write(f"note: {name} is the one in {folder}, not the one that is shipped\n")
     return found[0]
 
 
 def open_model(model: str, models_dir: Path | None = None, *, quiet: bool = False) -> ModelFile:
     """A model by name, checked against its manifest, or any ``.onnx`` file by path.
 
+    A name that is in no manifest may be a path without its suffix: ``mine`` is ``mine.onnx``.
+
     Raises:
         UsageError, ModelError: as `find_model`; the file is missing or its SHA-256 is not the
             manifest's.
     """
-    if model.endswith(".onnx"):
-        path = Path(model)
+    path = Path(model if model.endswith(".onnx") else f"{model}.onnx")
+    if path.name == Path(model).name or (
+        path.is_file() and not any(model in of.models for _, of in manifests(models_dir))
+    ):
         return ModelFile.of(path.stem, path, _read(path))
     return find_model(model, models_dir, quiet=quiet).open()
 

@@ -27,6 +27,10 @@ from fmnist_cli.inference.models import Found, ModelFile, reopen
 from fmnist_cli.manifest import MANIFEST_FILE
 from fmnist_cli.preprocess import AUTO, check_spec
 
+# Where ORT_DISABLE_TELEMETRY came too late, as a program had loaded it before, or means nothing, as
+# to the telemetry of Windows.
+ort.disable_telemetry_events()
+
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
     "cuda": "CUDAExecutionProvider",
@@ -76,6 +80,7 @@ class Session:
         provider: one of `PROVIDERS`.
 
     Attributes:
+        provider: as given.
         card: the model card in the graph; its `input` is there, also for models made by 0.1.
         spec: what the graph wants: the card's `input`.
         gives: names of the graph's outputs.
@@ -105,12 +110,18 @@ class Session:
             )
         self._path = model.path
         self._built_of = model.address, threads, provider
+        self.provider = provider
         self.card, self.spec = _check_contract(self._session, model.path)
         self.gives = frozenset(output.name for output in self._session.get_outputs())
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Built again from its file, in another process."""
         return _session_of, self._built_of
+
+    def in_one_thread(self) -> Session:
+        """The same model without threads of its own, which would not survive forking."""
+        address, threads, provider = self._built_of
+        return self if threads == 1 else _session_of(address, 1, provider)
 
     def __call__(self, pixels: Pixels) -> Probabilities:
         """uint8 [N, *spec.shape] → float32 [N, classes], rows summing to 1.

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import UNKNOWN, Labels, Novelty, Probabilities
-from fmnist_cli.evaluate.metrics import auroc, is_right, macro, recalls
+from fmnist_cli.contract import UNKNOWN, Labels, Novelty, Probabilities, printable
+from fmnist_cli.evaluate.metrics import auroc, interval, is_right, macro, recalls
 from fmnist_cli.inference.classifier import Route
 from fmnist_cli.inference.session import batch_of
 from fmnist_cli.labelled.classes import FolderClasses
@@ -109,6 +109,7 @@ class FolderEvaluation:
         is_unknown: bool [N], which are told to be no class; none where that was not asked.
         wrong: bool [N], which have the wrong label, or are called unknown and are not, or are
             unknown and not called so where that was asked.
+        folds: of the cross-validation that this is of; 0 where nothing was learned from pictures.
     """
 
     images: int
@@ -120,12 +121,19 @@ class FolderEvaluation:
     confidence: npt.NDArray[np.float32]
     is_unknown: Mask
     wrong: Mask
+    folds: int = 0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the accuracy lies, with 95 % confidence, 0 to 1."""
+        return interval(round(self.accuracy * self.images), self.images, self.folds)
 
     def to_json(self) -> dict[str, Any]:
         """The figures as JSON values; confusion is by folder and label."""
         return {
             "images": self.images,
             "accuracy": self.accuracy,
+            "interval": list(self.interval),
             "macro_accuracy": self.macro_accuracy,
             "folders": {
                 one.folder: {
@@ -215,22 +223,38 @@ def _share(mask: Mask) -> float | None:
     return float(mask.mean()) if len(mask) else None
 
 
+def accuracy_words(found: FolderEvaluation) -> str:
+    """Accuracy, what that says of all such pictures, and its mean over folders."""
+    low, high = found.interval
+    return (
+        f"accuracy {found.accuracy:.4f} on {found.images:,} pictures (95 %: {low:.0%} to"
+        f" {high:.0%}), mean over folders {found.macro_accuracy:.4f}"
+    )
+
+
 def folder_table(found: FolderEvaluation) -> str:
-    """A row per folder: what it means, how many pictures, how many right, the usual mistake."""
-    width = max(6, *(len(one.folder) for one in found.folders))
-    head = f"{'folder':<{width}} {'images':>7} {'right':>7} {'recall':>7}"
+    """A row per folder: how many are right, what that says of all such pictures, the usual mistake.
+
+    The interval is of 95 %; see `fmnist_cli.evaluate.metrics.interval`.
+    """
+    width = max(6, *(len(printable(one.folder)) for one in found.folders))
     asked = found.unknown is not None
+    head = f"{'folder':<{width}} {'right':>15} {'recall':>7} {'95 %':>7}"
     lines = [head + (f" {UNKNOWN:>8}" if asked else "") + "  most often taken for"]
     for one in found.folders:
-        right, recall = "–", "–"
+        right = f"– of {one.images:,}"
+        recall = between = "–"
         if one.right is not None:
-            right = f"{one.right:,}"
-            recall = f"{one.right / one.images:.1%}" if one.images else "–"
-        line = f"{one.folder:<{width}} {one.images:>7,} {right:>7} {recall:>7}"
+            right = f"{one.right:,} of {one.images:,}"
+            if one.images:
+                low, high = interval(one.right, one.images, found.folds)
+                recall, between = f"{one.right / one.images:.1%}", f"{low:.0%}–{high:.0%}"
+        line = f"{printable(one.folder):<{width}} {right:>15} {recall:>7} {between:>7}"
         if one.unknown is not None:
             line += f" {one.unknown:>8,}"
         mistaken = one.mistaken
-        lines.append(line + (f"  {mistaken[0]} ({mistaken[1]:,})" if mistaken else ""))
+        words = f"  {printable(mistaken[0])} ({mistaken[1]:,})" if mistaken else ""
+        lines.append(line + words)
     return "\n".join(lines)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import UNKNOWN
-from fmnist_cli.html.contact_sheet import Card, Shown
+from fmnist_cli.decode.quiet import libraries_quiet
+from fmnist_cli.files import whole_file, writing
+from fmnist_cli.html.contact_sheet import Card, Shown, Thumbnails
 from fmnist_cli.html.page import render
 from fmnist_cli.labelled.evaluation import FolderEvaluation, FolderResult, unknown_words
 from fmnist_cli.labelled.pictures import LabelledPictures
@@ -37,6 +40,39 @@ class Wrong(NamedTuple):
     class_names: Mapping[str, Sequence[str]]
     results: Mapping[str, FolderEvaluation]
     draw: Draw
+
+
+def write_page(
+    found: LabelledPictures,
+    names: Mapping[str, Sequence[str]],
+    results: Mapping[str, FolderEvaluation],
+    target: Path,
+) -> None:
+    """Write the page; pictures that went wrong are read again.
+
+    Args:
+        found: the pictures.
+        names: the classes of each model.
+        results: of each model, by the same names.
+        target: the file.
+
+    Raises:
+        FmnistError: it cannot be written.
+    """
+    wrong = {
+        found.paths[position]
+        for result in results.values()
+        for position in result.wrong.nonzero()[0].tolist()
+    }
+    items = {item.path: item for item in found.labelled.items if item.path in wrong}
+    thumbnails = Thumbnails({None: found.spec}, found.mode)
+
+    def draw(path: str, prepared: str) -> Sequence[Shown]:
+        return thumbnails(items[path], path, prepared) if path in items else []
+
+    shown = Wrong(found, found.labelled.name, names, results, draw)
+    with libraries_quiet(), whole_file(target) as partial, writing(partial):
+        partial.write_text("".join(page(shown)), encoding="utf-8", newline="\n")
 
 
 def page(wrong: Wrong) -> Iterator[str]:

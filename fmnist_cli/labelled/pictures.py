@@ -1,24 +1,23 @@
-"""Labelled pictures: a folder of folders, each a class, read and preprocessed once."""
+"""Labelled pictures, read and preprocessed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import InputSpec, Pixels, Rejected
+from fmnist_cli.contract import InputSpec, Pixels, Prediction, Rejected
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.errors import DataError, UsageError
+from fmnist_cli.errors import DataError
 from fmnist_cli.evaluate.metrics import allowed_of
 from fmnist_cli.labelled.classes import FolderClasses
+from fmnist_cli.labelled.source import Labelled
 from fmnist_cli.machine import available_cores
 from fmnist_cli.preprocess.pipeline import Framer, Prepared, frames_of
 from fmnist_cli.preprocess.resize import resize
-from fmnist_cli.sources import open_source
 
 Truth = npt.NDArray[np.bool_]  # [N, classes + 1], what is right; the last is none of the classes
 
@@ -27,21 +26,21 @@ _REJECTED_SHOWN = 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledPictures:
-    """Prepared pictures and the folder that each lies in.
+    """Prepared pictures and the label of each; in class folders that is the folder.
 
     Attributes:
-        root: where they are.
+        labelled: where they are.
         spec: what the model wants that they were prepared for.
         mode: how they were prepared; one of `fmnist_cli.preprocess.MODES`.
-        folders: names of the class folders, sorted; also those where nothing can be read.
-        pixels: uint8 [N, *spec.shape], as the model sees the pictures.
-        members: intp [N], the folder of each, an index into `folders`.
-        paths: of each, relative to `root`.
+        folders: the labels, sorted; also those of which nothing can be read.
+        pixels: uint8 [N, *spec.shape], as the model sees the pictures; none where they were let go.
+        members: intp [N], the label of each, an index into `folders`.
+        paths: of each.
         prepared: the preparation that made each.
         rejected: what could not be read, or lies in no class folder, with the reason.
     """
 
-    root: Path
+    labelled: Labelled
     spec: InputSpec
     mode: str
     folders: tuple[str, ...]
@@ -57,7 +56,7 @@ class LabelledPictures:
     @classmethod
     def read(
         cls,
-        root: Path,
+        labelled: Labelled,
         spec: InputSpec,
         mode: str = "auto",
         *,
@@ -65,10 +64,10 @@ class LabelledPictures:
         engine: str | None = None,
         advance: Callable[[int], object] = lambda _count: None,
     ) -> LabelledPictures:
-        """Read and prepare ``root/<class folder>/**/picture``.
+        """Read and prepare pictures.
 
         Args:
-            root: a folder, or an archive whose topmost folders are the classes.
+            labelled: where they are.
             spec: what the model wants.
             mode: how to prepare them.
             workers: as many as there are cores by default.
@@ -76,43 +75,54 @@ class LabelledPictures:
             advance: told how many more are done.
 
         Raises:
-            UsageError: there is no such folder.
-            DataError: it has no class folders with pictures that can be read.
+            DataError: there are none that can be read.
         """
-        if not root.exists():
-            raise UsageError(f"there is no folder called {str(root)!r}")
         with libraries_quiet():
             results = frames_of(
-                open_source(root),
+                labelled.items,
                 Framer(spec, mode),
                 workers=workers or available_cores(),
                 engine=engine,
                 advance=advance,
             )
-        good = [r for r in results if isinstance(r, Prepared) and "/" in r.path]
+        return cls.of(labelled, spec, mode, results)
+
+    @classmethod
+    def of(
+        cls,
+        labelled: Labelled,
+        spec: InputSpec,
+        mode: str,
+        results: Sequence[Prepared | Prediction | Rejected],
+    ) -> LabelledPictures:
+        """Pictures that were read, with their pixels where `results` have them.
+
+        Raises:
+            DataError: none has a label and could be read.
+        """
+        good = [r for r in results if not isinstance(r, Rejected)]
+        outside = [r for r in good if labelled.label(r.path) is None]
         rejected = [r for r in results if isinstance(r, Rejected)]
-        rejected += [
-            Rejected(r.path, "lies in no class folder")
-            for r in results
-            if isinstance(r, Prepared) and "/" not in r.path
-        ]
+        rejected += [Rejected(r.path, "lies in no class folder") for r in outside]
+        good = [r for r in good if labelled.label(r.path) is not None]
         if not good:
             why = f"; {len(rejected):,} files were rejected, such as" if rejected else ""
             example = f" {rejected[0].path}: {rejected[0].error}" if rejected else ""
             raise DataError(
-                f"{root} has no class folders with pictures in them, as in"
-                f" {root / 'dress' / 'picture.jpg'}{why}{example}"
+                f"{labelled.name} has no class folders with pictures in them, as in"
+                f" {labelled.name}/dress/picture.jpg{why}{example}"
             )
-        folders = _folders(r.path for r in results)
-        owners = [r.path.partition("/")[0] for r in good]
+        owners = [labelled.label(r.path) for r in results]
+        folders = tuple(sorted({owner for owner in owners if owner is not None}))
         position = {name: at for at, name in enumerate(folders)}
+        pixels = [r.pixels for r in good if isinstance(r, Prepared)]
         return cls(
-            root=root,
+            labelled=labelled,
             spec=spec,
             mode=mode,
             folders=folders,
-            pixels=np.stack([r.pixels for r in good]),
-            members=np.array([position[owner] for owner in owners], np.intp),
+            pixels=np.stack(pixels) if pixels else np.empty((0, *spec.shape), np.uint8),
+            members=np.array([position[labelled.label(r.path) or ""] for r in good], np.intp),
             paths=tuple(r.path for r in good),
             prepared=tuple(r.prepared for r in good),
             rejected=tuple(rejected),
@@ -140,22 +150,8 @@ class LabelledPictures:
     def told(self) -> list[str]:
         """What was read, in lines for a person."""
         lines = [f"{len(self):,} pictures in {len(self.folders)} folders"]
+        lines += [f"left out: {words}" for words in self.labelled.left_out]
         lines += [f"left out: {row.path}: {row.error}" for row in self.rejected[:_REJECTED_SHOWN]]
         if (more := len(self.rejected) - _REJECTED_SHOWN) > 0:
             lines.append(f"left out: {more:,} more")
         return lines
-
-
-def class_folders(root: Path) -> tuple[str, ...]:
-    """Names of the folders in `root` with pictures below them, sorted; no picture is read.
-
-    Raises:
-        UsageError: there is no such folder.
-    """
-    if not root.exists():
-        raise UsageError(f"there is no folder called {str(root)!r}")
-    return _folders(item.path for item in open_source(root))
-
-
-def _folders(paths: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({path.partition("/")[0] for path in paths if "/" in path}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from fmnist_cli.decode.picture import is_blank
 from fmnist_cli.engines import default_engine, ordered_map
 from fmnist_cli.errors import ImageError
 from fmnist_cli.preprocess import PREPARATIONS, needs_color, preprocess, reduction
-from fmnist_cli.sources.items import MAX_BYTES, Item, Source
+from fmnist_cli.sources.items import MAX_BYTES, Item
 
 
 class Framing:
@@ -154,20 +154,20 @@ class Framer:
     def warm(self) -> None:
         """Nothing is to be warmed."""
 
-    def lost(self, item: Item, end: str) -> list[Prepared | Rejected]:
-        """The result for an item that ended its process."""
-        return [Rejected(item.path, f"the decoder crashed on it ({end})")]
+    def lost(self, item: Item, reason: str) -> list[Prepared | Rejected]:
+        """The result for an item that could not be worked on to the end."""
+        return [Rejected(item.path, reason)]
 
 
 def frames_of(
-    source: Source,
+    source: Iterable[Item],
     framer: Framer,
     *,
     workers: int,
     engine: str | None = None,
     advance: Callable[[int], object] = lambda _count: None,
 ) -> list[Prepared | Rejected]:
-    """All of a source, in its order, by the pool of workers that ``classify`` uses."""
+    """All items of a source, in its order, by the workers that ``classify`` uses."""
     results: list[Prepared | Rejected] = []
     chunks = ordered_map(
         framer,

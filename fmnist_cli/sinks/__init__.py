@@ -68,6 +68,12 @@ def _csv(top_k: int, models: bool) -> LineFormat:
     return CsvFormat(top_k, models)
 
 
+def _excel(top_k: int, models: bool) -> LineFormat:
+    from fmnist_cli.sinks.csv import CsvFormat
+
+    return CsvFormat(top_k, models, mark=True)
+
+
 def _text(_top_k: int, models: bool) -> LineFormat:
     from fmnist_cli.sinks.text import TextFormat
 
@@ -105,6 +111,7 @@ def _page(path: Path, run: Run) -> Sink:
 
 KINDS: dict[str, Kind] = {
     "jsonl": Kind((".jsonl",), _lines(_jsonl), _jsonl, lambda path: _jsonl(1, False).read(path)),
+    "excel": Kind((".excel.csv",), _lines(_excel), _excel, lambda path: _csv(1, False).read(path)),
     "csv": Kind((".csv",), _lines(_csv), _csv, lambda path: _csv(1, False).read(path)),
     "text": Kind((".txt",), _lines(_text), _text),
     "parquet": Kind((".parquet",), _parquet, None, _rows_of_parquet),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from fmnist_cli.contract import Row
-from fmnist_cli.files import whole_file
+from fmnist_cli.files import whole_file, writing
 from fmnist_cli.sources.items import Item
 
 _TO_ESCAPE = re.compile(r"[\ud800-\udfff]|\\(?=u(?:d[89a-f][0-9a-f]{2}|005c))")
@@ -98,8 +98,11 @@ class LineSink(FileSink):
         with whole_file(self._path) as partial, partial.open("wb") as self._stream:
             self._stream.write(self._format.header().encode())
             yield
+            with writing(self._path):
+                self._stream.flush()
 
     def write(self, rows: Sequence[Row], items: Sequence[Item]) -> None:
         """Append rows."""
         del items
-        self._stream.write(self._format.lines(rows).encode())
+        with writing(self._path):
+            self._stream.write(self._format.lines(rows).encode())

@@ -2,8 +2,8 @@
 
 Spreadsheets take a cell that starts with ``=`` or the like for a formula. Such a cell of text,
 and one that starts with an apostrophe, is written with one apostrophe in front; `read` takes
-exactly one away. Numbers are never touched. For names that are not
-UTF-8 see `fmnist_cli.sinks.base.encodable`.
+exactly one away. Numbers are never touched. Excel reads names in UTF-8 only behind a byte order
+mark. For names that are not UTF-8 see `fmnist_cli.sinks.base.encodable`.
 """
 
 from __future__ import annotations
@@ -56,10 +56,11 @@ class CsvFormat:
 
     top_k: int
     models: bool = False
+    mark: bool = False
 
     def header(self) -> str:
-        """The names of the columns."""
-        return ",".join(_header(self.top_k, self.models)) + "\n"
+        """The names of the columns, after the byte order mark if there is to be one."""
+        return "\ufeff" * self.mark + ",".join(_header(self.top_k, self.models)) + "\n"
 
     def lines(self, rows: Sequence[Row]) -> str:
         """One record per row, all as wide as the header."""
@@ -87,7 +88,7 @@ class CsvFormat:
         import csv
 
         try:
-            with path.open(encoding="utf-8", newline="") as file:
+            with path.open(encoding="utf-8-sig", newline="") as file:
                 if _is_cut_off(path):  # half a number would read as a number
                     raise DataError(f"{path} is cut off in its last line")
                 records = csv.reader(file, strict=True)

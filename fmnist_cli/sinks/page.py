@@ -1,15 +1,18 @@
-"""The page of `classify`: counts, confidence, and pictures by label, the least sure first.
+"""The page of `classify`: counts, confidence, and pictures whose labels can be corrected on it.
 
-Memory is bounded: of each label a fixed number of pictures is kept, as thumbnails, which are
-made only for those.
+Memory is bounded: the page holds so many pictures at most, as thumbnails, which are made only
+for those.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from heapq import heappush, heappushpop, nlargest
+from hashlib import sha256
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +22,18 @@ from fmnist_cli.decode import MAX_PIXELS
 from fmnist_cli.files import check_target, whole_file, writing
 from fmnist_cli.html.contact_sheet import Card, Thumbnails
 from fmnist_cli.html.page import render
+from fmnist_cli.machine import available_cores
 from fmnist_cli.sinks.base import FileSink
 from fmnist_cli.sources.items import MAX_BYTES, Item
 
 _BINS = 20  # of the confidence, 0 to 1
 _LOWEST_BAR = 1.0  # percent of the histogram's height: one picture among millions is still seen
 _MAX_REJECTED = 200
-# A page of more than this many pictures is slow to open; models of many classes show fewer each.
-_MAX_UNSURE = 1_000
-_MAX_SUREST = 400
-_FOREMOST = 28  # of the least sure under any label, before all labels
-_AT_ONCE = 14  # of these; the others are behind a click
+_MAX_PICTURES = 10_000  # on the page: some 30 MB, which a browser opens in a second or two
+_FOREMOST = 28  # shown where scripts do not run
 
-Entry = tuple[tuple[float, int], Card]  # heap order: confidence or its negative, -row number
-
-
-def _in_order(entries: Sequence[Entry]) -> list[Card]:
-    """The cards, those that would leave the heap last first."""
-    return [card for _, card in sorted(entries, key=_order, reverse=True)]
-
-
-def _order(entry: Entry) -> tuple[float, int]:
-    return entry[0]
+# Heap order, which is the negative of confidence and row number; the row; how it is shown.
+Entry = tuple[tuple[float, int], Prediction, Card]
 
 
 @dataclass(slots=True)
@@ -51,32 +44,15 @@ class _Label:
         count: how many there are.
         sum: of their confidence.
         unsure: heap of the least sure, the surest of them first.
-        surest: heap of the surest, the least sure of them first.
     """
 
     count: int = 0
     sum: float = 0.0
     unsure: list[Entry] = field(default_factory=list)
-    surest: list[Entry] = field(default_factory=list)
-
-    def shown(self, name: str, number: int, most: int) -> dict[str, Any]:
-        """What the template shows of it; `most` is the largest count of any label."""
-        # Nothing is shown twice.
-        among = {order[1] for order, _ in self.unsure}
-        return {
-            "name": name,
-            "id": f"label-{number}",
-            "listed": self.count or name != UNKNOWN,
-            "count": self.count,
-            "share": f"{self.count / most:.2%}",
-            "mean": self.sum / (self.count or 1),
-            "least_sure": _in_order(self.unsure),
-            "surest": _in_order([entry for entry in self.surest if entry[0][1] not in among]),
-        }
 
 
 class PageSink(FileSink):
-    """Pictures by label on one page, with counts and a histogram of the confidence.
+    """Pictures, the least sure first, with counts and a histogram of the confidence.
 
     Files are read while rows are written, so this comes before a sink that moves them.
     """
@@ -89,13 +65,12 @@ class PageSink(FileSink):
         card: ModelCard,
         specs: Mapping[str | None, InputSpec] | None = None,
         *,
-        per_class: int = 60,
-        surest: int = 20,
+        most: int = _MAX_PICTURES,
         max_pixels: int = MAX_PIXELS,
         max_bytes: int = MAX_BYTES,
         mode: str = "auto",
     ) -> None:
-        """Of each label the `per_class` least sure and the `surest` surest pictures are shown.
+        """All pictures are on the page; of more than `most`, the least sure of each label.
 
         Args:
             card: of the model.
@@ -106,27 +81,28 @@ class PageSink(FileSink):
             UsageError: the file cannot be made.
         """
         self._path = check_target(path)
-        labels = max(1, len(card.class_names))
-        self._unsure = max(1, min(per_class, _MAX_UNSURE // labels))
-        self._surest = max(1, min(surest, _MAX_SUREST // labels))
+        self._most = most
         specs = specs or {None: card.input or FRAME_SPEC}
         self._thumbnails = Thumbnails(specs, mode, max_pixels, max_bytes)
         self._card = card
         self._all_frames = True
         self._labels = {name: _Label() for name in (*card.class_names, UNKNOWN)}
         self._bins = [0] * _BINS
-        self._total = self._rejected = 0
+        self._total = self._rejected = self._kept = 0
         self._reasons: list[Rejected] = []
 
     @contextmanager
     def _open(self) -> Iterator[None]:
         with whole_file(self._path) as partial:
-            yield
+            with ThreadPoolExecutor(available_cores()) as self._threads:
+                yield
             with writing(partial), partial.open("w", encoding="utf-8", newline="\n") as file:
                 file.writelines(self._page())
 
     def write(self, rows: Sequence[Row], items: Sequence[Item]) -> None:
-        """Count some rows, and keep the pictures that are among the least or most sure."""
+        """Count some rows, and keep the pictures that may be among the least sure."""
+        candidates: list[tuple[tuple[float, int], Prediction, Item]] = []
+        deepest = max(len(label.unsure) for label in self._labels.values())
         for row, item in zip(rows, items, strict=True):
             self._total += 1
             if not isinstance(row, Prediction):
@@ -139,43 +115,46 @@ class PageSink(FileSink):
             label = self._labels.setdefault(row.label, _Label())
             label.count += 1
             label.sum += row.confidence
-            self._keep(label, row, item)
+            order = (-row.confidence, -self._total)  # of equally sure ones the earlier one stays
+            if (
+                self._kept + len(candidates) < self._most
+                or len(label.unsure) < deepest
+                or order > label.unsure[0][0]
+            ):
+                candidates.append((order, row, item))
+        for entry in self._threads.map(self._entry, candidates):
+            heappush(self._labels[entry[1].label].unsure, entry)
+            self._kept += 1
+            if self._kept > self._most:  # the label that has the most there loses its surest
+                largest = max(self._labels.values(), key=lambda label: len(label.unsure))
+                heappop(largest.unsure)
+                self._kept -= 1
 
-    def _keep(self, label: _Label, row: Prediction, item: Item) -> None:
-        # Of equally sure pictures the earlier one stays.
-        unsure, surest = (-row.confidence, -self._total), (row.confidence, -self._total)
-        enters_unsure = len(label.unsure) < self._unsure or unsure > label.unsure[0][0]
-        enters_surest = len(label.surest) < self._surest or surest > label.surest[0][0]
-        if not (enters_unsure or enters_surest):
-            return
-        card = self._shown(row, item)
-        for enters, heap, entry, size in (
-            (enters_unsure, label.unsure, (unsure, card), self._unsure),
-            (enters_surest, label.surest, (surest, card), self._surest),
-        ):
-            if enters and len(heap) < size:
-                heappush(heap, entry)
-            elif enters:
-                heappushpop(heap, entry)
-
-    def _shown(self, row: Prediction, item: Item) -> Card:
+    def _entry(self, candidate: tuple[tuple[float, int], Prediction, Item]) -> Entry:
+        order, row, item = candidate
         # The runner-up; of an unknown picture, which has no label of its own, the two best.
         named = bool(row.top) and row.top[0].label == row.label
         others = [f"{one.label} {one.probability:.1%}" for one in row.top[named:2]]
-        return Card(
+        card = Card(
             self._thumbnails(item, row.path, row.prepared, row.model),
             verdicts=[(row.label, f"{row.confidence:.1%}")],
             notes=[" · ".join(others) or "no runner-up"],
             path=row.path if row.model is None else f"{row.path} · {row.model}",
-            data={"confidence": f"{100 * row.confidence:.4f}"},
         )
+        return order, row, card
 
     def _page(self) -> Iterator[str]:
+        entries = sorted(
+            (entry for label in self._labels.values() for entry in label.unsure),
+            key=lambda entry: entry[0],
+            reverse=True,
+        )
+        said = json.dumps([(row.path, row.label, row.confidence) for _, row, _ in entries])
         unknown = self._labels[UNKNOWN].count
         most = max(label.count for label in self._labels.values()) or 1
         return render(
             "classify.html",
-            script="page.js",
+            script="classify.js" if entries else "",
             model=self._card.name,
             # Its accuracy was measured on frames, and says nothing of other pictures.
             caption=self._card.caption if self._all_frames else self._card.name,
@@ -187,12 +166,24 @@ class PageSink(FileSink):
             },
             reasons=self._reasons,
             labels=[
-                label.shown(name, number, most)
+                {
+                    "number": number,
+                    "name": name,
+                    "listed": label.count or name != UNKNOWN,
+                    "count": label.count,
+                    "share": f"{label.count / most:.2%}",
+                    "mean": label.sum / (label.count or 1),
+                }
                 for number, (name, label) in enumerate(self._labels.items())
             ],
             bins=self._histogram(),
-            least_sure=self._least_sure(),
-            at_once=_AT_ONCE,
+            foremost=[card for *_, card in entries[:_FOREMOST]],
+            kept=len(entries),
+            # By this a browser knows the page again and what was corrected on it.
+            run=sha256(said.encode()).hexdigest()[:16],
+            names=[*self._labels],
+            unknown=UNKNOWN,
+            rows=(_data(row, card) for _, row, card in entries),
         )
 
     def _histogram(self) -> list[dict[str, Any]]:
@@ -208,13 +199,14 @@ class PageSink(FileSink):
             for number, count in enumerate(self._bins)
         ]
 
-    def _least_sure(self) -> list[Card]:
-        """The least sure under any label, in that order; none when all have the same label.
 
-        No more than one label keeps, which may hold all of them.
-        """
-        filled = [label.unsure for label in self._labels.values() if label.unsure]
-        if len(filled) < 2:  # the only label says it all
-            return []
-        count = min(_FOREMOST, self._unsure)
-        return _in_order(nlargest(count, (one for heap in filled for one in heap), key=_order))
+def _data(row: Prediction, card: Card) -> dict[str, Any]:
+    """A picture for the script of the page."""
+    return {
+        "path": row.path,
+        "label": row.label,
+        "confidence": row.confidence,
+        "note": card.notes[0],
+        "caption": card.path,
+        "pictures": [(shown.source, shown.look) for shown in card.pictures],
+    }

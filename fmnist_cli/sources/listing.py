@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
+from itertools import chain
 from typing import BinaryIO
 
 from fmnist_cli.errors import UsageError
@@ -14,6 +16,7 @@ from fmnist_cli.sources.items import FileItem, Item, Selection, Skipped, everyth
 
 _BLOCK = 1 << 16
 _LEADING = re.compile(r"^(\.\.?/|/)+")
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _LONGEST = 1 << 20  # bytes; far above what any system takes for a path
 
 
@@ -21,7 +24,8 @@ class ListSource:
     """The files of a list, in its order; each gets a row, whatever it is.
 
     Empty lines are no paths, a line may end in CR LF, and any bytes that the file system
-    takes are fine. Relative paths start from the current directory.
+    takes are fine. Relative paths start from the current directory. Lists from Windows may be in
+    UTF-16 or begin with a byte order mark, and their backslashes may stand for slashes.
 
     Args:
         name: the file with the list; "-" for standard input.
@@ -64,9 +68,11 @@ class ListSource:
         try:
             with self._open() as stream:
                 for raw in self._paths(stream):
-                    path = os.fsdecode(raw)
-                    if self._wants is everything or self._wants(_below(path)):
-                        yield FileItem(path, path)
+                    path = location = os.fsdecode(raw)
+                    if b"\\" in raw:
+                        location = _with_slashes(path)
+                    if self._wants is everything or self._wants(_below(location)):
+                        yield FileItem(path, location)
         except OSError as error:
             raise UsageError(
                 f"cannot read paths from {self._name!r}: {error.strerror or error}"
@@ -80,10 +86,11 @@ class ListSource:
     def _paths(self, stream: BinaryIO) -> Iterator[bytes]:
         separator = b"\0" if self._null else b"\n"
         rest = b""
-        while block := stream.read1(_BLOCK) if hasattr(stream, "read1") else stream.read(_BLOCK):
+        for block in _blocks(stream):
             if not self._null and b"\0" in block:
                 raise UsageError(
-                    f"the list of paths {self._name!r} holds NUL; if that separates them, add -0"
+                    f"the list of paths {self._name!r} holds NUL; if that separates them, add -0;"
+                    " if the list is UTF-16, it needs a byte order mark"
                 )
             *whole, rest = (rest + block).split(separator)
             if len(rest) > _LONGEST:
@@ -94,6 +101,31 @@ class ListSource:
 
     def _trimmed(self, line: bytes) -> bytes:
         return line if self._null else line.removesuffix(b"\r")
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """What is in a stream, as it comes; without a byte order mark, and as UTF-8 if that says so."""
+    read = getattr(stream, "read1", stream.read)
+    block = read(_BLOCK)
+    while any(block != mark and mark.startswith(block) for mark in _MARKS):
+        if not (more := read(_BLOCK)):
+            break
+        block += more
+    blocks = chain([block.removeprefix(codecs.BOM_UTF8)], iter(lambda: read(_BLOCK), b""))
+    if not block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield from blocks
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    for block in blocks:
+        yield decoder.decode(block).encode()
+    yield decoder.decode(b"", final=True).encode()
+
+
+def _with_slashes(path: str) -> str:
+    """A path from Windows as this system takes it, if there is such a file and no other."""
+    slashed = path.replace("\\", "/")
+    is_literal = os.sep == "\\" or os.path.lexists(path)
+    return slashed if not is_literal and os.path.exists(slashed) else path  # noqa: PTH110
 
 
 def _below(path: str) -> str:

@@ -18,8 +18,9 @@ from fmnist_cli.data.dataset import SPLIT_SEED, LabelledImages, load_split
 from fmnist_cli.data.exclude import without
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, data_checksum, find_data_dir
 from fmnist_cli.errors import DataError, TrainingError, UsageError
-from fmnist_cli.labelled.classes import FolderClasses, Meanings, resolve
+from fmnist_cli.labelled.classes import FolderClasses, resolve
 from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.source import open_labelled
 from fmnist_cli.models.registry import ModelSpec, Recipe, StackRecipe, TorchRecipe
 from fmnist_cli.training.parents import Parent, Start, Teacher
 from fmnist_cli.training.picture_views import enlarged
@@ -80,7 +81,6 @@ class TrainingData:
         self,
         root: Path,
         spec: InputSpec,
-        meanings: Meanings | None = None,
         advance: Callable[[int], object] = lambda _count: None,
     ) -> TrainingData:
         """The same data and labelled pictures, ``root/<class folder>/**/picture``.
@@ -88,15 +88,14 @@ class TrainingData:
         Args:
             root: a folder, or an archive whose topmost folders are the classes.
             spec: what the model wants; pictures are kept larger, to be turned and cut.
-            meanings: what the folders mean; None for their own names.
             advance: told how many more are read.
 
         Raises:
             UsageError, DataError: there is no such folder, a folder means no class or holds too
                 few pictures.
         """
-        pictures = LabelledPictures.read(root, enlarged(spec), advance=advance)
-        classes = resolve(pictures.folders, self.class_names, meanings, source=str(root))
+        pictures = LabelledPictures.read(open_labelled(root, None), enlarged(spec), advance=advance)
+        classes = resolve(pictures.folders, self.class_names, source=str(root))
         counts = np.bincount(pictures.members, minlength=len(pictures.folders))
         for folder, count in zip(pictures.folders, counts.tolist(), strict=True):
             if count < FEWEST:

@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from fmnist_cli.contract import printable
 from fmnist_cli.training.record import Epoch
 
 
@@ -65,7 +66,8 @@ class PlainReporter:
     def _say(self, text: str) -> None:
         if self._quiet:
             return
-        sys.stderr.write(f"[{self._count}/{self._models}] {self._model}: {text}\n")
+        text = printable(f"[{self._count}/{self._models}] {self._model}: {text}")
+        sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:

@@ -17,7 +17,7 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from fmnist_cli.calibration import Curve, without_curve
-from fmnist_cli.contract import OUTPUT_NAME
+from fmnist_cli.contract import EMBEDDING_NAME, OUTPUT_NAME
 from fmnist_cli.errors import ModelError
 from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
@@ -45,6 +45,8 @@ def restore(file: ModelFile) -> PixelClassifier:
     session = Session(file)
     card = session.card
     spec = REGISTRY.get(card.name)
+    if spec is None and EMBEDDING_NAME in session.gives:
+        spec = REGISTRY["photo"]  # whose features models of own classes use
     if spec is None or spec.framework not in ("torch", "pictures"):
         raise ModelError(f"{file.path} was not exported from a PyTorch network of this program")
     recipe = _recipe(file, spec, card.preset)

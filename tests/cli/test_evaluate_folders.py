@@ -21,19 +21,18 @@ from fmnist_cli.evaluate.metrics import evaluate, of_first
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
 from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.source import open_labelled
 
 TWELVE = (*CLASS_NAMES, "Hat", "Skirt")
 OTHERS = ("Hat", "Skirt", "Shorts")
-CLASSES = '[classes]\nshoes = ["Sandal", "Sneaker"]\nhat = "unknown"\n'
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three folders, two of which mean something only by the file beside them; one bad file."""
+    """Three folders: one is a class, one several, one none; and one bad file."""
     folder = tmp_path_factory.mktemp("labelled")
     write_photos(folder / "mine", {"dress": 4, "hat": 3, "shoes": 5})
     (folder / "mine" / "hat" / "bad.jpg").write_bytes(b"no picture")
-    (folder / "classes.toml").write_text(CLASSES, encoding="utf-8")
     return folder / "mine"
 
 
@@ -56,7 +55,7 @@ def test_folders_are_measured_and_the_wrong_ones_shown(
 ) -> None:
     page, document = tmp_path / "wrong.html", tmp_path / "results.json"
     done = run(
-        *("--data", photos, "--classes", photos.parent / "classes.toml"),
+        *("--data", photos),
         *("--models-dir", exported_dir, "-o", document, "--report", page),
     )
     assert done.exit_code == 3  # one file could not be read
@@ -81,17 +80,16 @@ def test_folders_are_measured_and_the_wrong_ones_shown(
 
 def test_what_is_unknown_is_told_by_the_guard(photos: Path, tmp_path: Path) -> None:
     folder = add_guard(write_exported(tmp_path))
-    classes = ("--classes", photos.parent / "classes.toml")
-    done = run("--data", photos, *classes, "--models-dir", folder, "--unknown", "--json")
+    done = run("--data", photos, "--models-dir", folder, "--unknown", "--json")
     values = json.loads(done.stdout)
     assert values["pictures"]["unknown_at"] == 0.95
     unknown = values["models"]["cnn"]["unknown"]
     # To this guard frames are strange whose mean is above 95; these have about 50.
     assert (unknown["images"], unknown["recognised"], unknown["wrongly_unknown"]) == (3, 0, 0)
-    at_half = run("--data", photos, *classes, "--models-dir", folder, "--unknown-at", "0.5")
+    at_half = run("--data", photos, "--models-dir", folder, "--unknown-at", "0.5")
     assert "called unknown: " in at_half.stdout
     assert "AUROC" in at_half.stdout
-    none = run("--data", photos, *classes, "--models-dir", folder, "--unknown-at", "2")
+    none = run("--data", photos, "--models-dir", folder, "--unknown-at", "2")
     assert isinstance(none.exception, UsageError)
 
 
@@ -99,8 +97,7 @@ def test_models_of_other_pictures_are_measured_on_the_same_folders(
     photos: Path, tmp_path: Path
 ) -> None:
     folder = add_guard(write_both(tmp_path))
-    classes = ("--classes", photos.parent / "classes.toml")
-    both = ("--data", photos, *classes, "--models-dir", folder, "-m", "resnet", "-m", "photo")
+    both = ("--data", photos, "--models-dir", folder, "-m", "resnet", "-m", "photo")
     page = tmp_path / "page.html"
     done = run(*both, "--unknown-at", "0.5", "--json", "--report", page)
     assert done.exit_code == 3
@@ -108,7 +105,7 @@ def test_models_of_other_pictures_are_measured_on_the_same_folders(
     assert values["pictures"]["prepared"] == {"frame": 12, "letterbox": 12}
     assert list(values["models"]) == ["resnet", "photo"]
     # What the photo model sees of a frame, whose mean is about 50, is larger, with black around.
-    found = LabelledPictures.read(photos, BOX, workers=1)
+    found = LabelledPictures.read(open_labelled(photos, None), BOX, workers=1)
     said = Session(open_model("photo", folder, quiet=True)).outputs(found.pixels, novelty=True)
     assert said.novelty is not None
     counts = {name: one["unknown"] for name, one in values["models"]["photo"]["folders"].items()}
@@ -125,7 +122,7 @@ def test_models_of_other_pictures_are_measured_on_the_same_folders(
 
 def test_json_on_standard_output_is_all_that_is_there(photos: Path, exported_dir: Path) -> None:
     done = run(
-        *("--data", photos, "--classes", photos.parent / "classes.toml"),
+        *("--data", photos),
         *("-m", "cnn", "-m", exported_dir / "cnn.onnx"),
         *("--models-dir", exported_dir, "--json"),
     )
@@ -139,12 +136,12 @@ def test_a_folder_without_a_class_is_an_error_that_says_what_to_write(
     photos = write_photos(tmp_path / "mine", {"dress": 1, "gloves": 1, "scarf": 1})
     done = run("--data", photos, "--models-dir", exported_dir)
     assert isinstance(done.exception, DataError)
-    assert "the folders gloves, scarf of" in str(done.exception)
-    assert '  gloves = "unknown"' in str(done.exception)
+    assert "gloves, scarf of mine are no classes of the model" in str(done.exception)
+    assert "--labels FILE" in str(done.exception)
 
 
 def test_options_of_folders_need_a_folder(exported_dir: Path, tmp_path: Path) -> None:
-    for option in ("--classes", "--report"):
+    for option in ("--root", "--report"):
         done = run(option, tmp_path / "x", "--models-dir", exported_dir)
         assert isinstance(done.exception, UsageError)
     done = run("--data", tmp_path / "none", "--models-dir", exported_dir)
@@ -154,9 +151,7 @@ def test_options_of_folders_need_a_folder(exported_dir: Path, tmp_path: Path) ->
 def test_a_model_of_further_classes_knows_its_own_and_the_ten(
     photos: Path, twelve: Path, tmp_path: Path
 ) -> None:
-    folders = tmp_path / "classes.toml"
-    folders.write_text(CLASSES.replace("unknown", "Hat"), encoding="utf-8")
-    done = run("--data", photos, "--classes", folders, "--models-dir", twelve, "--json")
+    done = run("--data", photos, "--models-dir", twelve, "--json")
     result = json.loads(done.stdout)["models"]["cnn"]
     assert result["images"] == 12
     assert result["folders"]["hat"]["classes"] == ["Hat"]

@@ -228,7 +228,7 @@ def test_a_photo_is_explained_in_its_own_colours(
     assert item["shape"] == [48, 64]
     assert len(b64decode(item["heat"])) == 48 * 64
     content = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
-    assert content.count('class="whole" src="data:image/jpeg;base64,') == 3
+    assert content.count('class="whole" src="data:image/webp;base64,') == 3
     image = np.asarray(Image.open(tmp_path / "out" / item["file"]).convert("RGB")).astype(int)
     first = image[22 : 22 + 224, 8 : 8 + 224]
     # 80×120 becomes 32×48 in the middle of 64×48, and that 3.5 times as large.

@@ -48,7 +48,7 @@ def test_files_keep_their_order_and_none_is_lost() -> None:
     items: list[Item] = [HeldItem(f"{n}.png", encoded(frame(n))) for n in range(301)]
     items[5] = HeldItem("5.png", b"no picture")
     items[300] = HeldItem("300.png", b"")
-    subjects, rejected = from_items(items, infer, ("a", "b"), Settings())
+    subjects, rejected = from_items(items, infer, Settings())
     assert [row.path for row in rejected] == ["5.png", "300.png"]
     assert all(row.error for row in rejected)
     kept = [n for n in range(300) if n != 5]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -21,6 +19,7 @@ from fmnist_cli.labelled.evaluation import (
 )
 from fmnist_cli.labelled.page import Wrong, page
 from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.source import Labelled
 
 NAMES = ("Coat", "Bag", "Boot", "<Shoe>")
 # Two coats, one taken for a bag; three shoes, one taken for a coat; two hats, which have no class.
@@ -30,7 +29,7 @@ SAID = np.array([0, 1, 2, 3, 0, 1, 1])
 
 def found() -> LabelledPictures:
     return LabelledPictures(
-        root=Path("photos"),
+        labelled=Labelled("photos", ()),
         spec=FRAME_SPEC,
         mode="auto",
         folders=("coat", "footwear", "hat"),
@@ -81,8 +80,8 @@ def test_the_unknown_are_counted_where_that_is_asked() -> None:
 
 def test_tables_have_a_row_per_folder() -> None:
     rows = folder_table(evaluated()).splitlines()
-    assert rows[1].split() == ["coat", "2", "1", "50.0%", "Bag", "(1)"]
-    assert rows[3].split() == ["hat", "2", "–", "–", "Bag", "(2)"]
+    assert rows[1].split() == ["coat", "1", "of", "2", "50.0%", "9%–91%", "Bag", "(1)"]
+    assert rows[3].split() == ["hat", "–", "of", "2", "–", "–", "Bag", "(2)"]
     rows = confusion_table(evaluated(), NAMES).splitlines()
     assert rows[2].split() == ["footwear", "1", "0", "1", "1"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import signal
@@ -14,18 +15,21 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from fmnist_cli.contract import Picture
 from fmnist_cli.engines import (
     CHUNK_BYTES,
     ENGINES,
     FIRST,
     LARGEST,
+    UNEXPECTED,
     Chunker,
     default_engine,
     ordered_map,
 )
-from fmnist_cli.errors import FmnistError, ModelError
+from fmnist_cli.errors import DEBUG, FmnistError, ModelError
 from fmnist_cli.sources.items import FileItem, HeldItem, Item
 
 HERE = [name for name in ENGINES if name != "fork" or sys.platform == "linux"]
@@ -45,8 +49,8 @@ class Names:
     def warm(self) -> None:
         pass
 
-    def lost(self, item: Item, end: str) -> list[str]:
-        return [f"{item.path} lost: {end}"]
+    def lost(self, item: Item, reason: str) -> list[str]:
+        return [f"{item.path}: {reason}"]
 
 
 class Slow(Names):
@@ -89,6 +93,21 @@ class OftenDeadly(Deadly):
         return int(path[:-4]) % 50 == 49
 
 
+class Faulty(Names):
+    """Fails on items 3, 4 and 5, each in its own way."""
+
+    def __call__(self, chunk: Sequence[Item]) -> list[str]:
+        for item in chunk:
+            if item.path == "3.png":
+                raise IndexError("a bug")
+            if item.path == "4.png":
+                faulthandler.disable()  # pytest's, which would tell about it
+                os.kill(os.getpid(), signal.SIGSEGV)
+            while item.path == "5.png":
+                pass
+        return super().__call__(chunk)
+
+
 class Leaving(Names):
     def __call__(self, chunk: Sequence[Item]) -> list[str]:
         os._exit(9)
@@ -125,9 +144,12 @@ def test_order_is_kept_when_later_chunks_are_quicker(engine: str) -> None:
     assert found == names(items(30))
 
 
-def test_what_fits_one_chunk_starts_no_worker() -> None:
-    here = run(Here(), items(FIRST), engine=default_engine())
-    assert here == [f"{os.getpid()} {threading.get_ident()}"] * FIRST
+def test_a_single_chunk_is_done_elsewhere_unless_nothing_needs_decoding() -> None:
+    (there,) = set(run(Here(), items(FIRST), engine=default_engine()))
+    assert not there.startswith(f"{os.getpid()} ")
+    decoded = [HeldItem(str(n), Picture(np.zeros((1, 1), np.uint8), True)) for n in range(FIRST)]
+    (here,) = set(run(Here(), decoded, engine=default_engine()))
+    assert here == f"{os.getpid()} {threading.get_ident()}"
 
 
 @pytest.mark.parametrize("engine", PROCESSES)
@@ -195,16 +217,54 @@ def test_an_error_of_ours_comes_through_as_it_is(engine: str) -> None:
 @pytest.mark.parametrize("batch_size", [1, 8, None])
 def test_only_the_item_that_ends_its_process_is_lost(engine: str, batch_size: int | None) -> None:
     expected = [
-        f"{name} lost: signal 9, SIGKILL" if name in Deadly.fatal else name
+        f"{name}: the decoder crashed on it (signal 9, SIGKILL)" if name in Deadly.fatal else name
         for name in names(items(100))
     ]
     assert run(Deadly(), items(100), batch_size=batch_size, engine=engine) == expected
 
 
+@pytest.mark.parametrize(
+    ("engine", "workers"),
+    [(name, n) for name in PROCESSES for n in (1, 2) if (name, n) != ("spawn", 1)],
+)
+@pytest.mark.parametrize("count", [6, 90])
+def test_whatever_is_wrong_with_an_item_costs_no_other(
+    engine: str, workers: int, count: int
+) -> None:
+    found = run(Faulty(), items(count), engine=engine, workers=workers, timeout=0.4)
+    assert found[3:6] == [
+        f"3.png: {UNEXPECTED}: IndexError: a bug",
+        "4.png: the decoder crashed on it (signal 11, SIGSEGV)",
+        "5.png: took longer than 0.4 s; see --timeout",
+    ]
+    assert found[:3] + found[6:] == names(items(count)[:3] + items(count)[6:])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_items_that_crash_every_time_are_lost_one_by_one() -> None:
+    found = run(Faulty(), [FileItem("4.png", "")] * 50, engine="fork", batch_size=1)
+    assert found == ["4.png: the decoder crashed on it (signal 11, SIGSEGV)"] * 50
+
+
+@pytest.mark.parametrize("engine", HERE)
+def test_an_unexpected_exception_costs_one_item_and_can_be_seen(
+    engine: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = names(items(30))
+    expected[3] = f"3.png: {UNEXPECTED}: IndexError: a bug"
+    some = [item for item in items(30) if item.path not in ("4.png", "5.png")]
+    del expected[4:6]
+    assert run(Faulty(), some, engine=engine) == expected
+    assert capfd.readouterr().err == ""
+    monkeypatch.setenv(DEBUG, "1")
+    assert run(Faulty(), some, engine=engine) == expected
+    assert capfd.readouterr().err.count("IndexError: a bug") == 1
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 def test_many_deadly_items_among_more_good_ones_are_survived() -> None:
     found = run(OftenDeadly(), items(1500), batch_size=10, engine="fork")
-    assert sum("lost" in name for name in found) == 30
+    assert sum("crashed" in name for name in found) == 30
     assert len(found) == 1500
 
 
@@ -230,7 +290,7 @@ class Worker:
         return chunk
     def warm(self):
         pass
-    def lost(self, item, end):
+    def lost(self, item, reason):
         return []
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ class KeepsKnown(NamedTuple):
     def warm(self) -> None:
         pass
 
-    def lost(self, item: Item, end: str) -> list[Row]:
-        return [Rejected(item.path, end)]
+    def lost(self, item: Item, reason: str) -> list[Row]:
+        return [Rejected(item.path, reason)]
 
 
 def shelf(count: int = 40, bad: Sequence[int] = (3, 30)) -> Shelf:

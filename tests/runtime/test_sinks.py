@@ -87,6 +87,11 @@ def test_jsonl_keeps_readable_names_readable() -> None:
     assert '"é 日本 🥾.png"' in written("jsonl", [good("é 日本 🥾.png")])
 
 
+def test_excel_knows_the_encoding_by_a_mark() -> None:
+    assert kind_of_name("rows.Excel.csv") == "excel"
+    assert written("excel", [good("é.png")]) == "\ufeff" + written("csv", [good("é.png")])
+
+
 def test_csv_parses_back() -> None:
     text = written("csv", [good(), bad()])
     rows = list(csv.DictReader(io.StringIO(text, newline="")))

@@ -62,7 +62,7 @@ ROWS_OF_MODELS = rows_of(st.one_of(st.sampled_from(["resnet", "=photo"]), NAMES)
 
 
 @pytest.mark.parametrize("models", [False, True])
-@pytest.mark.parametrize("name", ["jsonl", "csv"])
+@pytest.mark.parametrize("name", ["jsonl", "csv", "excel"])
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_reading_is_the_inverse_of_writing(name: str, models: bool, data: st.DataObject) -> None:
@@ -83,7 +83,7 @@ def test_every_name_survives_utf_8(text: str) -> None:
     assert original(encodable(text).encode().decode()) == text
 
 
-@pytest.mark.parametrize("name", ["jsonl", "csv"])
+@pytest.mark.parametrize("name", ["jsonl", "csv", "excel"])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -113,7 +113,7 @@ def test_the_line_number_is_that_of_the_line(tmp_path: Path) -> None:
         list(format_.read(path))
 
 
-@pytest.mark.parametrize("name", ["jsonl", "csv"])
+@pytest.mark.parametrize("name", ["jsonl", "csv", "excel"])
 def test_a_missing_file_is_an_error_in_words(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot read .*No such file"):
         list(open_line_format(name, 1).read(tmp_path / "rows"))

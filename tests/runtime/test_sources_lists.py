@@ -74,6 +74,45 @@ def test_a_long_list_comes_in_blocks() -> None:
         assert names(ListSource("list", null=null)) == paths
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-16-le"])
+@pytest.mark.parametrize("null", [False, True])
+def test_lists_in_the_encodings_of_windows(encoding: str, null: bool) -> None:
+    paths = [f"ä{i:05d}{'x' * (i % 97)}😀.png" for i in range(2000)]
+    text = ("\0" if null else "\r\n").join(paths)
+    mark = "\ufeff" if encoding in ("utf-16-be", "utf-16-le") else ""
+    Path("list").write_bytes((mark + text).encode(encoding))
+    assert names(ListSource("list", null=null)) == paths
+
+
+class Slow(io.BytesIO):
+    """Gives a byte at a time."""
+
+    def read1(self, size: int | None = -1) -> bytes:
+        return super().read1(min(size or 1, 1))
+
+
+@pytest.mark.parametrize("text", ["", "a", "a.png\nb.png\n", "ï", "ÿ"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_a_mark_may_come_in_pieces(text: str, encoding: str) -> None:
+    content = text.encode(encoding)
+    expected = text.split() if encoding != "latin-1" else os.fsdecode(content).split()
+    assert names(ListSource("-", stdin=Slow(content))) == expected
+
+
+def test_backslashes_stand_for_slashes_where_there_is_no_such_name() -> None:
+    fill("folder/x.png", "folder/y\\z.png")
+    Path("list").write_bytes(b"folder\\x.png\r\nfolder/y\\z.png\r\n.\\folder\\gone.png\r\n")
+    items = list(ListSource("list"))
+    assert [item.path for item in items] == [
+        "folder\\x.png",
+        "folder/y\\z.png",
+        ".\\folder\\gone.png",
+    ]
+    assert [item.read() for item in items[:2]] == [PNG, PNG]
+    with pytest.raises(ImageError, match="No such file"):
+        items[2].read()
+
+
 def test_what_is_no_list_is_told() -> None:
     Path("list").write_bytes(b"a.png\0b.png\0")
     with pytest.raises(UsageError, match="add -0"):
