@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from fmnist_cli.cli.output import show, tell
+from fmnist_cli.contract import printable
 from fmnist_cli.errors import ImageError
-from fmnist_cli.sources.items import Item, Source
+from fmnist_cli.sources.items import Item, Skipped, Source
 from fmnist_cli.sources.kinds import kind_of
 
 _EXAMPLES = 5
@@ -35,14 +36,12 @@ class Inventory:
         unreadable: items that cannot be read; they would get a row with the reason.
         reasons: path and reason of the first of them.
         skipped: files that are no pictures.
-        skipped_archives: those of them that are archives.
     """
 
     kinds: dict[str, Amount] = field(default_factory=dict)
     unreadable: int = 0
     reasons: list[tuple[str, str]] = field(default_factory=list)
-    skipped: int = 0
-    skipped_archives: int = 0
+    skipped: Skipped = field(default_factory=Skipped)
 
     @property
     def total(self) -> int:
@@ -70,7 +69,7 @@ def inventory(source: Source) -> Inventory:
         amount = found.kinds.setdefault("pixels" if held_pixels else kind_of(head), Amount())
         amount.count += 1
         amount.size += _size(item) or 0
-    found.skipped, found.skipped_archives = source.skipped, source.skipped_archives
+    found.skipped = source.skipped
     return found
 
 
@@ -94,7 +93,13 @@ def print_inventory(source: Source) -> int:
     if found.unreadable:
         lines.append(f"{'cannot be read':<24} {found.unreadable:>12,}")
     lines.append(f"{'all':<24} {found.total:>12,} {found.size / 1e6:>12,.1f}")
+    for suffix, count in found.skipped.suffixes.most_common():
+        lines.append(f"{f'no picture: {printable(suffix)}':<24} {count:>12,}")
     show("\n".join(lines))
     for path, reason in found.reasons:
         tell(f"cannot be read: {path}: {reason}")
+    for path in found.skipped.paths:
+        tell(f"no picture: {printable(path)}")
+    if (more := found.skipped.count - len(found.skipped.paths)) > 0:
+        tell(f"… and {more:,} more")
     return found.total

@@ -15,6 +15,7 @@ import onnxruntime
 
 from fmnist_cli import __version__
 from fmnist_cli.cli.output import Level, detail, note, say, show, tell, words
+from fmnist_cli.contract import printable
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.engines import TIMEOUT, default_engine
 from fmnist_cli.errors import DEBUG, EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
@@ -24,7 +25,6 @@ from fmnist_cli.progress import Tally, progress
 from fmnist_cli.run import Job
 from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted, open_stream
 from fmnist_cli.sources import Inputs, OpenInputs
-from fmnist_cli.sources.items import Source
 
 
 class Run(NamedTuple):
@@ -187,7 +187,7 @@ def _report(
     options: dict[str, Any],
 ) -> int:
     tally = job.tally
-    skipped = _skipped(source)
+    skipped = printable(str(source.skipped))
     if not tally.total:
         if not source.folders and not source.files:
             raise FmnistError(f"there is nothing to classify in {inputs}: the list is empty")
@@ -209,13 +209,3 @@ def _report(
     if outputs.problems():
         tell(outputs.problems())
     return EXIT_REJECTED if tally.rejected or outputs.problems() else 0
-
-
-def _skipped(source: Source) -> str:
-    """Words about files that were passed over."""
-    parts = []
-    if source.skipped:
-        parts.append(f"{source.skipped:,} other file{'s' * (source.skipped > 1)} skipped")
-    if archives := source.skipped_archives:
-        parts.append(f"{archives:,} archive{'s' * (archives > 1)} not opened; name them to")
-    return ", ".join(parts)

@@ -49,7 +49,8 @@ def decode(
 ) -> Picture:
     """The picture in a file: upright, 8 bits, transparency over white.
 
-    16-bit values are scaled, not clipped; of an animation the first frame is taken.
+    Deep values are scaled, not clipped; colours are those of sRGB; of an animation the first
+    frame that is not blank is taken.
 
     Args:
         data: the whole file.
@@ -76,5 +77,6 @@ def decode(
     # Pillow costs a third of the start of the command, and most folders never need it.
     from fmnist_cli.decode.complete import decode_complete
 
-    orientation = header.orientation if header is not None and header.is_jpeg else None
-    return decode_complete(data, orientation, max_pixels, reduction, color, memory)
+    orientation = None if header is None else header.orientation
+    fitting = reduction if header is None or header.is_jpeg else None
+    return decode_complete(data, orientation, max_pixels, fitting, color, memory)

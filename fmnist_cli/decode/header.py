@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +25,13 @@ _JPEG_START = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 _PADDING = 4096  # zeros after the end that still count as an ordinary file
 
-_EXIF, _SCAN = 0xE1, 0xDA
+_APP1, _APP2, _SCAN = 0xE1, 0xE2, 0xDA
+_MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+_ICC = b"ICC_PROFILE\0"
+_SEGMENTS = 10_000  # before the first scan
+_SCANS = 100  # of a progressive JPEG: each goes over the whole picture, however short it is
+_FILLING = 65_536  # bytes between segments
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xda-\xfe]")
 _NO_FRAME = (0xC4, 0xC8, 0xCC)  # among the markers 0xC0..0xCF that start a frame
 # What may follow 0xFF between the start of the first scan and the end: a stuffed byte, filling,
 # restarts, and tables and scans of a progressive picture.
@@ -41,6 +49,8 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 # Transparency, animation and places for a rotation, which OpenCV reads its own way or not at all.
 _NOT_PLAIN = {b"tRNS", b"acTL", b"eXIf", b"iTXt", b"zTXt"}
 _CHANNELS = {0: 1, 2: 3, 6: 4}  # by colour type: those that OpenCV reads as Pillow does
+_CHUNKS = 100_000
+_PROFILE = 1 << 20  # bytes of a profile, of which Pillow takes no more; larger ones are not heeded
 _MAX_SIDE = 1_000_000  # libpng's limit within OpenCV
 
 Reduction = Callable[[int, int], int]
@@ -125,55 +135,91 @@ def _jpeg_header(data: bytes, max_pixels: int) -> Header | None:
     """The header of a file that starts with a start of image; None when it is damaged.
 
     Raises:
-        ImageError: more than `max_pixels` pixels, or a marker where there can be none.
+        ImageError: more than `max_pixels` pixels, a marker where there can be none, or more
+            segments, scans or filling than pictures have.
     """
     turn: int | None = None
-    turn_by_xmp: int | None = None
+    packets: list[bytes] = []  # of XMP
+    more: list[tuple[bytes, bytes]] = []  # of a packet that is too long for a segment
+    pieces: list[bytes] = []  # of a colour profile
     frame: tuple[int, int, int, int] | None = None
+    lossless = odd = False
+    filling = 0
     position = 2
-    while position + 9 < len(data) and data[position] == 0xFF:
+    for _ in range(_SEGMENTS):
+        # Pillow takes each byte between segments by itself, so it is not given many.
+        found = _MARKER.search(data, position)
+        start = len(data) if found is None else found.start()
+        filling += start - position
+        if filling > _FILLING:
+            raise ImageError(f"damaged image: {filling:,} bytes between its segments")
+        odd = odd or data.count(b"\xff", position, start) < start - position
+        position = start
+        if position + 9 >= len(data):
+            return None
         marker = data[position + 1]
-        if marker == 0xFF:  # filling
-            position += 1
-            continue
         end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        if marker == _EXIF:
-            from fmnist_cli.decode.orientation import exif_orientation, xmp_orientation
+        if marker == _APP1:
+            from fmnist_cli.decode.orientation import XMP_MARK, exif_orientation
 
             if turn is None and data.startswith(b"Exif\0", position + 4):
                 turn = exif_orientation(data[position + 10 : end])
-            elif data.startswith(b"http://ns.adobe.com/xap/", position + 4):
-                turn_by_xmp = turn_by_xmp or xmp_orientation(data[position + 4 : end])
+            elif data.startswith(XMP_MARK, position + 4):
+                packets.append(data[position + 4 + len(XMP_MARK) : end])
+            elif data.startswith(_MORE_XMP, position + 4):
+                place = position + 4 + len(_MORE_XMP) + 40  # behind name, size and offset
+                more.append((data[place - 4 : place], data[place:end]))
+        elif marker == _APP2 and data.startswith(_ICC, position + 4):
+            pieces.append(data[position + 4 + len(_ICC) : end])
         elif 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
             precision, height, width, components = struct.unpack_from(">BHHB", data, position + 4)
             check_size(width, height, max_pixels)
             frame = precision, width, height, components
+            lossless = marker & 3 == 3
         elif marker == _SCAN:
             if frame is None:
                 return None
             precision, width, height, components = frame
+            whole = _is_whole(data, end)
             # At 28×28 a colour file may still hold grey values only, which the luma cannot tell.
             plain = (
                 precision == 8
+                and not (lossless or odd)
                 and (components == 1 or (components == 3 and (width, height) != (SIDE, SIDE)))
-                and _is_whole(data, end)
+                and (not pieces or _is_srgb_in(pieces))
+                and whole
             )
-            return Header(width, height, components, plain, turn or turn_by_xmp or 1, True)
+            if turn is None and (packets or more):
+                from fmnist_cli.decode.orientation import xmp_orientation
+
+                packets.append(b"".join(piece for _, piece in sorted(more)))
+                turn = next(filter(None, map(xmp_orientation, packets)), None)
+            return Header(width, height, components, plain, turn or 1, not lossless)
         position = end
-    return None
+    raise ImageError(f"damaged image: more than {_SEGMENTS:,} segments")
+
+
+def _is_srgb_in(pieces: list[bytes]) -> bool:
+    """Whether a profile, whose pieces begin with their number, is that of sRGB."""
+    from fmnist_cli.decode.color import is_srgb
+
+    return is_srgb(b"".join(piece[2:] for piece in sorted(pieces)))
 
 
 def _is_whole(data: bytes, start: int) -> bool:
     """Whether the scans from `start` on go through to the end marker, which is the last one.
 
     Raises:
-        ImageError: a marker where there can be none. Both decoders would mostly go on, with
-            grey or with whatever the bits now mean.
+        ImageError: more scans than pictures have, or a marker where there can be none. Both
+            decoders would mostly go on, with grey or with whatever the bits now mean.
     """
     scans = np.frombuffer(data, np.uint8, offset=min(start, len(data)))
     is_mark, following = scans[:-1] == 0xFF, scans[1:]
     if np.count_nonzero(is_mark & (following != 0)) > 1:  # unlike most files
         marks = following[is_mark]
+        ends = np.flatnonzero(marks == _JPEG_END[1])
+        if np.count_nonzero(marks[: ends[0] if ends.size else None] == _SCAN) > _SCANS:
+            raise ImageError(f"damaged image: more than {_SCANS} scans")
         marks = marks[~_WITHIN[marks]]
         ends = np.flatnonzero(marks == _JPEG_END[1])
         before = marks[: ends[0]] if ends.size else marks
@@ -198,6 +244,8 @@ def _png_header(data: bytes, max_pixels: int) -> Header | None:
     _, _, first, width, height, depth, color, *_, checksum, length, second = _PNG_START.unpack_from(
         data
     )
+    if first == b"CgBI":
+        raise ImageError("a PNG in Xcode's own form (CgBI), which is not read; convert it to PNG")
     if first != b"IHDR":
         return None
     check_size(width, height, max_pixels)
@@ -210,24 +258,52 @@ def _png_header(data: bytes, max_pixels: int) -> Header | None:
         _check_sum(second, view[37:end], int.from_bytes(view[end : end + 4], "big"))
         return Header(width, height, channels, plain)
     whole = False  # OpenCV returns what it has of a cut-off file
-    for kind, start in _chunks(data):
+    gamma: bytes | None = None
+    for kind, start, end in _chunks(data):
         if kind in _NOT_PLAIN or (kind == b"tEXt" and data.startswith(b"Raw profile", start)):
             plain = False
+        elif kind == b"iCCP":
+            plain = plain and (end - start > _PROFILE or _is_srgb_chunk(data[start:end]))
+            gamma = b""
+        elif kind == b"sRGB":
+            gamma = b""
+        elif kind == b"gAMA" and gamma is None:
+            gamma = data[start : min(end, start + 4)]
         if kind == b"IEND":
             whole = True
             break
+    if plain and gamma:
+        from fmnist_cli.decode.color import is_usual_gamma
+
+        plain = is_usual_gamma(int.from_bytes(gamma, "big") / 100_000)
     return Header(width, height, channels, plain and whole, None)
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """Type of each whole chunk, and where its content starts.
+@lru_cache(maxsize=8)
+def _is_srgb_chunk(chunk: bytes) -> bool:
+    """Whether a PNG's profile, which is named and compressed, is that of sRGB."""
+    from fmnist_cli.decode.color import is_srgb
+
+    packed = chunk.partition(b"\0")[2][1:]
+    try:
+        profile = zlib.decompressobj().decompress(packed, _PROFILE)
+    except zlib.error:
+        return True  # of no use
+    return len(profile) == _PROFILE or is_srgb(profile)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Type of each whole chunk, and where its content starts and ends.
 
     Raises:
-        ImageError: the checksum of a chunk that the picture needs is wrong.
+        ImageError: the checksum of a chunk that the picture needs is wrong, or there are more
+            chunks than pictures have.
     """
     view = memoryview(data)
     position = len(_PNG_SIGNATURE)
-    while position + 12 <= len(data):
+    for _ in range(_CHUNKS):
+        if position + 12 > len(data):
+            return
         kind = data[position + 4 : position + 8]
         start = position + 8
         end = start + int.from_bytes(view[position : position + 4], "big")
@@ -235,8 +311,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
             return
         if not kind[0] & 0x20:  # the picture needs it
             _check_sum(kind, view[start - 4 : end], int.from_bytes(view[end : end + 4], "big"))
-        yield kind, start
+        yield kind, start, end
         position = end + 4
+    raise ImageError(f"damaged image: more than {_CHUNKS:,} chunks")
 
 
 def _check_sum(kind: bytes, content: memoryview, checksum: int) -> None:

@@ -18,7 +18,9 @@ Pixels = npt.NDArray[np.uint8]
 
 _TAG = 0x0112
 _VALUES = {1: "B", 3: "H", 4: "I"}  # EXIF type of a whole number → its code in `struct`
-_XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
+XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"  # before a packet in JPEG
+_XMP_NAME = "http://ns.adobe.com/tiff/1.0/ Orientation"
+_XMP_BROKEN = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])")
 
 
 def exif_orientation(block: bytes) -> int | None:
@@ -40,9 +42,54 @@ def exif_orientation(block: bytes) -> int | None:
 
 
 def xmp_orientation(packet: bytes) -> int | None:
-    """The orientation in an XMP packet, 1 to 8; None without."""
-    found = _XMP.search(packet)
-    return None if found is None else int(found[1])
+    """The orientation in an XMP packet, 1 to 8; None without.
+
+    Read as XML, so however it is spelled and encoded; in a packet that is none, by its usual name.
+    """
+    if b"Orientation" not in packet and b"\0O\0r\0i\0e\0n\0t\0a\0t\0i\0o\0n" not in packet:
+        return None
+    from xml.parsers import expat
+
+    said: list[str] = []
+    inside = 0  # how deep within the element
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal inside
+        inside += bool(inside) or name == _XMP_NAME
+        if _XMP_NAME in attributes:
+            said.append(attributes[_XMP_NAME])
+
+    def end(_name: str) -> None:
+        nonlocal inside
+        inside -= bool(inside)
+
+    def text(content: str) -> None:
+        if inside and content.strip():
+            said.append(content)
+
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler = text
+    parser.StartDoctypeDeclHandler = _refuse  # entities are of no use here, but of harm
+    try:
+        parser.Parse(packet, True)
+    except (expat.ExpatError, ValueError):
+        said += [found[1].decode() for found in [_XMP_BROKEN.search(packet)] if found]
+    value = said[0].strip() if said else ""
+    return int(value) if value in _TURNS else None
+
+
+_TURNS = frozenset("12345678")
+
+
+def _refuse(*_: object) -> None:
+    raise ValueError("an XMP packet declares no document type")
+
+
+def orientation_of(exif: bytes, xmp: bytes) -> int | None:
+    """The orientation in an EXIF block, else in an XMP packet; None without."""
+    found = exif_orientation(exif.removeprefix(b"Exif\0\0")) if exif else None
+    return found or (xmp_orientation(xmp) if xmp else None)
 
 
 def upright(

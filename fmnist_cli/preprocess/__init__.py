@@ -19,7 +19,12 @@ from fmnist_cli.preprocess.resize import (
     prepare_frame,
     spare_of_frame,
     spare_of_letterbox,
+    within_letterbox,
 )
+
+
+def _everywhere(_picture: Picture, _spec: InputSpec) -> tuple[slice, slice]:
+    return slice(None), slice(None)
 
 
 class Preparation(NamedTuple):
@@ -31,11 +36,13 @@ class Preparation(NamedTuple):
             decoded, at most, before `make` misses anything. Which side is which does not
             matter: pictures may be stored turned.
         colors: the kinds of models it serves: ``"grey"``, ``"rgb"``.
+        within: picture and spec → rows and columns of what `make` made that show the picture.
     """
 
     make: Callable[[Picture, InputSpec], Pixels]
     spare: Callable[[int, int, InputSpec], float]
     colors: tuple[str, ...] = ("grey",)
+    within: Callable[[Picture, InputSpec], tuple[slice, slice]] = _everywhere
 
 
 def divisor(spare: float) -> int:
@@ -46,7 +53,7 @@ def divisor(spare: float) -> int:
 PREPARATIONS: dict[str, Preparation] = {
     "frame": Preparation(prepare_frame, spare_of_frame),
     "product": Preparation(prepare_product, spare_of_product),
-    "letterbox": Preparation(letterbox, spare_of_letterbox, ("grey", "rgb")),
+    "letterbox": Preparation(letterbox, spare_of_letterbox, ("grey", "rgb"), within_letterbox),
 }
 AUTO = "auto"  # in a card: `frame` for frames, `product` for all else
 MODES = (AUTO, "frame", "product")  # what a user may ask for; `auto` is what the card says

@@ -11,9 +11,10 @@ import cv2
 from fmnist_cli.contract import InputSpec, Picture, Pixels, Rejected
 from fmnist_cli.decode import MAX_PIXELS, MEMORY, decode
 from fmnist_cli.decode.header import check_size
+from fmnist_cli.decode.picture import is_blank
 from fmnist_cli.engines import default_engine, ordered_map
 from fmnist_cli.errors import ImageError
-from fmnist_cli.preprocess import needs_color, preprocess, reduction
+from fmnist_cli.preprocess import PREPARATIONS, needs_color, preprocess, reduction
 from fmnist_cli.sources.items import MAX_BYTES, Item
 
 
@@ -92,12 +93,16 @@ class Framing:
             prepared: the preparation, if it was chosen before.
 
         Raises:
-            ImageError: the picture cannot be prepared.
+            ImageError: the picture cannot be prepared, or nothing can be seen in it.
         """
         try:
-            return preprocess(picture, spec, prepared or self._mode)
+            pixels, name = preprocess(picture, spec, prepared or self._mode)
+            blank = is_blank(pixels[PREPARATIONS[name].within(picture, spec)])
         except (MemoryError, cv2.error) as error:
             raise _unprepared(error) from error
+        if blank:
+            raise ImageError("blank: nothing can be seen in this picture")
+        return pixels, name
 
     def _reduction(self, width: int, height: int) -> int:
         return min([allowed(width, height) for allowed in self._reductions])

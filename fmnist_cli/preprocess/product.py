@@ -101,10 +101,10 @@ def _background(difference: npt.NDArray[np.uint8]) -> Mask:
 
 
 def _window(item: Mask) -> tuple[slice, slice]:
-    """Rows and columns of `item` without specks; with them if nothing else is left."""
+    """Rows and columns of `item` without specks; with them if nothing else is left of 8 pixels."""
     _, _, parts, _ = cv2.connectedComponentsWithStats(item.view(np.uint8))
     parts = parts[1:]  # the first is what is not in `item`
-    if not len(parts):
+    if np.count_nonzero(item) < 8:
         return slice(None), slice(None)
     areas = parts[:, cv2.CC_STAT_AREA]
     large = areas >= _least(item, _SPECK)

@@ -42,9 +42,8 @@ _FILL = 127  # grey level around the picture, where the spec's parameters say no
 
 def letterbox(picture: Picture, spec: InputSpec) -> Pixels:
     """The picture as large as it fits: area averages when shrinking, else bilinear."""
-    height, width = picture.full or picture.grey.shape
-    scale = min(spec.height / height, spec.width / width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    rows, columns = within_letterbox(picture, spec)
+    size = columns.stop - columns.start, rows.stop - rows.start
     if spec.color == "grey":
         inside = resize(picture.grey, *size)
     elif picture.color is not None:
@@ -52,9 +51,17 @@ def letterbox(picture: Picture, spec: InputSpec) -> Pixels:
     else:
         inside = np.repeat(resize(picture.grey, *size)[..., None], 3, axis=2)
     result = np.full(spec.shape, int(spec.params.get("fill", _FILL)), np.uint8)
-    top, left = (spec.height - inside.shape[0]) // 2, (spec.width - inside.shape[1]) // 2
-    result[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+    result[rows, columns] = inside
     return result
+
+
+def within_letterbox(picture: Picture, spec: InputSpec) -> tuple[slice, slice]:
+    """Rows and columns of what `letterbox` makes that show the picture; the rest is even ground."""
+    height, width = picture.full or picture.grey.shape
+    scale = min(spec.height / height, spec.width / width)
+    height, width = max(1, round(height * scale)), max(1, round(width * scale))
+    top, left = (spec.height - height) // 2, (spec.width - width) // 2
+    return slice(top, top + height), slice(left, left + width)
 
 
 def spare_of_letterbox(width: int, height: int, spec: InputSpec) -> float:

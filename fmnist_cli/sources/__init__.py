@@ -20,6 +20,7 @@ from fmnist_cli.sources.items import (
     FileItem,
     Item,
     Selection,
+    Skipped,
     Source,
     everything,
     read_head,
@@ -144,14 +145,9 @@ class OpenInputs:
         return islice(items, self.limit)
 
     @property
-    def skipped(self) -> int:
+    def skipped(self) -> Skipped:
         """Files seen so far that are no pictures by name or content."""
-        return sum(one.source.skipped for one in self.inputs)
-
-    @property
-    def skipped_archives(self) -> int:
-        """Those of them that are archives, which could be opened if they were named."""
-        return sum(one.source.skipped_archives for one in self.inputs)
+        return Skipped.of(one.source.skipped for one in self.inputs)
 
     @property
     def folders(self) -> list[Path]:
@@ -187,8 +183,7 @@ class OpenInputs:
 class FileSource:
     """One file named on the command line; it always gets a row, whatever its name."""
 
-    skipped = 0
-    skipped_archives = 0
+    skipped = Skipped()  # nothing
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.sources.archive import unreadable_archive
-from fmnist_cli.sources.items import Selection, Source, read_head
+from fmnist_cli.sources.items import Selection, Skipped, Source, read_head
 from fmnist_cli.sources.kinds import SNIFF, is_archive, kind_of
 
 _MODULES = {
@@ -129,9 +129,6 @@ class ContainerSource:
         compression: as for `Forward`, of those in `STREAMED`.
     """
 
-    skipped = 0
-    skipped_archives = 0
-
     def __init__(
         self,
         path: Path,
@@ -143,6 +140,7 @@ class ContainerSource:
         self._prefix = prefix
         self._selection = selection or Selection()
         self._compression = compression
+        self.skipped = Skipped()
 
 
 def open_container(path: Path, prefix: str, selection: Selection) -> Source | None:

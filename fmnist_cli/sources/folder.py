@@ -14,6 +14,7 @@ from fmnist_cli.sources.items import (
     FileItem,
     Item,
     Selection,
+    Skipped,
     UnreadableItem,
     everything,
     read_head,
@@ -114,11 +115,10 @@ class FolderSource:
         self._prefix = prefix
         self._selection = selection or Selection()
         self._open_archive = open_archive
-        self.skipped = 0
-        self.skipped_archives = 0
+        self.skipped = Skipped()
 
     def __iter__(self) -> Iterator[Item]:
-        self.skipped = self.skipped_archives = 0
+        self.skipped = Skipped()
         cut = len(self._prefix)
         wants, enters = self._selection.wants, self._selection.enters
         wants_all = wants is everything
@@ -139,7 +139,7 @@ class FolderSource:
                         if kind == _BROKEN and _has_suffix(path):
                             yield FileItem(path, f"{location}{name[:-2]}")
                         else:
-                            self.skipped += 1  # a pipe or socket would block
+                            self.skipped.add(path)  # a pipe or socket would block
                     continue
                 path = prefix + name
                 if not wants_all and not wants(path[cut:]):
@@ -181,12 +181,11 @@ class FolderSource:
         if looks_like_image(head):
             yield FileItem(path, location)
         elif not is_archive(path, head):
-            self.skipped += 1
+            self.skipped.add(path)
         elif (items := self._open_archive and self._open_archive(path, location)) is not None:
             yield from items
         else:
-            self.skipped += 1
-            self.skipped_archives += 1
+            self.skipped.add(path, archive=True)
 
 
 def _has_suffix(name: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fmnist_cli.errors import ImageError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 512 * 1024 * 1024
 # Bytes of a picture that cannot be read by address, and so goes from process to process.
 MAX_HELD = 128 * 1024 * 1024
-HEAD = 32  # bytes of a file that tell its kind
+HEAD = 512  # bytes of a file that tell its kind
 
 
 def unreadable(error: OSError | ValueError) -> ImageError:
@@ -110,6 +111,7 @@ __all__ = [
     "HeldItem",
     "Item",
     "Selection",
+    "Skipped",
     "Source",
     "UnreadableItem",
     "everything",
@@ -157,16 +159,68 @@ class Item(Protocol):
         """What changes when the content does, had cheaply: size and time of change, checksum."""
 
 
+class Skipped:
+    """Files that are no pictures by name or content.
+
+    Attributes:
+        count: how many.
+        archives: those of them that could be opened if they were named.
+        suffixes: how many by suffix, in lower case; few enough suffixes to be printed.
+        paths: the first of them.
+    """
+
+    def __init__(self) -> None:
+        self.count = self.archives = 0
+        self.suffixes: Counter[str] = Counter()
+        self.paths: list[str] = []
+
+    def add(self, path: str, archive: bool = False) -> None:
+        """Count one more."""
+        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+        if suffix not in self.suffixes and (len(suffix) > 10 or len(self.suffixes) >= _SUFFIXES):
+            suffix = "other"
+        self.count += 1
+        self.archives += archive
+        self.suffixes[suffix or "no suffix"] += 1
+        if len(self.paths) < SHOWN:
+            self.paths.append(path)
+
+    @classmethod
+    def of(cls, parts: Iterable[Skipped]) -> Skipped:
+        """All of several together."""
+        whole = cls()
+        for part in parts:
+            whole.count += part.count
+            whole.archives += part.archives
+            whole.suffixes += part.suffixes
+            whole.paths += part.paths[: SHOWN - len(whole.paths)]
+        return whole
+
+    def __str__(self) -> str:
+        """In words; empty when there are none."""
+        if not self.count:
+            return ""
+        kinds = [f"{count:,} {suffix}" for suffix, count in self.suffixes.most_common(_NAMED)]
+        kinds += ["…"] * (len(self.suffixes) > _NAMED)
+        text = f"{self.count:,} other file{'s' * (self.count > 1)} skipped: {', '.join(kinds)}"
+        if self.archives:
+            text += (
+                f"; {self.archives:,} archive{'s' * (self.archives > 1)} not opened; name them to"
+            )
+        return text
+
+
+_SUFFIXES = 1000  # kept apart
+_NAMED = 5  # in words
+SHOWN = 100  # paths
+
+
 class Source(Protocol):
     """Streams items in a stable order; iterating again starts anew."""
 
     @property
-    def skipped(self) -> int:
-        """Files seen so far that are no pictures by name or content."""
-
-    @property
-    def skipped_archives(self) -> int:
-        """Those of them that are archives, which could be opened if they were named."""
+    def skipped(self) -> Skipped:
+        """Files seen so far that are no pictures."""
 
     def __iter__(self) -> Iterator[Item]:
         """The items, in order."""

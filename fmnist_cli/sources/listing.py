@@ -12,7 +12,7 @@ from itertools import chain
 from typing import BinaryIO
 
 from fmnist_cli.errors import UsageError
-from fmnist_cli.sources.items import FileItem, Item, Selection, everything
+from fmnist_cli.sources.items import FileItem, Item, Selection, Skipped, everything
 
 _BLOCK = 1 << 16
 _LEADING = re.compile(r"^(\.\.?/|/)+")
@@ -38,8 +38,7 @@ class ListSource:
             list of paths, or when standard input is asked for a second time.
     """
 
-    skipped = 0
-    skipped_archives = 0
+    skipped = Skipped()  # nothing
 
     def __init__(
         self,

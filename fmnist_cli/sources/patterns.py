@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fmnist_cli.errors import FmnistError, UsageError
 from fmnist_cli.sources.folder import FolderSource
-from fmnist_cli.sources.items import Item, Selection, Source, UnreadableItem, everything
+from fmnist_cli.sources.items import Item, Selection, Skipped, Source, UnreadableItem, everything
 
 Predicate = Callable[[str], bool]
 
@@ -138,24 +138,19 @@ class GlobSource:
         self._prefix = "" if path == Path() else f"{path.as_posix().rstrip('/')}/"
         chosen = Selection(True, self._wants, self._enters, selection.max_bytes)
         self._folder = FolderSource(path, self._prefix, chosen, self._open)
-        self._skipped_inside = 0
+        self._inside = Skipped()
         if not path.is_dir() or next(iter(self._folder), None) is None:
             raise UsageError(
                 f"no picture, folder of pictures or archive matches the pattern {pattern!r}"
             )
 
     @property
-    def skipped(self) -> int:
+    def skipped(self) -> Skipped:
         """Matching files that are no pictures, and such members of archives."""
-        return self._folder.skipped + self._skipped_inside
-
-    @property
-    def skipped_archives(self) -> int:
-        """Archives within matching folders."""
-        return self._folder.skipped_archives
+        return Skipped.of([self._folder.skipped, self._inside])
 
     def __iter__(self) -> Iterator[Item]:
-        self._skipped_inside = 0
+        self._inside = Skipped()
         yield from self._folder
 
     def matches(self, path: Path) -> bool:
@@ -205,4 +200,4 @@ class GlobSource:
         except FmnistError as error:  # one of many: the others are not lost with it
             yield UnreadableItem(path, str(error))
         else:
-            self._skipped_inside += source.skipped
+            self._inside = Skipped.of([self._inside, source.skipped])

@@ -16,7 +16,7 @@ from fmnist_cli.sources.archive import (
     points_outside,
 )
 from fmnist_cli.sources.containers import BrokenStreamError, ContainerSource, Forward
-from fmnist_cli.sources.items import HeldItem, Item, UnreadableItem, too_large
+from fmnist_cli.sources.items import HeldItem, Item, Skipped, UnreadableItem, too_large
 from fmnist_cli.sources.kinds import SNIFF, has_image_suffix, looks_like_image
 
 _NO_FILE = "is no file but a pipe or a device in the archive"
@@ -38,7 +38,7 @@ class TarSource(ContainerSource):
     """
 
     def __iter__(self) -> Iterator[Item]:
-        self.skipped = 0
+        self.skipped = Skipped()
         members = 0
         archive = Archive.at(self._path)
         with Forward(self._path, self._compression) as stream:
@@ -66,12 +66,12 @@ class TarSource(ContainerSource):
             if suffix:
                 yield UnreadableItem(path, fault)
             else:
-                self.skipped += 1
+                self.skipped.add(path)
             return
         content = tar.extractfile(member)
         head = b"" if suffix or content is None else content.read(SNIFF)
         if content is None or not (suffix or looks_like_image(head)):
-            self.skipped += 1
+            self.skipped.add(path)
         elif self._compression is None:
             yield MemberItem(path, archive, member.offset_data, member.size, str(member.mtime))
         elif member.size > self._selection.max_held:

@@ -27,6 +27,7 @@ from fmnist_cli.sources.items import (
     HEAD,
     MAX_BYTES,
     Item,
+    Skipped,
     UnreadableItem,
     read_head,
     too_large,
@@ -64,14 +65,14 @@ class ZipSource(ContainerSource):
         return copy(self)
 
     def __iter__(self) -> Iterator[Item]:
-        self.skipped = 0
+        self.skipped = Skipped()
         for member in self._members:
             name = member_path(_name(member))
             if name is None or member.is_dir() or not self._selection.wants(name):
                 continue
             item = self._item(member, name)
             if item is None:
-                self.skipped += 1
+                self.skipped.add(self._prefix + name)
             else:
                 yield item
 

@@ -151,7 +151,7 @@ def test_an_empty_folder_is_told(classify: Classify, tmp_path: Path) -> None:
     target = tmp_path.parent / "rows.jsonl"
     done = classify(tmp_path, "-o", target)
     assert (done.code, done.stdout) == (1, "")
-    assert f"no pictures found in {tmp_path} (1 other file skipped)." in done.stderr
+    assert f"no pictures found in {tmp_path} (1 other file skipped: 1 .txt)." in done.stderr
     assert not list(tmp_path.parent.glob("rows*"))
 
 

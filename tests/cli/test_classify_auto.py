@@ -160,8 +160,11 @@ def test_the_unknown_are_told_by_the_guard_and_by_the_model_itself(
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for level in (40, 94, 96, 200):
-        (pictures / f"{level:03}-a.png").write_bytes(encoded(np.full((28, 28), level, np.uint8)))
-        photo = np.full((64, 48, 3), level, np.uint8)
+        frame = np.full((28, 28), level - 10, np.uint8)
+        frame[:, 14:] = level + 10  # even pictures are blank
+        (pictures / f"{level:03}-a.png").write_bytes(encoded(frame))
+        photo = np.full((64, 48, 3), level - 10, np.uint8)
+        photo[:, 24:] = level + 10
         (pictures / f"{level:03}-b.png").write_bytes(encoded(photo))
     done = run_fmnist("classify", pictures, "--models-dir", folder, "--unknown")
     unknown = {row["path"]: row["label"] == "unknown" for row in rows_of(done.stdout)}

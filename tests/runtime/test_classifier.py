@@ -34,6 +34,13 @@ def items(*contents: bytes | Picture) -> list[Item]:
     return [HeldItem(f"{index}.png", content) for index, content in enumerate(contents)]
 
 
+def halved(value: int) -> Picture:
+    """A frame whose upper half has this value; the lower has another, so that it is not blank."""
+    pixels = np.full((28, 28), value, np.uint8)
+    pixels[14:] = 255 - value
+    return Picture(pixels, colorless=True)
+
+
 Infer = Callable[[Pixels], Probabilities]
 
 
@@ -116,7 +123,7 @@ def test_limits_reject_with_the_option_that_lifts_them() -> None:
 
 
 def test_a_picture_that_needs_no_decoding() -> None:
-    (row,) = label(one_hot, items(Picture(np.full((28, 28), 7, np.uint8), colorless=True)))
+    (row,) = label(one_hot, items(halved(7)))
     assert isinstance(row, Prediction)
     assert (row.class_id, row.prepared) == (7, "frame")
 
@@ -142,7 +149,7 @@ def test_a_batch_is_filled_up_with_black() -> None:
         return one_hot(pixels)
 
     classifier = Classifier(route(infer))
-    white = Picture(np.full((28, 28), 255, np.uint8), colorless=True)
+    white = halved(255)
     classifier(items(*[white] * 11))
     classifier(items(white, white))
     classifier(items(white))
@@ -162,10 +169,7 @@ def test_threads_share_a_classifier_without_mixing_rows() -> None:
         return one_hot(pixels)
 
     classifier = Classifier(route(infer))
-    chunks = [
-        items(*[Picture(np.full((28, 28), value, np.uint8), colorless=True)] * 5)
-        for value in range(4)
-    ]
+    chunks = [items(*[halved(value)] * 5) for value in range(4)]
     with ThreadPoolExecutor(4) as executor:
         found = list(executor.map(classifier, chunks))
     for value, rows in enumerate(found):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,18 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from kindsamples import SAMPLES
 from pictures import chunk, encoded, exif, png, png_stream, smooth
-from PIL import Image
+from PIL import Image, ImageCms
 
 from fmnist_cli.contract import Picture
 from fmnist_cli.decode import MAX_PIXELS, decode, read_header
 from fmnist_cli.decode.complete import decode_complete
 from fmnist_cli.decode.header import factor_for
 from fmnist_cli.decode.plain import decode_plain
+
+
+def srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
 
 JPEG_TOLERANCE = 2  # grey levels, where OpenCV and Pillow are built with different libjpegs
 
@@ -58,7 +64,11 @@ def check_same(data: bytes, factor: int = 1, tolerance: int = 0) -> Picture:
 MODES = {0: 1, 2: 3, 6: 4}  # colour type → channels
 HARMLESS = {
     "background": lambda channels: chunk(b"bKGD", b"\0\x10" * min(channels, 3)),
-    "gamma": lambda channels: chunk(b"gAMA", struct.pack(">I", 100_000)),
+    "gamma": lambda channels: chunk(b"gAMA", struct.pack(">I", 45_455)),
+    "sRGB": lambda channels: chunk(b"gAMA", struct.pack(">I", 1)) + chunk(b"sRGB", b"\0"),
+    "profile": lambda channels: (
+        chunk(b"iCCP", b"of sRGB\0\0" + zlib.compress(srgb_profile())) if channels > 1 else b""
+    ),
     "bits": lambda channels: chunk(b"sBIT", b"\5" * channels),
     "density": lambda channels: chunk(b"pHYs", struct.pack(">IIB", 300, 300, 1)),
     "text": lambda channels: chunk(b"tEXt", b"Title\0shoe"),

@@ -73,7 +73,7 @@ def test_a_name_in_another_encoding_finds_its_file_again(tmp_path: Path) -> None
 def test_hidden_files_and_folders_are_left_alone(tmp_path: Path) -> None:
     source = open_source(fill(tmp_path, ".hidden.png", ".git/a.png", "._a.png", "a.png"))
     assert names(source) == ["a.png"]
-    assert source.skipped == 0
+    assert source.skipped.count == 0
 
 
 def test_other_files_are_counted_and_pictures_known_by_content(tmp_path: Path) -> None:
@@ -83,9 +83,9 @@ def test_other_files_are_counted_and_pictures_known_by_content(tmp_path: Path) -
     (tmp_path / "not really.png").write_text("a text")
     source = open_source(tmp_path)
     assert names(source) == ["bare", "not really.png", "picture.dat"]
-    assert source.skipped == 3
+    assert source.skipped.count == 3
     list(source)
-    assert source.skipped == 3  # of one walk, not of all
+    assert source.skipped.count == 3  # of one walk, not of all
 
 
 def test_a_folder_called_like_a_picture_is_a_folder(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_link_to_nothing_or_itself_is_a_picture_that_cannot_be_read(
     fill(tmp_path, "z.png")
     source = open_source(tmp_path)
     assert names(source) == ["gone.png", "itself.png", "z.png"]
-    assert source.skipped == 2
+    assert source.skipped.count == 2
     found = reasons(source)
     assert "No such file" in found["gone.png"]
     assert found["itself.png"].startswith("cannot read the file: ")
@@ -163,7 +163,7 @@ def test_pipes_do_not_block(tmp_path: Path, link: Link) -> None:
     link("linked.png", "pipe.png")
     source = open_source(tmp_path)
     assert [item.read() for item in source] == [PNG]
-    assert source.skipped == 3
+    assert source.skipped.count == 3
 
 
 def test_a_folder_that_vanishes_on_the_way_has_its_row(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ def test_several_inputs_are_prefixed_and_unique(
     inputs = [Path(name) for name in ("b", "a/", "x.png", "a", "./x.png")]
     source = open_sources(inputs)
     assert names(source) == ["b/x.png", "a/x.png", "x.png"]
-    assert source.skipped == 1
+    assert source.skipped.count == 1
 
 
 def test_one_folder_named_twice_is_one_folder(tmp_path: Path) -> None:

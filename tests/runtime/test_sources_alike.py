@@ -17,7 +17,7 @@ from pictures import encoded, frame
 
 from fmnist_cli.errors import ImageError
 from fmnist_cli.sources import open_source, open_sources
-from fmnist_cli.sources.items import Source
+from fmnist_cli.sources.items import HEAD, Source
 
 PICTURES = {f"{folder}{i}.png": encoded(frame(i)) for folder in ("", "a/", "a/b/") for i in (0, 1)}
 PICTURES |= {"bare": encoded(frame(7)), "damaged.jpg": b"no picture"}
@@ -51,9 +51,9 @@ KINDS = {
 def test_the_same_files_are_the_same_items(tmp_path: Path, kind: str) -> None:
     source = open_source(KINDS[kind](in_walking_order(PICTURES | OTHERS), tmp_path))
     assert contents(source) == list(in_walking_order(PICTURES).items())
-    assert source.skipped == 2
+    assert source.skipped.count == 2
     assert contents(source) == list(in_walking_order(PICTURES).items())
-    assert source.skipped == 2  # of one walk, not of all
+    assert source.skipped.count == 2  # of one walk, not of all
 
 
 def test_the_same_files_in_parquet(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_heads_signatures_and_limits(tmp_path: Path, kind: str) -> None:
     pack = KINDS.get(kind, lambda files, root: as_parquet(files, root / "a.parquet"))
     source = open_source(pack(files, tmp_path))
     items = list(source)
-    assert [item.head() for item in items] == [content[:32] for content in files.values()]
+    assert [item.head() for item in items] == [content[:HEAD] for content in files.values()]
     assert [item.signature() for item in items] == [item.signature() for item in source]
     longest = max(map(len, files.values()))
     assert len({item.signature() for item in items}) > 1

@@ -186,7 +186,7 @@ def test_matching_folders_and_archives_are_opened() -> None:
     as_zip({"z.png": PNG}, Path("p/a/z.zip"))
     source = open_sources(["p/*"])
     assert names(source) == ["p/a/1.png", "p/a/b/2.png", "p/s.tar/t.png"]
-    assert (source.skipped, source.skipped_archives) == (2, 1)
+    assert (source.skipped.count, source.skipped.archives) == (2, 1)
     assert names(open_sources(["p/*"], Selection(recursive=False))) == [
         "p/a/1.png",
         "p/s.tar/t.png",
@@ -304,7 +304,7 @@ def test_what_is_not_wanted_is_not_opened() -> None:
     fill("a.png", "bare")
     source = open_sources(["."], Selection(wants=make_wants(["a*"])))
     assert names(source) == ["a.png"]
-    assert source.skipped == 0
+    assert source.skipped.count == 0
 
 
 def test_folders_below_are_left_when_not_recursive() -> None:

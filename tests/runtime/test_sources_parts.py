@@ -22,7 +22,7 @@ from fmnist_cli.contract import Picture
 from fmnist_cli.errors import DataError, ImageError, UsageError
 from fmnist_cli.sources import open_sources, share_of
 from fmnist_cli.sources.folder import in_order
-from fmnist_cli.sources.items import FileItem, HeldItem, UnreadableItem, read_file
+from fmnist_cli.sources.items import HEAD, FileItem, HeldItem, Skipped, UnreadableItem, read_file
 from fmnist_cli.sources.kinds import has_image_suffix, is_archive, kind_of, looks_like_image
 
 PNG = encoded(frame())
@@ -61,7 +61,7 @@ def test_the_limit_counts_after_sharing(tmp_path: Path) -> None:
     source = open_sources([tmp_path], shard=(2, 2), limit=4)
     assert [item.path for item in source] == whole[:4]
     assert [item.path for item in source] == whole[:4]
-    assert source.skipped == 0  # not that far
+    assert source.skipped.count == 0  # not that far
     assert len(list(open_sources([tmp_path], limit=99))) == 30
     assert list(open_sources([tmp_path], limit=0)) == []
 
@@ -92,7 +92,7 @@ def test_an_inventory_counts_by_content(tmp_path: Path) -> None:
     }
     assert found.unreadable == 1
     assert found.reasons == [("g.png", "cannot read the file: No such file or directory")]
-    assert (found.total, found.skipped, found.skipped_archives) == (6, 2, 1)
+    assert (found.total, found.skipped.count, found.skipped.archives) == (6, 2, 1)
     for packed in (as_zip(files, tmp_path / "a.zip"), as_tar(files, tmp_path / "a.tar.gz")):
         inside = inventory(open_sources([packed]))
         assert inside.kinds == found.kinds
@@ -103,8 +103,7 @@ def test_an_inventory_counts_by_content(tmp_path: Path) -> None:
 
 def test_the_inventory_of_pixels_and_of_many_reasons() -> None:
     class Fake:
-        skipped = 3
-        skipped_archives = 0
+        skipped = Skipped()
 
         def __iter__(self) -> object:
             yield HeldItem("p", Picture(frame(), colorless=True))
@@ -142,7 +141,7 @@ def test_other_kinds() -> None:
         (b"P5 is a text", "Netpbm"),
         (b"PK\3\4", "zip"),
         (b"\0\0\x08\x03" + bytes(12), "IDX"),
-        (b"\0\0\1\0\1\0" + bytes(12), "other"),  # an icon
+        (b"\0\0\1\0\1\0" + bytes(12), "ICO"),  # and not IDX
         (bytes(old), "tar"),
         (tar_bytes({"x": b""})[:512], "tar"),
         (bytes(512), "other"),
@@ -197,7 +196,7 @@ def test_no_room_for_the_temporary_file_is_told(tmp_path: Path) -> None:
 def test_items_say_what_they_hold() -> None:
     held = HeldItem("a", PNG)
     assert (held.held, held.size(), held.head(), held.location) == (len(PNG),) * 2 + (
-        PNG[:32],
+        PNG[:HEAD],
         None,
     )
     assert held.signature() != HeldItem("a", PNG[:-1] + b"x").signature()
@@ -219,7 +218,7 @@ def test_files_on_disk(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(PNG)
     item = FileItem("a", str(path))
-    assert (item.read(), item.head(), item.size()) == (PNG, PNG[:32], len(PNG))
+    assert (item.read(), item.head(), item.size()) == (PNG, PNG[:HEAD], len(PNG))
     before = item.signature()
     os.utime(path, ns=(0, 0))
     assert item.signature() == before  # of what was read

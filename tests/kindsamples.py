@@ -109,6 +109,48 @@ def heic() -> bytes:
     return buffer.getvalue()
 
 
+def psd(pixels: Grey, bits: int = 8) -> bytes:
+    """A Photoshop file without layers: the flattened picture, channel by channel."""
+    height, width, channels = pixels.shape
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, channels, height, width, bits, 3)
+    return head + bytes(12) + b"\0\0" + pixels.transpose(2, 0, 1).tobytes()
+
+
+def linear() -> bytes:
+    """A PNG whose values are proportional to light."""
+    gamma = chunk(b"gAMA", struct.pack(">I", 100_000))
+    return png(WIDTH, HEIGHT, png_stream(RGB.reshape(HEIGHT, -1)), color=2, extra=gamma)
+
+
+def srgb_of_light(levels: npt.NDArray[Any]) -> Grey:
+    light = levels / 255.0
+    bent = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.rint(bent * 255).astype(np.uint8)
+
+
+def lossless_jpeg(rgb: Grey) -> bytes:
+    """A JPEG of process 14 in three components, each pixel predicted by its left neighbour."""
+    height, width, _ = rgb.shape
+    before = np.concatenate([rgb[:, :1].astype(int), rgb[:, :-1]], axis=1)
+    before[1:, 0], before[0, 0] = rgb[:-1, 0], 128
+    bits = []
+    for difference in (rgb.astype(int) - before).ravel().tolist():
+        size = abs(difference).bit_length()  # coded by itself in 4 bits
+        value = difference if difference >= 0 else difference + (1 << size) - 1
+        bits.append(f"{size:04b}" + (f"{value:0{size}b}" if size else ""))
+    text = "".join(bits)
+    text += "1" * (-len(text) % 8)
+    scan = int(text, 2).to_bytes(len(text) // 8, "big").replace(b"\xff", b"\xff\0")
+    table = b"\0" + bytes([0, 0, 0, 10, *bytes(12)]) + bytes(range(10))
+    frame = struct.pack(">BHHB", 8, height, width, 3) + b"".join(
+        bytes([c, 0x11, 0]) for c in b"RGB"
+    )
+    start = b"\3" + b"".join(bytes([c, 0]) for c in b"RGB") + b"\1\0\0"
+    parts = [(0xC3, frame), (0xC4, table), (0xDA, start)]
+    head = b"".join(b"\xff" + bytes([m]) + struct.pack(">H", len(c) + 2) + c for m, c in parts)
+    return b"\xff\xd8" + head + scan + b"\xff\xd9"
+
+
 @dataclass(frozen=True)
 class Sample:
     """How to make a file, and how far its decoded grey may be off."""
@@ -140,6 +182,7 @@ SAMPLES: dict[str, Sample] = {
     "PNG, 1 bit": Sample(one_bit, 0),
     "PNG, 16-bit grey": Sample(lambda: wide("PNG"), 0),
     "PNG with EXIF or XMP": _exact("PNG", RGB, luma(np.rot90(RGB, -1)), exif=exif(6)),
+    "PNG with a gamma or profile of its own": Sample(lambda: (linear(), luma(srgb_of_light(RGB)))),
     "PNG, animated": Sample(lambda: (animated("PNG"), on_white(LUMA))),
     "JPEG, grey": _lossy("JPEG", GREY, GREY),
     "JPEG, colour": _lossy("JPEG", RGB, LUMA),
@@ -147,6 +190,8 @@ SAMPLES: dict[str, Sample] = {
     "JPEG with more behind its end": _lossy("JPEG", RGB, LUMA, after=b"more"),
     "JPEG, colour, 28×28": _lossy("JPEG", _SMALL, luma(_SMALL)),
     "JPEG, CMYK": Sample(lambda: (encoded(_CMYK, "JPEG", quality=95), LUMA), 8),
+    "JPEG, lossless": Sample(lambda: (lossless_jpeg(RGB), LUMA)),
+    "JPEG 2000": Sample(lambda: (encoded(RGB, "JPEG2000"), LUMA), 1, features.check("jpg_2000")),
     "GIF": Sample(gif),
     "WebP": Sample(lambda: (animated("WEBP", lossless=True), on_white(LUMA))),
     "TIFF, 8-bit": _exact("TIFF", with_alpha(RGB), on_white(LUMA)),
@@ -155,6 +200,12 @@ SAMPLES: dict[str, Sample] = {
     "TIFF, floats": _exact("TIFF", (GREY / np.float32(255)).astype(np.float32), GREY),
     "BMP": _exact("BMP", RGB, LUMA),
     "Netpbm": _exact("PPM", RGB, LUMA),
+    "TGA": _exact("TGA", with_alpha(RGB), on_white(LUMA)),
+    "PSD": Sample(lambda: (psd(RGB), LUMA)),
+    "ICO": _exact("ICO", with_alpha(RGB), on_white(LUMA), sizes=[(WIDTH, HEIGHT)]),
+    "QOI": _exact("QOI", with_alpha(RGB), on_white(LUMA)),
+    "PCX": _exact("PCX", RGB, LUMA),
+    "SGI": _exact("SGI", with_alpha(RGB), on_white(LUMA)),
     "AVIF": Sample(
         lambda: (encoded(with_alpha(RGB), "AVIF", quality=95), on_white(LUMA)),
         12,
