@@ -223,7 +223,9 @@ def _read(path: Path, stream: IO[bytes] | gzip.GzipFile) -> npt.NDArray[Any]:
     stored = _TYPES[code]
     expected = math.prod(shape) * stored.itemsize
     if expected > _MOST:
-        raise DataError(f"{path}: announces {expected:,} bytes of values, which is too much")
+        raise DataError(
+            f"{path}: announces {expected:,} bytes of values, which is too much. {_REFETCH}"
+        )
 
     # One byte more than expected: it shows trailing bytes, and makes gzip check its CRC.
     payload = _read_up_to(stream, expected + 1)

@@ -98,6 +98,8 @@ def kind_of(head: bytes) -> str:
     """
     if not head:
         return "empty"
+    if head[257:262] == b"ustar" and is_tar_header(head, strict=True):
+        return "tar"  # first: the name of its first member may look like any other kind
     for start, kind in STARTS.items():
         if head.startswith(start):
             return "CR2" if kind == "TIFF" and head[8:10] == b"CR" else kind
@@ -168,11 +170,16 @@ def is_archive(name: str, head: bytes) -> bool:
     return kind in _ARCHIVES or (kind in _COMPRESSED and name.lower().endswith(_COMPRESSED_TARS))
 
 
-def is_tar_header(block: bytes) -> bool:
-    """Whether 512 bytes are a tar header: its checksum is right, or at least its mark is there."""
+def is_tar_header(block: bytes, *, strict: bool = False) -> bool:
+    """Whether 512 bytes are a tar header: its checksum is right, or at least its mark is there.
+
+    Args:
+        block: the first bytes of a file.
+        strict: whether the mark alone is not enough.
+    """
     if len(block) < SNIFF:
         return False
-    if block[257:262] == b"ustar":
+    if block[257:262] == b"ustar" and not strict:
         return True
     try:
         stored = int(block[148:156].rstrip(b"\0 ") or b"x", 8)

@@ -136,7 +136,7 @@ def test_a_suffix_of_another_format_is_not_filled_with_json(
 ) -> None:
     done = classify(pictures, "-o", tmp_path / "rows.xlsx")
     assert done.code == 2
-    assert "use one of .jsonl, .csv, .txt, .parquet" in done.stderr
+    assert "use one of .jsonl, .excel.csv, .csv, .txt, .parquet" in done.stderr
     assert not list(tmp_path.glob("rows*"))
 
 

