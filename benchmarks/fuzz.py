@@ -40,6 +40,7 @@ from fmnist_cli.contract import InputSpec, ModelCard
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import FmnistError, ImageError
 from fmnist_cli.journal import Record, record_path
+from fmnist_cli.machine import bounded_memory
 from fmnist_cli.manifest import MANIFEST_FILE, Manifest
 from fmnist_cli.preprocess.pipeline import Framing
 from fmnist_cli.sinks import open_line_format
@@ -261,7 +262,11 @@ def check(name: str, data: bytes, folder: Path) -> None:
 def _work(names: Sequence[str], first: int, count: int, state: mmap.mmap) -> int:
     """Inputs one after the other, the number of the last in `state`; 0, or what went wrong."""
     signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
-    with tempfile.TemporaryDirectory() as folder, libraries_quiet():
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        libraries_quiet(),
+        bounded_memory(MEMORY // 2),  # as in a run
+    ):
         peak = 0
         for seed in range(first, first + count):
             name = names[seed % len(names)]
