@@ -91,7 +91,7 @@ def test_wrong_folders_are_refused_before_any_slow_work(
     with pytest.raises(DataError, match="hat holds 3 pictures"):
         data.with_pictures(root, INPUT)
     (root / "hat").rename(root / "spoon")
-    with pytest.raises(DataError, match="spoon of .* is no class"):
+    with pytest.raises(DataError, match=r"spoon of .* is no class"):
         data.with_pictures(root, INPUT)
 
 
