@@ -52,7 +52,7 @@ class Photos(NamedTuple):
 
 def read(folder: Path, names: Sequence[str] | None = None) -> Photos:
     """The photos of some class folders, or of all."""
-    examples, _ = see(open_labelled(folder, None), {}, Session(open_model("photo", quiet=True)))
+    examples, _ = see(open_labelled(folder, None), {}, Session(open_model("photo")))
     photos = Photos(examples.embeddings, examples.labels)
     return photos if names is None else photos.of(np.isin(photos.labels, names))
 

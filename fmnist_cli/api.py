@@ -109,7 +109,7 @@ def load(
     """
     if model == AUTO:
         raise UsageError("'auto' stands for two models; load one, such as 'resnet' or 'photo'")
-    file = open_model(model, None if models_dir is None else Path(models_dir), quiet=True)
+    file = open_model(model, None if models_dir is None else Path(models_dir))
     return Model(Session(file, threads or available_cores(), provider))
 
 
@@ -183,7 +183,7 @@ def classify(
         session = model.session if engine == "threads" else model.session.in_one_thread()
         routes = (route_of(session, open_guard(share, model.card, folder)),)
     else:
-        routes = open_models(model, settings, folder, quiet=True).routes
+        routes = open_models(model, settings, folder).routes
     work = Classifier(*routes, settings=settings, batch_size=batch_size)
     items = _items(inputs, [route.spec for route in routes])
     chunks = ordered_map(

@@ -32,7 +32,7 @@ class Tally:
 
     Attributes:
         total: rows so far, those of an interrupted run included.
-        prepared: of these the labelled, by their preparation.
+        prepared: of these those that are not rejected, by their preparation.
         rejected: of these the rejected.
         unexpected: of these, in this run, those whose reason is an error of ours.
         examples: the first few rejected.
@@ -59,13 +59,18 @@ class Tally:
         if len(self.examples) < EXAMPLES:
             self.examples += counts.examples[: EXAMPLES - len(self.examples)]
 
+    @property
+    def labelled(self) -> int:
+        """Rows with a label that is one of the classes."""
+        return self.total - self.rejected - self._labels[UNKNOWN]
+
     def counts(self) -> dict[str, Any]:
         """What was counted, for JSON; the inverse of `restore`."""
         return {
             "total": self.total,
-            "labelled": self.total - self.rejected,
+            "labelled": self.labelled,
             "rejected": self.rejected,
-            "labels": {name: self._labels[name] for name in self._shown()},
+            "labels": {name: self._labels[name] for name in self._names()},
             "prepared": dict(sorted(self.prepared.items())),
             "examples": [[row.path, row.error] for row in self.examples],
         }
@@ -85,7 +90,7 @@ class Tally:
         rate = (self.total - self._restored) / max(seconds, 1e-9)
         return {"seconds": round(seconds, 3), "images_per_s": round(rate, 1)}
 
-    def _shown(self) -> list[str]:
+    def _names(self) -> list[str]:
         return [*self._class_names, *([UNKNOWN] if self._labels[UNKNOWN] else [])]
 
     def summary(self, card: ModelCard, skipped: str, done: str) -> str:
@@ -106,14 +111,16 @@ class Tally:
         def style(text: str, **how: Any) -> str:
             return typer.style(text, **how) if colored else text
 
-        labelled = self.total - self.rejected
-        parts = [f"{labelled:,} labelled"]
+        parts = [f"{self.labelled:,} labelled"]
+        if unknown := self._labels[UNKNOWN]:
+            parts.append(f"{unknown:,} unknown")
         if self.rejected:
             parts.append(style(f"{self.rejected:,} rejected", fg="red"))
         if skipped:
             parts.append(printable(skipped))
         timing = self.timing()
-        caption = printable(card.caption if self.prepared["frame"] == labelled else card.name)
+        all_frames = self.prepared["frame"] == self.total - self.rejected
+        caption = printable(card.caption if all_frames else card.name)
         lines = [
             f"{style(', '.join(parts), bold=True)} in {timing['seconds']:.2f} s"
             f" ({timing['images_per_s']:,.0f} images/s)"
@@ -121,7 +128,7 @@ class Tally:
         ]
         width = max(len(printable(name)) for name in self._class_names)
         most = max(self._labels.values(), default=1)
-        for name in self._shown():
+        for name in filter(self._labels.get, self._names()):
             count = self._labels[name]
             bar = style("█" * round(24 * count / most), fg="cyan")
             lines.append(f"  {printable(name):<{width}}  {count:>8,}  {bar}".rstrip())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from typer._click.types import IntRange
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from fmnist_cli.cli.output import Level, detail
+from fmnist_cli.cli.output import Level, detail, note_models_dir
 from fmnist_cli.errors import DEBUG
 
 if TYPE_CHECKING:
@@ -25,6 +25,16 @@ def _set_level(context: Context, parameter: Parameter, value: bool) -> None:
     """Take `--quiet` and `--verbose` both before and after the name of the command."""
     name = str(parameter.name)
     setattr(Level, name, value or (context.parent is not None and getattr(Level, name)))
+
+
+def _looks_for_models(given: dict[str, Any]) -> bool:
+    """Whether models are looked for where nobody said: not in a folder, not by path."""
+    if given.get("models_dir", "") is not None:
+        return False
+    models = given.get("model") or "by default"
+    models = [models] if isinstance(models, str) else models
+    guard = given.get("unknown") or given.get("unknown_at") is not None
+    return guard or not all(one.endswith(".onnx") for one in models)
 
 
 def _shared_options() -> list[TyperOption]:
@@ -106,6 +116,8 @@ class Command(TyperCommand):
                 source = ctx.get_parameter_source(name)
                 if source is not None and value not in (None, ()) and value is not False:
                     detail(f"  {name.strip('_')}: {value} ({source.name.lower()})")
+        if _looks_for_models(ctx.params):
+            note_models_dir()
         return super().invoke(ctx)
 
     def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:

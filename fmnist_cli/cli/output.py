@@ -85,6 +85,20 @@ def note_altered(split: Split, data_dir: Path | None) -> list[str]:
     return names
 
 
+def note_models_dir() -> None:
+    """A note that ./exported, which nobody named, is where models are looked for first."""
+    from fmnist_cli.inference.models import ENV_VAR, find_models_dir, shipped_dir
+    from fmnist_cli.manifest import MANIFEST_FILE
+
+    manifests = [folder / MANIFEST_FILE for folder in (find_models_dir(), shipped_dir())]
+    contents = {one.read_bytes() for one in manifests if one.is_file()}
+    if len(contents) > 1 and ENV_VAR not in os.environ:
+        note(
+            f"models of ./{manifests[0].parent} are used before those that are shipped;"
+            f" --models-dir or {ENV_VAR} names another folder"
+        )
+
+
 def detail(text: str) -> None:
     """Which settings and files are used, on standard error; with `--verbose` only."""
     if Level.verbose:

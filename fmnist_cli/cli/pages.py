@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fmnist_cli.cli.options import MODEL, DataDir, ModelsDir, Prepare, complete_model
 from fmnist_cli.cli.output import check_file, note, say, show
 from fmnist_cli.errors import EXIT_REJECTED, FmnistError, UsageError
-
-if TYPE_CHECKING:
-    from fmnist_cli.sources.items import Item
 
 
 def prepare(
@@ -66,14 +61,11 @@ def prepare(
         fmnist prepare shoe.jpg --prepare product
     """
     from fmnist_cli.contract import Rejected, printable
-    from fmnist_cli.decode import MAX_PIXELS
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.engines import default_engine, ordered_map
-    from fmnist_cli.errors import ImageError
     from fmnist_cli.files import check_folder
-    from fmnist_cli.html.contact_sheet import original
     from fmnist_cli.html.folder import PANEL
-    from fmnist_cli.html.prepared import Pair, write_pairs
+    from fmnist_cli.html.prepared import write_pairs
     from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
     from fmnist_cli.machine import available_cores
@@ -91,32 +83,21 @@ def prepare(
     source = request.open()
     if output is not None:
         check_beside("-o", output, source.folders)
-    framer = Framer(spec, prepare)
-    pairs: list[Pair] = []
+    framer = Framer(spec, prepare, side=0 if output is None else PANEL)
+    pairs: list[Prepared] = []
     rejected: list[Rejected] = []
-    ahead: deque[Item] = deque()  # items on their way through the workers
-
-    def items() -> Iterator[Item]:
-        for item in source if output is None else outside(source, "-o", output):
-            ahead.append(item)
-            yield item
-
-    work = ordered_map(framer, items(), workers=available_cores(), engine=default_engine())
+    items = source if output is None else outside(source, "-o", output)
+    work = ordered_map(framer, items, workers=available_cores(), engine=default_engine())
     seen = 0
     with libraries_quiet(), closing(work):
         for seen, result in enumerate(chain.from_iterable(work), start=1):  # noqa: B007
-            item = ahead.popleft()
-            if isinstance(result, Prepared) and output is not None:
-                try:
-                    before = original(item.read(request.max_bytes), PANEL, MAX_PIXELS)
-                    pairs.append(Pair(item.path, before, result.pixels, result.prepared))
-                except ImageError as error:  # changed since
-                    result = Rejected(item.path, str(error))
             if isinstance(result, Rejected):
                 rejected.append(result)
-                show(f"{'rejected':<9}  {printable(item.path)}: {printable(result.error)}")
-            else:
-                show(f"{result.prepared:<9}  {printable(item.path)}")
+                show(f"{'rejected':<9}  {printable(result.path)}: {printable(result.error)}")
+                continue
+            show(f"{result.prepared:<9}  {printable(result.path)}")
+            if output is not None:
+                pairs.append(result)
     if not seen:
         raise FmnistError(
             f"no pictures found in {request}."

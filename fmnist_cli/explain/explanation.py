@@ -18,6 +18,7 @@ from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC, Split
 from fmnist_cli.errors import UsageError
 from fmnist_cli.explain.cam import METHODS, STAGES, Layer, choose_layers, heatmaps, layers_of
+from fmnist_cli.html.folder import PANEL
 from fmnist_cli.inference.classifier import Settings, aligned
 from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session, batch_of
@@ -43,6 +44,7 @@ class Subject:
         probabilities: float32 [classes], what the exported graph says of it.
         true: class id of its label; None where there is none.
         split, index: place in the data set, from 0; None for a file.
+        original: uint8 [H, W, 3], RGB, or [H, W], small; None where it would show the same.
     """
 
     source: str
@@ -51,6 +53,7 @@ class Subject:
     true: int | None = None
     split: Split | None = None
     index: int | None = None
+    original: Pixels | None = None
 
     @property
     def predicted(self) -> int:
@@ -68,7 +71,7 @@ def from_items(
 ) -> tuple[list[Subject], list[Rejected]]:
     """What can be read, and what cannot with its reason; each in the order of the items."""
     # As `classify` does it: same reading, same pixels, same reasons, same verdicts.
-    framer = Framer(spec, settings.mode, settings.max_pixels, settings.max_bytes)
+    framer = Framer(spec, settings.mode, settings.max_pixels, settings.max_bytes, side=PANEL)
     results = frames_of(items, framer, workers=available_cores())
     prepared = [result for result in results if isinstance(result, Prepared)]
     subjects: list[Subject] = []
@@ -78,7 +81,9 @@ def from_items(
         pixels = np.stack([*(one.pixels for one in chunk), chunk[-1].pixels])
         probabilities = infer(pixels[: aligned(len(chunk))])
         for one, row in zip(chunk, probabilities, strict=False):
-            subjects.append(Subject(one.path, one.pixels, row))
+            same = one.original is None or np.array_equal(one.original, one.pixels)
+            original = None if same else one.original
+            subjects.append(Subject(one.path, one.pixels, row, original=original))
     return subjects, [result for result in results if isinstance(result, Rejected)]
 
 

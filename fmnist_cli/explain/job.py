@@ -25,7 +25,7 @@ from fmnist_cli.explain.explanation import (
     one_per_class,
     parse_target,
 )
-from fmnist_cli.explain.page import page, triptych
+from fmnist_cli.explain.page import page, side_by_side
 from fmnist_cli.files import check_folder, replace_file, write_text
 from fmnist_cli.html.folder import PAGE, file_names
 from fmnist_cli.inference.classifier import Settings
@@ -201,7 +201,8 @@ def write_folder(
     names = file_names([explanation.subject.source for explanation in explanations])
     for explanation, name in zip(explanations, names, strict=True):
         caption, below = _captions(explanation, explainer)
-        image = triptych(explanation.subject.pixels, explanation.heat, caption, below)
+        subject = explanation.subject
+        image = side_by_side(subject.pixels, explanation.heat, caption, below, subject.original)
         replace_file(out / name, partial(image.save, format="PNG"))
     write_text(out / PAGE, "".join(page(explainer, explanations, names, rejected)))
     items = [

@@ -1,4 +1,4 @@
-"""Explained pictures: three of each side by side, in a file and on a page."""
+"""Explained pictures and their maps side by side, in a file and on a page."""
 
 from __future__ import annotations
 
@@ -23,9 +23,12 @@ from fmnist_cli.html.folder import panels
 from fmnist_cli.html.page import SPACE, render
 
 
-def triptych(pixels: Pixels, heat: Heat, caption: str, below: str) -> Image.Image:
-    """Picture, heat map and overlay side by side, with two lines below."""
+def side_by_side(
+    pixels: Pixels, heat: Heat, caption: str, below: str, original: Pixels | None = None
+) -> Image.Image:
+    """Original where there is one, picture, heat map and overlay, with two lines below."""
     parts = (
+        *(() if original is None else [("original", in_color(original))]),
         ("as the model sees it", in_color(pixels)),
         ("heat map", heat_colors(heat)),
         ("both", under_heat(pixels, heat)),
@@ -44,7 +47,7 @@ def page(
     Args:
         explainer: what explained them.
         explanations: what is shown.
-        names: file of each one's triptych, which lies beside the page.
+        names: file of each one's pictures, which lies beside the page.
         rejected: what could not be read.
     """
     labelled = [e.subject for e in explanations if e.subject.true is not None]
@@ -79,8 +82,11 @@ def _card(explanation: Explanation, name: str) -> Card:
     # Frames are shown by their pixels; of photos no pixel matters.
     kind: Literal["png", "webp"] = "png" if subject.pixels.ndim == 2 else "webp"
     true = f"true: {explanation.true_name} · " if explanation.true_name else ""
+    shown = [Shown(data_uri(one, kind), alt, size=(width, height)) for one, alt in pictures]
+    if subject.original is not None:
+        shown.insert(0, Shown(data_uri(subject.original), f"{source}, the original"))
     return Card(
-        [Shown(data_uri(one, kind), alt, size=(width, height)) for one, alt in pictures],
+        shown,
         verdicts=[(explanation.predicted_name, f"{100 * subject.confidence:.1f}{SPACE}%")],
         notes=[f"{true}evidence for: {target}"],
         path=f"{source} · {name}",

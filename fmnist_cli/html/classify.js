@@ -102,8 +102,9 @@ function paint(card, place) {
   const state = mark(row);
   const [name, share] = card.querySelectorAll(".verdict span");
   name.textContent = visible(label(row));
-  share.textContent = state === "corrected" ? "" : percent(confidence);
-  const was = `corrected, was ${visible(predicted)} ${percent(confidence)}`;
+  const sure = predicted === unknown ? "" : percent(confidence); // else it is of the best guess
+  share.textContent = state === "corrected" ? "" : sure;
+  const was = `corrected, was ${visible(predicted)} ${sure}`;
   const told = { corrected: was, confirmed: "confirmed", none: visible(note) };
   card.querySelector(".soft").textContent = told[state];
   card.dataset.mark = state;

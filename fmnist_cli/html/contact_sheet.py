@@ -11,12 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import InputSpec, Picture, Pixels
-from fmnist_cli.decode import MAX_PIXELS, decode
-from fmnist_cli.errors import ImageError
-from fmnist_cli.preprocess import reduction
-from fmnist_cli.preprocess.pipeline import Framing
-from fmnist_cli.preprocess.resize import resize
+from fmnist_cli.contract import InputSpec, Pixels
+from fmnist_cli.decode import MAX_PIXELS
+from fmnist_cli.preprocess.pipeline import Framing, fitted
 from fmnist_cli.sources.items import MAX_BYTES, Item
 
 Color = npt.NDArray[np.uint8]  # [H, W, 3], RGB
@@ -105,32 +102,6 @@ def under_heat(pixels: Pixels, heat: npt.NDArray[np.uint8], strength: float = 0.
     return np.rint((1 - share) * in_color(pixels) + share * heat_colors(heat)).astype(np.uint8)
 
 
-def original(content: bytes | Picture, side: int, max_pixels: int = MAX_PIXELS) -> Pixels:
-    """A picture in colour if it has any, upright, at most `side` pixels on its longest edge.
-
-    Returns:
-        uint8 [H, W, 3], RGB, or [H, W].
-
-    Raises:
-        ImageError: it cannot be read, with the reason.
-    """
-    if isinstance(content, bytes):
-        fitting = reduction(InputSpec(side, side, "rgb", "letterbox"))
-        content = decode(content, max_pixels=max_pixels, reduction=fitting, color=True)
-    pixels = content.grey if content.color is None else content.color
-    try:
-        return _fitted(pixels, side, content.full)
-    except (MemoryError, cv2.error) as error:
-        raise ImageError(f"cannot be shown: {error or 'out of memory'}") from error
-
-
-def _fitted(pixels: Pixels, side: int, full: tuple[int, int] | None = None) -> Pixels:
-    """`pixels`, in the proportions of `full`, at most `side` on the longest edge."""
-    height, width = full or pixels.shape[:2]
-    scale = min(1, side / max(height, width))
-    return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
-
-
 class Thumbnails:
     """Callable: (item, path, preparation, model) → the original in small, and what the model saw.
 
@@ -153,26 +124,20 @@ class Thumbnails:
         self._framing = Framing(
             *specs.values(), mode=mode, max_pixels=max_pixels, max_bytes=max_bytes
         )
-        self._max_pixels = max_pixels
-        self._max_bytes = max_bytes
 
     def __call__(
         self, item: Item, path: str, prepared: str, model: str | None = None
     ) -> list[Shown]:
         """The pictures of an item, which is shown under the name `path`."""
         try:
-            content = item.read(self._max_bytes)
-            picture = self._framing.picture(content)
-            seen, _ = self._framing.pixels(picture, self._specs[model], prepared)
-            # Decoded anew where that was all grey, because the model wanted no colour.
-            known = picture if picture.colorless or picture.color is not None else content
-            small = original(known, THUMBNAIL, self._max_pixels)
+            spec = self._specs[model]
+            seen, _, small = self._framing.beside(item, spec, THUMBNAIL, prepared)
         except Exception:  # gone, changed, or too large by now: the page shows the rest
             return []
-        if picture.colorless and np.array_equal(picture.grey, seen):
+        if np.array_equal(small, seen):
             return [Shown(data_uri(small), path, "frame alone")]
         kind: Literal["png", "webp"] = "png" if max(seen.shape[:2]) <= SMALL else "webp"
-        frame = data_uri(_fitted(seen, SMALL), kind)  # shown smaller than the original
+        frame = data_uri(fitted(seen, SMALL), kind)  # shown smaller than the original
         return [
             Shown(data_uri(small), path, "original"),
             Shown(frame, f"{path} as the model saw it", "frame"),

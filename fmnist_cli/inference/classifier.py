@@ -298,7 +298,6 @@ def open_models(
     models_dir: Path | None = None,
     *,
     provider: str = "cpu",
-    quiet: bool = False,
 ) -> Models:
     """The model of this name or file; by the name ``auto`` one for frames and one for all else.
 
@@ -307,15 +306,14 @@ def open_models(
         settings: how pictures become rows.
         models_dir: folder of models.
         provider: what runs them.
-        quiet: whether nothing is said of where they were found.
 
     Raises:
         UsageError: there are no such models, or they cannot do what is asked.
         ModelError: a file is damaged.
     """
     if model == AUTO:
-        return _both(settings, models_dir, provider, quiet)
-    file = open_model(model, models_dir, quiet=quiet)
+        return _both(settings, models_dir, provider)
+    file = open_model(model, models_dir)
     session = Session(file, provider=provider)
     check_mode(settings.mode, session.spec)
     guard = open_guard(settings.unknown_at, session.card, models_dir)
@@ -366,7 +364,7 @@ class _Infer:
         return outputs
 
 
-def _both(settings: Settings, models_dir: Path | None, provider: str, quiet: bool) -> Models:
+def _both(settings: Settings, models_dir: Path | None, provider: str) -> Models:
     if settings.embeddings:
         raise UsageError(f"--embeddings needs one model for all pictures: --model {PHOTOS}")
     known = manifests(models_dir)
@@ -378,7 +376,7 @@ def _both(settings: Settings, models_dir: Path | None, provider: str, quiet: boo
                 f" {' or '.join(str(folder) for folder, _ in known)}."
                 f" Name one model for all pictures: --model {FRAMES if name == PHOTOS else PHOTOS}"
             )
-    found = [find_model(name, models_dir, quiet=quiet) for name in (FRAMES, PHOTOS)]
+    found = [find_model(name, models_dir) for name in (FRAMES, PHOTOS)]
     sessions = [LazySession(one, provider) for one in found]
     for session in sessions:
         check_mode(settings.mode, session.spec)

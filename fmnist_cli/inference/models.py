@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from fmnist_cli.contract import printable
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.manifest import MANIFEST_FILE, Entry, Manifest
 
@@ -136,31 +134,26 @@ def manifests(models_dir: Path | None = None) -> list[tuple[Path, Manifest]]:
     return found
 
 
-def find_model(name: str, models_dir: Path | None = None, *, quiet: bool = False) -> Found:
+def find_model(name: str, models_dir: Path | None = None) -> Found:
     """A model by name; its file is not read.
 
-    Where one's own folder and the shipped one have different models of this name, one's own is
-    taken, and standard error says so unless it is to be quiet.
+    Where one's own folder and the shipped one have models of this name, one's own is taken.
 
     Raises:
         UsageError: no model has that name.
         ModelError: as `manifests`.
     """
     known = manifests(models_dir)
-    found = [Found(name, at, of.models[name]) for at, of in known if name in of.models]
-    if not found:
-        has = "; ".join(f"{at} has: {', '.join(of.models) or 'none'}" for at, of in known)
-        raise UsageError(
-            f"there is no model called {name!r}; {has}."
-            " Give one of these or the path of an .onnx file"
-        )
-    if not quiet and len({one.entry.sha256 for one in found}) > 1:
-        folder = printable(str(found[0].folder))
-        sys.stderr.write(f"note: {name} is the one in {folder}, not the one that is shipped\n")
-    return found[0]
+    for folder, manifest in known:
+        if entry := manifest.models.get(name):
+            return Found(name, folder, entry)
+    has = "; ".join(f"{at} has: {', '.join(of.models) or 'none'}" for at, of in known)
+    raise UsageError(
+        f"there is no model called {name!r}; {has}. Give one of these or the path of an .onnx file"
+    )
 
 
-def open_model(model: str, models_dir: Path | None = None, *, quiet: bool = False) -> ModelFile:
+def open_model(model: str, models_dir: Path | None = None) -> ModelFile:
     """A model by name, checked against its manifest, or any ``.onnx`` file by path.
 
     A name that is in no manifest may be a path without its suffix: ``mine`` is ``mine.onnx``.
@@ -174,7 +167,7 @@ def open_model(model: str, models_dir: Path | None = None, *, quiet: bool = Fals
         path.is_file() and not any(model in of.models for _, of in manifests(models_dir))
     ):
         return ModelFile.of(path.stem, path, _read(path))
-    return find_model(model, models_dir, quiet=quiet).open()
+    return find_model(model, models_dir).open()
 
 
 def _checked(file: ModelFile, sha256: str, cure: str) -> ModelFile:

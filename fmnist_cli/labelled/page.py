@@ -110,7 +110,7 @@ def _model(name: str, result: FolderEvaluation, class_names: Sequence[str]) -> d
             "pictures": f"{result.images:,}",
         },
         "unknown": unknown_words(result),
-        "heads": ["folder", "right", *(["called unknown"] if asked else []), *labels],
+        "heads": ["folder", "right label", *(["called unknown"] if asked else []), *labels],
         "rows": [_row(one, labels) for one in result.folders],
     }
 
@@ -131,10 +131,14 @@ def _folder(one: FolderResult, chosen: npt.NDArray[np.intp], wrong: Wrong) -> di
     )
     order = chosen[np.argsort(-sure, kind="stable")][:_EACH].tolist()
     means = " or ".join(one.classes) or UNKNOWN
+    labelled = [result.wrong & ~result.is_unknown for result in wrong.results.values()]
+    mislabelled = np.any(labelled, axis=0)[chosen]
+    counts = {"wrong": int(mislabelled.sum()), "called unknown": int((~mislabelled).sum())}
     cut = f"; the {_EACH} surest mistakes" if len(chosen) > _EACH else ""
     return {
         "name": one.folder,
-        "wrong": f"{len(chosen):,} of {one.images:,}",
+        "wrong": ", ".join(f"{n:,} {what}" for what, n in counts.items() if n),
+        "images": one.images,
         "right": f"right would be: {means}{cut}",
         "first": (_card(position, one, wrong) for position in order[:_AT_ONCE]),
         "more": (_card(position, one, wrong) for position in order[_AT_ONCE:]),

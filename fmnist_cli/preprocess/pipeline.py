@@ -15,6 +15,7 @@ from fmnist_cli.decode.picture import is_blank
 from fmnist_cli.engines import default_engine, ordered_map
 from fmnist_cli.errors import ImageError
 from fmnist_cli.preprocess import PREPARATIONS, needs_color, preprocess, reduction
+from fmnist_cli.preprocess.resize import resize
 from fmnist_cli.sources.items import MAX_BYTES, Item
 
 
@@ -104,6 +105,41 @@ class Framing:
             raise ImageError("blank: nothing can be seen in this picture")
         return pixels, name
 
+    def beside(
+        self, item: Item, spec: InputSpec, side: int, prepared: str | None = None
+    ) -> tuple[Pixels, str, Pixels]:
+        """As `pixels` for an item, and then its original, uint8 [H, W, 3] or [H, W], small.
+
+        Args:
+            item: the picture.
+            spec: what the model wants.
+            side: pixels that the longest edge of the original may have.
+            prepared: the preparation, if it was chosen before.
+
+        Raises:
+            ImageError: as `read` and `pixels`.
+        """
+        try:
+            content = item.read(self._max_bytes)
+            picture = self.picture(content)
+        except (MemoryError, cv2.error) as error:
+            raise _unprepared(error) from error
+        pixels, name = self.pixels(picture, spec, prepared)
+        try:
+            # Decoded anew where the model wanted no colour, or less than is shown.
+            grey = picture.color is None and not picture.colorless
+            small = picture.full is not None and max(picture.grey.shape) < side
+            if isinstance(content, bytes) and (grey or small):
+                fitting = reduction(InputSpec(side, side, "rgb", "letterbox"))
+                picture = decode(
+                    content, max_pixels=self._max_pixels, reduction=fitting, color=True
+                )
+            known = picture.grey if picture.color is None else picture.color
+            original = fitted(known, side, picture.full)
+        except (MemoryError, cv2.error) as error:
+            raise ImageError(f"cannot be shown: {error or 'out of memory'}") from error
+        return pixels, name, original
+
     def _reduction(self, width: int, height: int) -> int:
         return min([allowed(width, height) for allowed in self._reductions])
 
@@ -113,6 +149,13 @@ def _unprepared(error: Exception) -> ImageError:
     return ImageError(f"cannot be prepared: {error or 'out of memory'}")
 
 
+def fitted(pixels: Pixels, side: int, full: tuple[int, int] | None = None) -> Pixels:
+    """`pixels`, in the proportions of `full`, at most `side` on the longest edge."""
+    height, width = full or pixels.shape[:2]
+    scale = min(1, side / max(height, width))
+    return resize(pixels, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
 class Prepared(NamedTuple):
     """A picture as a model sees it.
 
@@ -120,11 +163,13 @@ class Prepared(NamedTuple):
         path: stable name.
         pixels: uint8 of the shape that the model's spec says.
         prepared: the preparation that made them.
+        original: uint8 [H, W, 3], RGB, or [H, W], upright and small; None if not asked for.
     """
 
     path: str
     pixels: Pixels
     prepared: str
+    original: Pixels | None = None
 
 
 class Framer:
@@ -135,6 +180,7 @@ class Framer:
         mode: one of `fmnist_cli.preprocess.MODES`.
         max_pixels: pictures with more pixels are rejected.
         max_bytes: files with more bytes are rejected.
+        side: longest edge of the originals that are kept, pixels; 0 for none.
     """
 
     def __init__(
@@ -143,9 +189,11 @@ class Framer:
         mode: str = "auto",
         max_pixels: int = MAX_PIXELS,
         max_bytes: int = MAX_BYTES,
+        side: int = 0,
     ) -> None:
         self._framing = Framing(spec, mode=mode, max_pixels=max_pixels, max_bytes=max_bytes)
-        self._built_of = spec, mode, max_pixels, max_bytes
+        self._spec, self._side = spec, side
+        self._built_of = spec, mode, max_pixels, max_bytes, side
 
     def __call__(self, items: Sequence[Item]) -> list[Prepared | Rejected]:
         """One result per item."""
@@ -153,6 +201,8 @@ class Framer:
 
     def _one(self, item: Item) -> Prepared | Rejected:
         try:
+            if self._side:
+                return Prepared(item.path, *self._framing.beside(item, self._spec, self._side))
             return Prepared(item.path, *self._framing(item))
         except ImageError as error:
             return Rejected(item.path, str(error))

@@ -137,7 +137,7 @@ class PageSink(FileSink):
         others = [f"{one.label} {one.probability:.1%}" for one in row.top[named:2]]
         card = Card(
             self._thumbnails(item, row.path, row.prepared, row.model),
-            verdicts=[(row.label, f"{row.confidence:.1%}")],
+            verdicts=[(row.label, "" if row.label == UNKNOWN else f"{row.confidence:.1%}")],
             notes=[" · ".join(others) or "no runner-up"],
             path=row.path if row.model is None else f"{row.path} · {row.model}",
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmnist_cli.contract import Prediction, Row, printable
+from fmnist_cli.contract import UNKNOWN, Prediction, Row, printable
 from fmnist_cli.errors import UsageError
 
 
@@ -42,7 +42,7 @@ def _line(row: Row, models: bool) -> str:
     # An unknown picture has no label of its own among the candidates: all are shown.
     named = bool(row.top) and row.top[0].label == row.label
     others = ", ".join(f"{printable(c.label)} {c.probability:.1%}" for c in row.top[named:])
+    confidence = "" if row.label == UNKNOWN else f"{row.confidence:.1%}"
     return (
-        f"{printable(row.label):<12} {row.confidence:>7.1%}  {path}"
-        f"{f'  ({others})' if others else ''}\n"
+        f"{printable(row.label):<12} {confidence:>7}  {path}{f'  ({others})' if others else ''}\n"
     )

@@ -306,6 +306,7 @@ def fit_network(network: nn.Module, order: Order, soft: Tensor | None = None) ->
         tuple(trainer.history),
         ("numpy", "torch"),
         (validation_accuracy, validation_loss),
+        len(order.data.validation),
         best_epoch=trainer.best_epoch,
         temperature=temperature,
         precision=precision,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -94,15 +95,14 @@ class TrainingData:
             UsageError, DataError: there is no such folder, a folder means no class or holds too
                 few pictures.
         """
-        pictures = LabelledPictures.read(open_labelled(root, None), enlarged(spec), advance=advance)
-        classes = resolve(pictures.folders, self.class_names, source=str(root))
-        counts = np.bincount(pictures.members, minlength=len(pictures.folders))
-        for folder, count in zip(pictures.folders, counts.tolist(), strict=True):
-            if count < FEWEST:
-                raise DataError(
-                    f"{root / folder} holds {count} pictures that can be read; at least {FEWEST}"
-                    " are needed to learn what it shows"
-                )
+        labelled = open_labelled(root, None)
+        # Before any picture is read, which takes minutes.
+        found = Counter(label for item in labelled.items if (label := labelled.label(item.path)))
+        classes = resolve(sorted(found), self.class_names, source=str(root))
+        _check_enough(found, root)
+        pictures = LabelledPictures.read(labelled, enlarged(spec), advance=advance)
+        counts = np.bincount(pictures.members, minlength=len(pictures.folders)).tolist()
+        _check_enough(dict(zip(pictures.folders, counts, strict=True)), root)
         return replace(self, pictures=pictures, meanings=classes)
 
     @cached_property
@@ -118,6 +118,20 @@ class TrainingData:
             digest.update(pixels.tobytes())
         named = {folder: [names[c] for c in columns[folder]] for folder in pictures.folders}
         return {"sha256": digest.hexdigest(), "pictures": len(pictures), "folders": named}
+
+
+def _check_enough(counts: Mapping[str, int], root: Path) -> None:
+    """Whether there are enough pictures of each folder.
+
+    Raises:
+        DataError: there are not.
+    """
+    for folder, count in counts.items():
+        if count < FEWEST:
+            raise DataError(
+                f"{root / folder} holds {count} pictures that can be read; at least {FEWEST}"
+                " are needed to learn what it shows"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +273,7 @@ class Fit:
         save: writes what `load_native` reads into a run folder.
         packages: distributions whose versions decided the result.
         validation: accuracy and loss on what was held out.
+        validation_images: how many these are.
     """
 
     native: NativeModel
@@ -266,6 +281,7 @@ class Fit:
     history: tuple[Epoch, ...]
     packages: tuple[str, ...]
     validation: tuple[float, float]
+    validation_images: int
     best_epoch: int = 0
     temperature: float = 1.0
     converged: bool = True

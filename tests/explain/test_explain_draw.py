@@ -1,10 +1,10 @@
-"""Triptychs: what is drawn is the picture and its map, pixel by pixel."""
+"""Pictures side by side: what is drawn is the picture and its map, pixel by pixel."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from fmnist_cli.explain.page import triptych
+from fmnist_cli.explain.page import side_by_side
 from fmnist_cli.html.contact_sheet import heat_colors, under_heat
 from fmnist_cli.html.folder import SCALE
 
@@ -28,7 +28,7 @@ def test_the_overlay_leaves_alone_what_has_no_evidence() -> None:
 
 
 def test_each_pixel_becomes_a_sharp_square() -> None:
-    image = np.asarray(triptych(PIXELS, HEAT, "true: Coat", "below"))
+    image = np.asarray(side_by_side(PIXELS, HEAT, "true: Coat", "below"))
     top, left, side = 22, 8, 28 * SCALE
     first = image[top : top + side, left : left + side]
     expected = np.kron(PIXELS, np.ones((SCALE, SCALE), np.uint8))
@@ -38,11 +38,11 @@ def test_each_pixel_becomes_a_sharp_square() -> None:
 
 
 def test_captions_are_drawn_and_long_ones_keep_their_end() -> None:
-    short = triptych(PIXELS, HEAT, "true: Coat", "x")
-    other = triptych(PIXELS, HEAT, "true: Bag", "x")
+    short = side_by_side(PIXELS, HEAT, "true: Coat", "x")
+    other = side_by_side(PIXELS, HEAT, "true: Bag", "x")
     assert short.tobytes() != other.tobytes()
-    long = triptych(PIXELS, HEAT, "true: Coat", "a/" * 300 + "x")
-    longer = triptych(PIXELS, HEAT, "true: Coat", "b/" + "a/" * 300 + "x")
+    long = side_by_side(PIXELS, HEAT, "true: Coat", "a/" * 300 + "x")
+    longer = side_by_side(PIXELS, HEAT, "true: Coat", "b/" + "a/" * 300 + "x")
     assert long.size == short.size
     assert long.tobytes() == longer.tobytes()  # what differs is left out
 
@@ -51,5 +51,5 @@ def test_a_colour_picture_keeps_its_colours_and_its_shape() -> None:
     picture = np.random.default_rng(1).integers(0, 256, (112, 224, 3), np.uint8)
     nothing = np.zeros((112, 224), np.uint8)
     np.testing.assert_array_equal(under_heat(picture, nothing), picture)
-    image = np.asarray(triptych(picture, nothing, "", ""))
+    image = np.asarray(side_by_side(picture, nothing, "", ""))
     np.testing.assert_array_equal(image[22 + 56 : 22 + 168, 8 : 8 + 224], picture)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,13 @@ def test_the_page_shows_what_is_wrong_and_no_markup_of_names() -> None:
     assert "right would be: Boot or &lt;Shoe&gt;" in text
     assert "two: unknown (Coat)" in text
     assert "http" not in text.replace("http-equiv", "")
+
+
+def test_the_page_counts_what_is_called_unknown_apart_from_wrong_labels() -> None:
+    results = {"one": evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5])}
+    shown = Wrong(found(), "photos", {"one": NAMES}, results, lambda *_: [])
+    text = "".join(page(shown))
+    assert '<th scope="col">right label</th><th scope="col">called unknown</th>' in text
+    # The first coat has the right label, and was called unknown.
+    told = re.findall(r'<span class="soft">(.*)</span></h2>', text)
+    assert told == ["1 wrong, 1 called unknown of 2", "1 wrong of 3", "1 wrong of 2"]

@@ -166,7 +166,7 @@ def test_text_of_one_candidate_has_no_runner_up() -> None:
 def test_text_of_an_unknown_picture_shows_the_best_guess() -> None:
     row = Prediction("a.png", None, UNKNOWN, 0.75, TOP, "frame")
     assert (
-        written("text", [row]) == "unknown        75.0%  a.png  (Ankle boot 75.0%, Sandal 25.0%)\n"
+        written("text", [row]) == "unknown               a.png  (Ankle boot 75.0%, Sandal 25.0%)\n"
     )
 
 

@@ -82,9 +82,23 @@ def test_every_folder_is_divided_evenly(pictures: LabelledPictures) -> None:
     assert (folds != pictures.folds(2, seed=2)).any()
 
 
-def test_too_few_pictures_are_refused_before_any_slow_work(tmp_path: Path) -> None:
-    root = write_pictures(tmp_path / "few", {"t-shirt": 6, "hat": 3})
+def test_wrong_folders_are_refused_before_any_slow_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_pictures(tmp_path / "wrong", {"t-shirt": 6, "hat": 3})
+    data = TrainingData(images(40), images(10), "synthetic")
+    monkeypatch.delattr(LabelledPictures, "read")
     with pytest.raises(DataError, match="hat holds 3 pictures"):
+        data.with_pictures(root, INPUT)
+    (root / "hat").rename(root / "spoon")
+    with pytest.raises(DataError, match=r"spoon of .* is no class"):
+        data.with_pictures(root, INPUT)
+
+
+def test_pictures_that_cannot_be_read_do_not_count(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path / "few", {"t-shirt": 6, "hat": 5})
+    sorted((root / "hat").iterdir())[0].write_bytes(b"no picture")
+    with pytest.raises(DataError, match="hat holds 4 pictures"):
         TrainingData(images(40), images(10), "synthetic").with_pictures(root, INPUT)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from silent import SilentReporter
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
@@ -19,6 +22,7 @@ from fmnist_cli.errors import ModelError, TrainingError
 from fmnist_cli.models.features import PixelFeatures
 from fmnist_cli.models.registry import SklearnRecipe, TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
+from fmnist_cli.training.progress import PlainReporter, RichReporter
 from fmnist_cli.training.record import (
     Epoch,
     TrainingRecord,
@@ -191,3 +195,32 @@ def test_run_folders_hold_no_pickle(tmp_path: Path) -> None:
         assert {Path(name).suffix for name in archive.namelist()} <= {".json", ".npy"}
         schema = json.loads(archive.read("schema.json"))
     assert schema["__class__"] == "Pipeline"
+
+
+def test_a_log_says_now_and_then_how_far_an_epoch_is_and_how_much_few_images_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = replace(data(), validation=subset(data().validation, 40, seed=0))
+
+    def told(folder: Path) -> list[str]:
+        reporter = PlainReporter(1)
+        train(mlp_job(), few, folder, device=CPU, resume=False, reporter=reporter)
+        return [line.partition(": ")[2] for line in capsys.readouterr().err.splitlines()]
+
+    lines = told(tmp_path)
+    assert [line.split()[0] for line in lines] == ["started", "epoch", lines[2].split()[0]]
+    right = round(TrainingRecord.read(tmp_path).validation_accuracy * 40)
+    assert lines[2].startswith(f"validation accuracy {right} of 40 (95 %: ")
+    monkeypatch.setattr("fmnist_cli.training.progress._SILENCE", -1)
+    lines = told(tmp_path / "again")
+    steps = [line.partition(" (after")[0] for line in lines if "step" in line]
+    assert steps == [f"epoch 1/1, step {step} of 4" for step in (1, 2, 3, 4)]
+
+
+def test_a_terminal_shows_the_stage_and_how_far_an_epoch_is() -> None:
+    screen = io.StringIO()
+    with RichReporter(Console(file=screen, force_terminal=True, width=200), 1) as reporter:
+        reporter.start("photo", 20)
+        reporter.stage("without fold 1 of 3")
+        reporter.step("epoch 1/2, step 3 of 10")
+    assert "without fold 1 of 3: epoch 1/2, step 3 of 10" in screen.getvalue()
