@@ -22,9 +22,22 @@ from typing import Any, BinaryIO
 
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.files import open_own, read_json, write_text
-from fmnist_cli.sources.items import Item, signature_line
+from fmnist_cli.inference.classifier import KnownItem
+from fmnist_cli.sources.items import Item
 
 CHECKPOINT_SECONDS = 0.25  # at most this much work is done twice
+FINGERPRINT = 8  # bytes of each input, kept to see what has changed
+
+
+def fingerprint(item: Item) -> bytes:
+    """`FINGERPRINT` bytes that change when the name or the content of an input does.
+
+    They are of its name and its signature, of a known item as they were when its row was made.
+    """
+    if type(item) is KnownItem:
+        return item.fingerprint
+    line = f"{item.path}\0{item.signature()}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(line, digest_size=FINGERPRINT).digest()
 
 
 @dataclass(eq=False, repr=False)
@@ -38,7 +51,7 @@ class Record:
         finished: whether all rows are in the journal.
         stages: how many groups of outputs have been made from the journal.
         inputs: number of inputs whose rows are in the journal.
-        digest: BLAKE2b of their names and signatures.
+        digest: BLAKE2b of their fingerprints.
         size: bytes of the journal.
         checksum: CRC-32 of these bytes.
         counts: what was counted so far; see `fmnist_cli.progress.Tally.counts`.
@@ -94,8 +107,12 @@ class Record:
         """As values of JSON; the inverse of `read`."""
         return asdict(self)
 
-    def check(self, options: dict[str, Any]) -> None:
-        """Refuse to go on with other options.
+    def check(
+        self,
+        options: dict[str, Any],
+        cure: str = "start over without --resume and --retry-failed",
+    ) -> None:
+        """Refuse to go on with other options; `cure` says what else can be done.
 
         Raises:
             UsageError: names what differs.
@@ -106,7 +123,7 @@ class Record:
             if before != now:
                 raise UsageError(
                     f"the rows so far were made with another {name}: {before!r}, now {now!r}."
-                    " Use the same command, or start over without --resume and --retry-failed"
+                    f" Use the same command, or {cure}"
                 )
 
 
@@ -194,7 +211,7 @@ class Journal:
         remaining = iter(items)
         found = 0
         for item in islice(remaining, self.record.inputs):
-            self._digest.update(signature_line(item))
+            self._digest.update(fingerprint(item))
             found += 1
         if self.record.inputs and self._digest.hexdigest() != self.record.digest:
             detail = (
@@ -208,11 +225,11 @@ class Journal:
             )
         return remaining
 
-    def write(self, rows: bytes, count: int, signatures: bytes) -> None:
-        """Append the rows of `count` inputs; `signatures` are their signature lines."""
+    def write(self, rows: bytes, count: int, fingerprints: bytes) -> None:
+        """Append the rows of `count` inputs, whose fingerprints are these."""
         with self._writing():
             self._stream.write(rows)
-        self._digest.update(signatures)
+        self._digest.update(fingerprints)
         record = self.record
         record.inputs += count
         record.size += len(rows)

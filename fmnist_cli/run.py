@@ -7,7 +7,6 @@ are there, the journal is renamed to be the output, or read back to feed several
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
@@ -15,13 +14,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from fmnist_cli.contract import Prediction, Rejected, Row, printable
-from fmnist_cli.engines import TIMEOUT, UNEXPECTED, Worker, ordered_map
+from fmnist_cli.engines import TIMEOUT, Worker, ordered_map
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.inference.classifier import KnownItem
-from fmnist_cli.progress import EXAMPLES, Counts, Tally
+from fmnist_cli.progress import Counts, Tally
 from fmnist_cli.sinks.base import LineFormat, Sink
 from fmnist_cli.sinks.outputs import Plan
-from fmnist_cli.sources.items import Item, Source, UnreadableItem, signature_line
+from fmnist_cli.sources.items import Item, Source, UnreadableItem
 
 if TYPE_CHECKING:
     from fmnist_cli.journal import Journal, Record
@@ -31,11 +30,19 @@ _LOOK_AHEAD = 50_000  # items that may have come between two rows since they wer
 
 
 class Batch(NamedTuple):
-    """What a worker gives back for a chunk: the rows as text, and what was counted."""
+    """What a worker gives back for a chunk: the rows as text, and what was counted.
+
+    Attributes:
+        counts: what was counted.
+        texts: the rows in each of the formats that were asked for.
+        fingerprints: of the items, if they were asked for.
+        rows: the rows themselves, if no format was asked for.
+    """
 
     counts: Counts
     texts: tuple[bytes, ...]
-    signatures: bytes
+    fingerprints: bytes
+    rows: Sequence[Row] = ()
 
 
 class Encode(NamedTuple):
@@ -45,7 +52,7 @@ class Encode(NamedTuple):
         classify: items → rows.
         formats: of the texts.
         errors_only: whether only the rows of rejected inputs are written.
-        signed: whether the signatures of the items are wanted.
+        signed: whether the fingerprints of the items are wanted.
     """
 
     classify: Worker[list[Row]]
@@ -68,20 +75,16 @@ class Encode(NamedTuple):
         return self._batch(self.classify.lost(item, reason), [item])
 
     def _batch(self, rows: Sequence[Row], items: Sequence[Item]) -> Batch:
-        signatures = b"".join(map(signature_line, items)) if self.signed else b""
-        rejected = [row for row in rows if type(row) is Rejected]
-        labels = Counter([row.label for row in rows if type(row) is Prediction])
-        prepared = Counter([row.prepared for row in rows if type(row) is Prediction])
-        counts = Counts(
-            len(rows),
-            dict(labels),
-            dict(prepared),
-            len(rejected),
-            rejected[:EXAMPLES],
-            sum(row.error.startswith(UNEXPECTED) for row in rejected),
-        )
-        written = rejected if self.errors_only else rows
-        return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), signatures)
+        fingerprints = b""
+        if self.signed:
+            from fmnist_cli.journal import fingerprint
+
+            fingerprints = b"".join(map(fingerprint, items))
+        counts = Counts.of(rows, sum(type(item) is KnownItem for item in items))
+        if not self.formats:
+            return Batch(counts, (), fingerprints, rows)
+        written = [r for r in rows if type(r) is Rejected] if self.errors_only else rows
+        return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), fingerprints)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -180,12 +183,12 @@ class Job:
                 if self.stream:
                     self._stream(batch.texts[0])
                 if journal:
-                    journal.write(batch.texts[-1], batch.counts.total, batch.signatures)
+                    journal.write(batch.texts[-1], batch.counts.total, batch.fingerprints)
                 self.tally.add(batch.counts)
                 if journal and journal.checkpoint_due():
                     journal.checkpoint(self.tally.counts())
                 advance(batch.counts.total)
-                self._stop_at_too_many_errors()
+                self.stop_at_too_many_errors()
 
     def _stream(self, text: bytes) -> None:
         if self.stream is None:
@@ -202,7 +205,8 @@ class Job:
             name = "standard output" if is_standard else getattr(self.stream[0], "name", "it")
             raise FmnistError(f"cannot write to {name}: {error.strerror or error}") from error
 
-    def _stop_at_too_many_errors(self) -> None:
+    def stop_at_too_many_errors(self) -> None:
+        """Raise FmnistError if more inputs were rejected than may be."""
         if self.max_errors is not None and self.tally.rejected > self.max_errors:
             row = self.tally.examples[-1]
             kept = "; go on with --resume and a larger limit" if self.plan else ""

@@ -58,7 +58,7 @@ def classify(
             "-o",
             metavar="FILE",
             help="File for the rows (.jsonl, .csv, .excel.csv, .parquet, .txt) or for the page"
-            " (.html), repeatable; - is standard output, the default.",
+            " (.html), repeatable; - is standard output, the default; DIR/ is a folder of parts.",
         ),
     ] = None,
     format_: Annotated[
