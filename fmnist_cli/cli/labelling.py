@@ -257,6 +257,8 @@ def _report(
         say(f"nothing left to {what}")
     elif not Level.quiet:
         words(tally.summary(models.card, skipped, outputs.told()))
+        if job.changes:
+            tell(f"since the run before: {job.changes}; all other rows stay as they were")
     if tally.unexpected:
         say(f"hint: {DEBUG}=1 shows where an unexpected error happened; please report it")
     if outputs.problems():

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from fmnist_cli.sinks.tree import TreeSink
 
 
+_BESIDE = ("", ".partial", ".rows.partial", ".run.json", ".run.inputs")  # suffixes of what is made
+
+
 def is_stream(target: Path) -> bool:
     """Whether this is a pipe or a device, which a file must not take the place of."""
     return target.exists() and not target.is_file() and not target.is_dir()
@@ -288,7 +291,7 @@ class Outputs:
         for target in targets:
             if target.exists() and source.opens(target):
                 read.append(target)
-            for suffix in ("", ".partial", ".rows.partial", ".run.json"):
+            for suffix in _BESIDE:
                 path = target.with_name(f"{target.name}{suffix}")
                 check_output(path, read)
                 if taken.setdefault(path, target) != target or (
