@@ -1,9 +1,10 @@
 """Rows kept on disk while a run goes on, so that it can be killed at any instant and resumed.
 
 Beside the output ``OUT`` stand ``OUT.partial`` (or ``OUT.rows.partial``), the rows so far,
-and ``OUT.run.json``, the record: what was asked for, and up to which input and byte the rows
-are known to be good. A resumed run cuts the rows there and goes on from that input. The
-record stays when the run is finished: it says how the output was made.
+``OUT.run.json``, the record: what was asked for, and up to which input and byte the rows are
+known to be good, and ``OUT.run.inputs.partial``, a fingerprint of each input so far. A resumed run
+cuts the rows there and goes on from that input. Record and fingerprints (then ``OUT.run.inputs``)
+stay when the run is finished: they say how the output was made, and of what.
 """
 
 from __future__ import annotations
@@ -16,15 +17,28 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.files import open_own, read_json, write_text
-from fmnist_cli.sources.items import Item, signature_line
+from fmnist_cli.inference.classifier import KnownItem
+from fmnist_cli.sources.items import Item
 
 CHECKPOINT_SECONDS = 0.25  # at most this much work is done twice
+FINGERPRINT = 8  # bytes of each input, kept to see what has changed
+
+
+def fingerprint(item: Item) -> bytes:
+    """`FINGERPRINT` bytes that change when the name or the content of an input does.
+
+    They are of its name and its signature, of a known item as they were when its row was made.
+    """
+    if type(item) is KnownItem:
+        return item.fingerprint
+    line = f"{item.path}\0{item.signature()}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(line, digest_size=FINGERPRINT).digest()
 
 
 @dataclass(eq=False, repr=False)
@@ -38,7 +52,6 @@ class Record:
         finished: whether all rows are in the journal.
         stages: how many groups of outputs have been made from the journal.
         inputs: number of inputs whose rows are in the journal.
-        digest: BLAKE2b of their names and signatures.
         size: bytes of the journal.
         checksum: CRC-32 of these bytes.
         counts: what was counted so far; see `fmnist_cli.progress.Tally.counts`.
@@ -50,7 +63,6 @@ class Record:
     finished: bool = False
     stages: int = 0
     inputs: int = 0
-    digest: str = ""
     size: int = 0
     checksum: int = 0
     counts: dict[str, Any] = field(default_factory=dict)
@@ -64,13 +76,20 @@ class Record:
         """
         path = record_path(target)
         try:
-            values = read_json(path)
-            record = cls(**{name.name: values[name.name] for name in fields(cls)})
-            record._check_kinds()
+            record = cls._of(read_json(path))
+            if record.before is not None:
+                cls._of(record.before)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path} is damaged ({error!r}); run without --resume") from error
+        return record
+
+    @classmethod
+    def _of(cls, values: Any) -> Record:
+        """The inverse of `to_json`; what it raises see `_check_kinds`."""
+        record = cls(**{name.name: values[name.name] for name in fields(cls)})
+        record._check_kinds()
         return record
 
     def _check_kinds(self) -> None:
@@ -94,8 +113,12 @@ class Record:
         """As values of JSON; the inverse of `read`."""
         return asdict(self)
 
-    def check(self, options: dict[str, Any]) -> None:
-        """Refuse to go on with other options.
+    def check(
+        self,
+        options: dict[str, Any],
+        cure: str = "start over without --resume and --retry-failed",
+    ) -> None:
+        """Refuse to go on with other options; `cure` says what else can be done.
 
         Raises:
             UsageError: names what differs.
@@ -106,7 +129,7 @@ class Record:
             if before != now:
                 raise UsageError(
                     f"the rows so far were made with another {name}: {before!r}, now {now!r}."
-                    " Use the same command, or start over without --resume and --retry-failed"
+                    f" Use the same command, or {cure}"
                 )
 
 
@@ -115,17 +138,47 @@ def record_path(target: Path) -> Path:
     return target.with_name(f"{target.name}.run.json")
 
 
-class Journal:
-    """The rows so far and their record. Made by `begin` or `resume`."""
+def inputs_path(target: Path) -> Path:
+    """The fingerprints of the inputs of an output."""
+    return target.with_name(f"{target.name}.run.inputs")
 
-    def __init__(self, target: Path, path: Path, record: Record, stream: BinaryIO) -> None:
+
+def fingerprints(target: Path, count: int) -> Iterator[bytes]:
+    """Those of the `count` inputs of a finished run, in their order.
+
+    Raises:
+        DataError: they are not there, or not so many.
+    """
+    path = inputs_path(target)
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size != count * FINGERPRINT:
+                raise OSError("it has another length")
+            yield from iter(partial(file.read, FINGERPRINT), b"")
+    except OSError as error:
+        raise DataError(
+            f"{path}, which says what {target} was made of, cannot be used"
+            f" ({error.strerror or error}); run without --resume and --retry-failed"
+        ) from error
+
+
+class Journal:
+    """The rows so far, their record and fingerprints. Made by `begin` or `resume`."""
+
+    def __init__(
+        self, target: Path, path: Path, record: Record, stream: BinaryIO, inputs: BinaryIO | None
+    ) -> None:
         self.target = target
         self.path = path
         self.record = record
         self._stream = stream
-        self._digest = hashlib.blake2b(digest_size=16)
+        self._inputs = inputs  # None when all are there
         self._next = 0.0
-        _lock(stream, target)
+        try:
+            _lock(stream, target)
+        except UsageError:
+            self.close()
+            raise
 
     @classmethod
     def begin(cls, target: Path, path: Path, record: Record, header: bytes) -> Journal:
@@ -134,16 +187,16 @@ class Journal:
         Raises:
             UsageError: the file cannot be created, or another run is writing it.
         """
+        stream = _begun(path, target)
         try:
-            stream = open_own(path)
-        except OSError as error:
-            raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
-        if stream.tell() and not record_path(target).exists():
+            inputs = _begun(_partial_inputs(target), target)
+        except UsageError:
             stream.close()
-            raise UsageError(f"{path} is there and not of ours; move it away, it would be replaced")
-        journal = cls(target, path, record, stream)
+            raise
+        journal = cls(target, path, record, stream, inputs)
         journal._save()  # before the rows that an older record may speak of are gone
         stream.truncate(0)
+        inputs.truncate(0)
         journal.write(header, 0, b"")
         journal._next = time.monotonic() + CHECKPOINT_SECONDS
         return journal
@@ -158,15 +211,16 @@ class Journal:
         """
         try:
             stream = open_own(path, append=False)
+            inputs = None if record.finished else open_own(_partial_inputs(target), append=False)
         except OSError as error:
             raise DataError(
                 f"cannot go on with {path}: {error.strerror or error}; run without --resume"
             ) from error
-        journal = cls(target, path, record, stream)
+        journal = cls(target, path, record, stream, inputs)
         try:
             journal._cut()
         except DataError:
-            stream.close()
+            journal.close()
             raise
         return journal
 
@@ -177,6 +231,8 @@ class Journal:
         while left and (block := stream.read(min(left, 1 << 20))):
             checksum = zlib.crc32(block, checksum)
             left -= len(block)
+        if self._inputs:
+            left += max(record.inputs * FINGERPRINT - os.fstat(self._inputs.fileno()).st_size, 0)
         if left or checksum != record.checksum:
             raise DataError(
                 f"{self.path} was changed or damaged since the run was interrupted;"
@@ -184,6 +240,8 @@ class Journal:
             )
         stream.seek(record.size)
         stream.truncate()
+        if self._inputs:
+            self._inputs.truncate(record.inputs * FINGERPRINT)
 
     def skip(self, items: Iterable[Item]) -> Iterator[Item]:
         """`items` without those whose rows are there, after checking that they are the same.
@@ -191,16 +249,16 @@ class Journal:
         Raises:
             UsageError: they are not.
         """
-        remaining = iter(items)
-        found = 0
-        for item in islice(remaining, self.record.inputs):
-            self._digest.update(signature_line(item))
-            found += 1
-        if self.record.inputs and self._digest.hexdigest() != self.record.digest:
+        remaining, count = iter(items), self.record.inputs
+        for number in range(count):
+            item = next(remaining, None)
+            old = self._inputs.read(FINGERPRINT) if self._inputs else b""
+            if item is not None and fingerprint(item) == old:
+                continue
             detail = (
-                f"there were at least {self.record.inputs:,}, now there are {found:,}"
-                if found < self.record.inputs
-                else f"among the first {found:,} one was added, removed, renamed or changed"
+                f"there were at least {count:,}, now there are {number:,}"
+                if item is None
+                else f"one was added, removed, renamed or changed, {item.path!r} or one before it"
             )
             raise UsageError(
                 f"the inputs are not those of the interrupted run: {detail}."
@@ -208,11 +266,12 @@ class Journal:
             )
         return remaining
 
-    def write(self, rows: bytes, count: int, signatures: bytes) -> None:
-        """Append the rows of `count` inputs; `signatures` are their signature lines."""
+    def write(self, rows: bytes, count: int, fingerprints: bytes) -> None:
+        """Append the rows of `count` inputs, whose fingerprints are these."""
         with self._writing():
             self._stream.write(rows)
-        self._digest.update(signatures)
+            if self._inputs:
+                self._inputs.write(fingerprints)
         record = self.record
         record.inputs += count
         record.size += len(rows)
@@ -224,18 +283,20 @@ class Journal:
 
     def checkpoint(self, counts: dict[str, Any]) -> None:
         """Make the rows so far good for resuming."""
-        self.record.digest = self._digest.hexdigest()
         self.record.counts = counts
         with self._writing():
             self._stream.flush()
+            if self._inputs:
+                self._inputs.flush()
             self._save()
         self._next = time.monotonic() + CHECKPOINT_SECONDS
 
     def finish(self, counts: dict[str, Any]) -> None:
         """All rows are there: put them on the disk and say so."""
         with self._writing():
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            for stream in filter(None, (self._stream, self._inputs)):
+                stream.flush()
+                os.fsync(stream.fileno())
         self.record.finished = True
         self.checkpoint(counts)
 
@@ -244,7 +305,7 @@ class Journal:
         before = self.record.before
         if before is None:
             return False
-        self.remove()
+        self._drop()
         write_text(record_path(self.target), json.dumps(before, indent=1) + "\n")
         return True
 
@@ -260,28 +321,60 @@ class Journal:
 
     def publish(self) -> None:
         """Give the journal the name of the output."""
+        self._keep_inputs()
         self.path.replace(self.target)
 
     def remove(self) -> None:
         """Remove the rows, when they are in other outputs."""
+        self._keep_inputs()
         self.path.unlink(missing_ok=True)
+
+    def _keep_inputs(self) -> None:
+        with suppress(FileNotFoundError):  # it was done before a run was interrupted here
+            _partial_inputs(self.target).replace(inputs_path(self.target))
 
     def discard(self) -> None:
         """Leave no trace of a run that has no inputs."""
-        self.remove()
-        record_path(self.target).unlink(missing_ok=True)
+        self._drop()
+        for path in (record_path(self.target), inputs_path(self.target)):
+            path.unlink(missing_ok=True)
+
+    def _drop(self) -> None:
+        for path in (self.path, _partial_inputs(self.target)):
+            path.unlink(missing_ok=True)
 
     def __enter__(self) -> Journal:
         """Nothing more: it is open."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file, and so release its lock."""
-        with suppress(OSError):  # of a full disk, which was told before
-            self._stream.close()
+        """As `close`."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the files, and so release their lock."""
+        for stream in filter(None, (self._inputs, self._stream)):
+            with suppress(OSError):  # of a full disk, which was told before
+                stream.close()
 
     def _save(self) -> None:
         write_text(record_path(self.target), json.dumps(self.record.to_json(), indent=1) + "\n")
+
+
+def _begun(path: Path, target: Path) -> BinaryIO:
+    try:
+        stream = open_own(path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+    if stream.tell() and not record_path(target).exists():
+        stream.close()
+        raise UsageError(f"{path} is there and not of ours; move it away, it would be replaced")
+    return stream
+
+
+def _partial_inputs(target: Path) -> Path:
+    path = inputs_path(target)
+    return path.with_name(f"{path.name}.partial")
 
 
 def _lock(stream: BinaryIO, target: Path) -> None:
@@ -293,5 +386,4 @@ def _lock(stream: BinaryIO, target: Path) -> None:
             # Not flock, which worker processes would inherit and keep.
             fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            stream.close()
             raise UsageError(f"another fmnist is writing {target} right now") from None

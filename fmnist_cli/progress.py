@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from fmnist_cli.contract import UNKNOWN, ModelCard, Rejected
+from fmnist_cli.contract import UNKNOWN, ModelCard, Prediction, Rejected, Row
+from fmnist_cli.engines import UNEXPECTED
 
 EXAMPLES = 5  # rejected inputs named in the summary; all of them are in the rows
 _PATIENCE = 0.7  # seconds until a bar is worth its import
@@ -25,6 +26,17 @@ class Counts(NamedTuple):
     rejected: int
     examples: list[Rejected]
     unexpected: int = 0
+    known: int = 0
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], known: int = 0) -> Counts:
+        """Those of some rows, of which so many are of an earlier run."""
+        rejected = [row for row in rows if type(row) is Rejected]
+        labels = Counter([row.label for row in rows if type(row) is Prediction])
+        prepared = Counter([row.prepared for row in rows if type(row) is Prediction])
+        unexpected = sum(row.error.startswith(UNEXPECTED) for row in rejected)
+        some = rejected[:EXAMPLES]
+        return cls(len(rows), dict(labels), dict(prepared), len(rejected), some, unexpected, known)
 
 
 class Tally:
@@ -32,6 +44,7 @@ class Tally:
 
     Attributes:
         total: rows so far, those of an interrupted run included.
+        known: of these those that were there already.
         prepared: of these those that are not rejected, by their preparation.
         rejected: of these the rejected.
         unexpected: of these, in this run, those whose reason is an error of ours.
@@ -43,8 +56,7 @@ class Tally:
         self._labels: Counter[str] = Counter()
         self.prepared: Counter[str] = Counter()
         self._started = time.monotonic()
-        self._restored = 0
-        self.total = 0
+        self.total = self.known = 0
         self.rejected = 0
         self.unexpected = 0
         self.examples: list[Rejected] = []
@@ -52,6 +64,7 @@ class Tally:
     def add(self, counts: Counts) -> None:
         """Count some rows."""
         self.total += counts.total
+        self.known += counts.known
         self._labels.update(counts.labels)
         self.prepared.update(counts.prepared)
         self.rejected += counts.rejected
@@ -78,7 +91,7 @@ class Tally:
     def restore(self, counts: dict[str, Any]) -> None:
         """Go on from what an interrupted run has counted."""
         if counts:
-            self.total = self._restored = counts["total"]
+            self.total = self.known = counts["total"]
             self.rejected = counts["rejected"]
             self._labels = Counter(counts["labels"])
             self.prepared = Counter(counts.get("prepared", {}))
@@ -87,7 +100,7 @@ class Tally:
     def timing(self) -> dict[str, float]:
         """Seconds since the start, and the rate over them."""
         seconds = time.monotonic() - self._started
-        rate = (self.total - self._restored) / max(seconds, 1e-9)
+        rate = (self.total - self.known) / max(seconds, 1e-9)
         return {"seconds": round(seconds, 3), "images_per_s": round(rate, 1)}
 
     def _names(self) -> list[str]:

@@ -7,23 +7,23 @@ are there, the journal is renamed to be the output, or read back to feed several
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from fmnist_cli.contract import Prediction, Rejected, Row, printable
-from fmnist_cli.engines import TIMEOUT, UNEXPECTED, Worker, ordered_map
+from fmnist_cli.contract import Rejected, Row, printable
+from fmnist_cli.engines import TIMEOUT, Worker, ordered_map
 from fmnist_cli.errors import DataError, FmnistError, UsageError
 from fmnist_cli.inference.classifier import KnownItem
-from fmnist_cli.progress import EXAMPLES, Counts, Tally
+from fmnist_cli.progress import Counts, Tally
 from fmnist_cli.sinks.base import LineFormat, Sink
 from fmnist_cli.sinks.outputs import Plan
-from fmnist_cli.sources.items import Item, Source, UnreadableItem, signature_line
+from fmnist_cli.sources.items import Item, Source, UnreadableItem
 
 if TYPE_CHECKING:
+    from fmnist_cli.earlier import Changes
     from fmnist_cli.journal import Journal, Record
 
 _FEED = 256  # rows given to sinks at a time
@@ -31,11 +31,19 @@ _LOOK_AHEAD = 50_000  # items that may have come between two rows since they wer
 
 
 class Batch(NamedTuple):
-    """What a worker gives back for a chunk: the rows as text, and what was counted."""
+    """What a worker gives back for a chunk: the rows as text, and what was counted.
+
+    Attributes:
+        counts: what was counted.
+        texts: the rows in each of the formats that were asked for.
+        fingerprints: of the items, if they were asked for.
+        rows: the rows themselves, if no format was asked for.
+    """
 
     counts: Counts
     texts: tuple[bytes, ...]
-    signatures: bytes
+    fingerprints: bytes
+    rows: Sequence[Row] = ()
 
 
 class Encode(NamedTuple):
@@ -45,7 +53,7 @@ class Encode(NamedTuple):
         classify: items → rows.
         formats: of the texts.
         errors_only: whether only the rows of rejected inputs are written.
-        signed: whether the signatures of the items are wanted.
+        signed: whether the fingerprints of the items are wanted.
     """
 
     classify: Worker[list[Row]]
@@ -68,20 +76,16 @@ class Encode(NamedTuple):
         return self._batch(self.classify.lost(item, reason), [item])
 
     def _batch(self, rows: Sequence[Row], items: Sequence[Item]) -> Batch:
-        signatures = b"".join(map(signature_line, items)) if self.signed else b""
-        rejected = [row for row in rows if type(row) is Rejected]
-        labels = Counter([row.label for row in rows if type(row) is Prediction])
-        prepared = Counter([row.prepared for row in rows if type(row) is Prediction])
-        counts = Counts(
-            len(rows),
-            dict(labels),
-            dict(prepared),
-            len(rejected),
-            rejected[:EXAMPLES],
-            sum(row.error.startswith(UNEXPECTED) for row in rejected),
-        )
-        written = rejected if self.errors_only else rows
-        return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), signatures)
+        fingerprints = b""
+        if self.signed:
+            from fmnist_cli.journal import fingerprint
+
+            fingerprints = b"".join(map(fingerprint, items))
+        counts = Counts.of(rows, sum(type(item) is KnownItem for item in items))
+        if not self.formats:
+            return Batch(counts, (), fingerprints, rows)
+        written = [r for r in rows if type(r) is Rejected] if self.errors_only else rows
+        return Batch(counts, tuple(f.lines(written).encode() for f in self.formats), fingerprints)
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -97,6 +101,7 @@ class Job:
         errors_only: write the rows of rejected inputs only.
         max_errors: stop when more inputs than this are rejected.
         workers, batch_size, engine, many, timeout: see `fmnist_cli.engines.ordered_map`.
+        changes: what was found when the inputs of a finished run were looked at again.
     """
 
     source: Source
@@ -111,6 +116,7 @@ class Job:
     engine: str = "threads"
     many: bool = False
     timeout: float = TIMEOUT
+    changes: Changes | None = field(default=None, init=False)
 
     def run(
         self,
@@ -135,12 +141,11 @@ class Job:
             record = Record.read(self.plan.target)
             self.tally.restore(record.counts if record else {})
             return False
-        journal, items = opened
+        journal, items, self.changes = opened
         with journal:
             self.tally.restore(journal.record.counts)
             advance(self.tally.total)
             if not journal.record.finished:
-                items = journal.skip(items)
                 try:
                     self._rows(items, journal, advance)
                 except BaseException as error:
@@ -180,12 +185,12 @@ class Job:
                 if self.stream:
                     self._stream(batch.texts[0])
                 if journal:
-                    journal.write(batch.texts[-1], batch.counts.total, batch.signatures)
+                    journal.write(batch.texts[-1], batch.counts.total, batch.fingerprints)
                 self.tally.add(batch.counts)
                 if journal and journal.checkpoint_due():
                     journal.checkpoint(self.tally.counts())
                 advance(batch.counts.total)
-                self._stop_at_too_many_errors()
+                self.stop_at_too_many_errors()
 
     def _stream(self, text: bytes) -> None:
         if self.stream is None:
@@ -202,7 +207,8 @@ class Job:
             name = "standard output" if is_standard else getattr(self.stream[0], "name", "it")
             raise FmnistError(f"cannot write to {name}: {error.strerror or error}") from error
 
-    def _stop_at_too_many_errors(self) -> None:
+    def stop_at_too_many_errors(self) -> None:
+        """Raise FmnistError if more inputs were rejected than may be."""
         if self.max_errors is not None and self.tally.rejected > self.max_errors:
             row = self.tally.examples[-1]
             kept = "; go on with --resume and a larger limit" if self.plan else ""
@@ -238,97 +244,78 @@ class Job:
                     sink.write(chunk, ())
 
 
-def _open_journal(
-    plan: Plan, source: Source, *, resume: bool, retry: bool
-) -> tuple[Journal, Iterator[Item]] | None:
-    """The journal and the items still to do; None when everything is done."""
+class _Opened(NamedTuple):
+    """A journal, the items still to do, and what has changed since an earlier run."""
+
+    journal: Journal
+    items: Iterator[Item]
+    changes: Changes | None = None
+
+
+def _open_journal(plan: Plan, source: Source, *, resume: bool, retry: bool) -> _Opened | None:
+    """What is to be done; None when everything is."""
     # Runs without an output in a file have no need of it.
     from fmnist_cli.journal import Journal, Record, record_path
 
-    def begin(
-        *, retry: bool = False, before: dict[str, Any] | None = None
-    ) -> tuple[Journal, Iterator[Item]]:
-        items = iter(_Retry(source, plan)) if retry else iter(source)
-        record = Record(plan.options, retry=retry, before=before)
+    def begin(items: Iterable[Item], record: Record) -> _Opened:
         header = plan.lines.header().encode()
-        return Journal.begin(plan.target, plan.journal, record, header), items
+        journal = Journal.begin(plan.target, plan.journal, record, header)
+        return _Opened(journal, iter(items), getattr(items, "changes", None))
+
+    def go_on(items: Iterable[Item], record: Record) -> _Opened:
+        if not record.inputs:
+            return begin(items, Record(plan.options, retry=record.retry, before=record.before))
+        journal = Journal.resume(plan.target, plan.journal, record)
+        try:
+            return _Opened(journal, journal.skip(items), getattr(items, "changes", None))
+        except BaseException:
+            journal.close()
+            raise
 
     record = Record.read(plan.target) if resume or retry else None
-    if record is not None:
-        record.check(plan.options)
+    if record is None:
         if retry:
-            _check_retry(plan, record)
-        if not record.finished:
-            if not record.inputs:
-                return begin(retry=record.retry, before=record.before)
-            items = iter(_Retry(source, plan)) if record.retry else iter(source)
-            return Journal.resume(plan.target, plan.journal, record), items
-        if plan.journal.exists():  # interrupted while the outputs were made
-            return Journal.resume(plan.target, plan.journal, record), iter(())
-        if not retry:
-            if gone := [target for target in plan.targets if not target.exists()]:
-                raise UsageError(
-                    f"{gone[0]} of the finished run is gone; run without --resume to make it again"
-                )
-            return None
-        return begin(retry=True, before=record.to_json())
-    if retry:
-        raise UsageError(
-            f"--retry-failed needs {record_path(plan.target)}, which is kept beside an output"
-        )
-    if resume and plan.target.exists():
-        raise UsageError(
-            f"{plan.target} is there, but no record of how it was made"
-            f" ({record_path(plan.target).name}); run without --resume to replace it"
-        )
-    return begin()
-
-
-def _check_retry(plan: Plan, record: Record) -> None:
-    """Whether the rejected inputs of a run can be done again.
-
-    Raises:
-        UsageError: they cannot, with the reason.
-    """
-    if plan.earlier is None:
-        raise UsageError(
-            f"--retry-failed cannot read the rows of {plan.target} back; it can for JSON Lines,"
-            " CSV and Parquet without --errors-only"
-        )
-    if plan.options.get("sort_into") and plan.options.get("how") == "move":
-        raise UsageError("--retry-failed does not go with --move: the other inputs are gone")
-    if not (record.finished or record.retry) or (record.finished and plan.journal.exists()):
-        raise UsageError(f"the run into {plan.target} is not finished; first go on with --resume")
-
-
-class _Retry:
-    """The items of a source, with the rows that an earlier run has for them."""
-
-    def __init__(self, source: Source, plan: Plan) -> None:
-        self.source = source
-        self.plan = plan
-
-    def __iter__(self) -> Iterator[Item]:
-        if self.plan.earlier is None:
-            raise UsageError("--retry-failed needs rows that can be read back")
-        rows = self.plan.earlier(self.plan.target)
-        items = iter(self.source)
-        for number, row in enumerate(rows, start=1):
-            item = next(items, None)
-            if item is None or item.path != row.path:
-                found = "nothing" if item is None else repr(item.path)
-                raise DataError(
-                    f"the inputs are not those of {self.plan.target}: row {number:,} is"
-                    f" {row.path!r}, but there is {found} now. Run without --retry-failed"
-                )
-            if isinstance(row, Prediction):
-                item = KnownItem(item, row)
-            yield item
-        if (item := next(items, None)) is not None:
-            raise DataError(
-                f"there are inputs that {self.plan.target} has no row for, the first being"
-                f" {item.path!r}. Run without --retry-failed"
+            raise UsageError(
+                f"--retry-failed needs {record_path(plan.target)}, which is kept beside an output"
             )
+        if resume and plan.target.exists():
+            raise UsageError(
+                f"{plan.target} is there, but no record of how it was made"
+                f" ({record_path(plan.target).name}); run without --resume to replace it"
+            )
+        return begin(source, Record(plan.options))
+    from fmnist_cli.earlier import Retry, Update, check_retry
+
+    record.check(plan.options)
+    if retry:
+        check_retry(plan, record)
+    if record.finished and plan.journal.exists():  # interrupted while the outputs were made
+        return _Opened(Journal.resume(plan.target, plan.journal, record), iter(()))
+    if not record.finished and record.before is None:
+        return go_on(source, record)
+    if gone := [target for target in plan.targets if not target.exists()]:
+        raise UsageError(
+            f"{gone[0]} of the finished run is gone; run without --resume to make it again"
+        )
+    if not record.finished:  # an interrupted retry or update
+        before = Record(**record.before or {})
+        if record.retry:
+            return go_on(Retry(plan, before, source), record)
+        try:
+            return go_on(Update(plan, before, source), record)
+        except UsageError:  # the inputs have changed once more
+            with Journal.resume(plan.target, plan.journal, record) as journal:
+                journal.give_up()
+            return _open_journal(plan, source, resume=resume, retry=retry)
+    if retry:
+        fresh = Record(plan.options, retry=True, before=record.to_json())
+        return begin(Retry(plan, record, source), fresh)
+    if plan.options.get("how") == "move":
+        return None  # the inputs are where they were moved to
+    update = Update(plan, record, source)
+    if not update.needed:
+        return None
+    return begin(update, Record(plan.options, before=record.to_json()))
 
 
 def _paired(rows: Iterable[Row], items: Iterator[Item]) -> Iterator[tuple[Row, Item]]:

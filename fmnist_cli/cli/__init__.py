@@ -21,6 +21,7 @@ from fmnist_cli.errors import DEBUG, EXIT_INTERRUPTED, FmnistError, UsageError
 # Name → module of this package and the function or sub-application in it.
 COMMANDS = {
     "classify": ("classify", "classify"),
+    "merge": ("merge", "merge"),
     "learn": ("learn", "learn"),
     "prepare": ("pages", "prepare"),
     "evaluate": ("evaluate", "evaluate"),

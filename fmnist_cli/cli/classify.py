@@ -58,7 +58,7 @@ def classify(
             "-o",
             metavar="FILE",
             help="File for the rows (.jsonl, .csv, .excel.csv, .parquet, .txt) or for the page"
-            " (.html), repeatable; - is standard output, the default.",
+            " (.html), repeatable; - is standard output, the default; DIR/ is a folder of parts.",
         ),
     ] = None,
     format_: Annotated[
@@ -167,7 +167,13 @@ def classify(
         ),
     ] = False,
     resume: Annotated[
-        bool, _run("--resume", help="Continue an interrupted run that writes to a file.")
+        bool,
+        _run(
+            "--resume",
+            "--update",
+            help="Continue an interrupted run into a file; of a finished one, do the inputs that"
+            " are new or have changed.",
+        ),
     ] = False,
     retry_failed: Annotated[
         bool,

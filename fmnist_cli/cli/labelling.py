@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
@@ -17,13 +18,13 @@ from fmnist_cli import __version__
 from fmnist_cli.cli.output import Level, detail, note, say, show, tell, words
 from fmnist_cli.contract import printable
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.engines import TIMEOUT, default_engine
+from fmnist_cli.engines import TIMEOUT, default_engine, ordered_map
 from fmnist_cli.errors import DEBUG, EXIT_INTERRUPTED, EXIT_REJECTED, FmnistError, UsageError
 from fmnist_cli.inference.classifier import AUTO, PHOTOS, Classifier, Models, Settings, open_models
 from fmnist_cli.inference.models import manifests
 from fmnist_cli.progress import Tally, progress
 from fmnist_cli.run import Job
-from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted, open_stream
+from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted, is_folder, open_stream
 from fmnist_cli.sources import Inputs, OpenInputs
 
 
@@ -49,7 +50,9 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
     Raises:
         FmnistError: it cannot be done, with the reason.
     """
-    source = inputs.open()
+    into_folder = any(map(is_folder, wanted.outputs))
+    # The shares of a folder are parts, not pictures.
+    source = (inputs._replace(shard=None) if into_folder else inputs).open()
     if run.dry_run and wanted.sort_into is None:
         from fmnist_cli.cli.inventory import print_inventory
 
@@ -75,7 +78,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
                 " too much memory; give a smaller one, or a larger --memory"
             )
     outputs.check(source, models.files)
-    options = _options(inputs, settings, wanted, run, models)
+    options = _options(inputs, settings, wanted, run, models, into_folder=into_folder)
     with ExitStack() as stack:
         resuming = run.resume or run.retry_failed
         plan = outputs.plan(models.card, options, resuming, models.specs)
@@ -83,7 +86,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             from tempfile import TemporaryDirectory
 
             plan = _rehearsal(outputs, Path(stack.enter_context(TemporaryDirectory())), options)
-        if plan is None and resuming:
+        if plan is None and outputs.folder is None and resuming:
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
         save = None if run.dry_run else outputs.frame_folder(resuming)
         for file in models.files:
@@ -113,9 +116,18 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             progress(not Level.quiet, partial(_count, source) if source.repeatable else None)
         )
         try:
-            fresh = job.run(resume=run.resume, retry=run.retry_failed, advance=counting)
+            if outputs.folder is None:
+                fresh = job.run(resume=run.resume, retry=run.retry_failed, advance=counting)
+            else:
+                share = inputs.shard or (1, 1)
+                if _fill(job, outputs, share, run, options, counting) and not job.tally.total:
+                    say(f"of these pictures no part falls to --shard {share[0]}/{share[1]}")
+                    return 0
+                fresh = job.tally.total > job.tally.known
         except KeyboardInterrupt:
             kept = "; go on with --resume" if plan and job.tally.total else ""
+            if outputs.folder is not None:
+                kept = "; the same command goes on"
             tell(f"\ninterrupted after {job.tally.total:,} pictures{kept}")
             return EXIT_INTERRUPTED
     code = _report(job, fresh, inputs, source, outputs, models, options)
@@ -125,6 +137,42 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             f" --model {PHOTOS} (or {AUTO}) is made for such pictures"
         )
     return code
+
+
+def _fill(
+    job: Job,
+    outputs: Outputs,
+    share: tuple[int, int],
+    run: Run,
+    options: dict[str, Any],
+    advance: Callable[[int], object],
+) -> int:
+    """Make those parts of a folder that are not there; how many there are in all."""
+    from fmnist_cli.parts import Parts, begin, fill
+    from fmnist_cli.sinks.parquet import ParquetSink
+
+    folder = outputs.folder or Path()
+    parts = Parts(
+        folder,
+        begin(folder, options),
+        job.classify,
+        partial(
+            ordered_map,
+            workers=job.workers,
+            batch_size=job.batch_size,
+            engine=job.engine,
+            many=job.many,
+            timeout=job.timeout,
+        ),
+        partial(
+            ParquetSink,
+            top_k=outputs.settings.top_k,
+            models=outputs.models,
+            embeddings=outputs.settings.embeddings,
+        ),
+        run.retry_failed,
+    )
+    return fill(job, parts, share, advance=advance)
 
 
 def _are_photos(tally: Tally, settings: Settings) -> bool:
@@ -147,8 +195,12 @@ def _options(
     wanted: Wanted,
     run: Run,
     models: Models,
+    *,
+    into_folder: bool,
 ) -> dict[str, Any]:
     """Everything that decides what the rows are, in the words of the command line."""
+    if into_folder:  # which may be filled by several machines
+        inputs, wanted = inputs._replace(shard=None), Wanted()
     return {
         **models.record,
         "provider": run.provider,
@@ -199,9 +251,12 @@ def _report(
         counts = {"options": options, **tally.counts(), "skipped": skipped, **tally.timing()}
         write_text(outputs.summary, json.dumps(counts, indent=1) + "\n")
     if not fresh:
-        say("nothing left to do: the output is complete")
+        what = "do: the output is complete" if outputs.folder is None else "label: all is in parts"
+        say(f"nothing left to {what}")
     elif not Level.quiet:
         words(tally.summary(models.card, skipped, outputs.told()))
+        if job.changes:
+            tell(f"since the run before: {job.changes}; all other rows stay as they were")
     if tally.unexpected:
         say(f"hint: {DEBUG}=1 shows where an unexpected error happened; please report it")
     if outputs.problems():

@@ -89,10 +89,17 @@ class Settings(NamedTuple):
 
 
 class KnownItem(NamedTuple):
-    """An item whose row is there already; it is passed through."""
+    """An item whose row is there already; it is passed through.
+
+    Attributes:
+        item: the item.
+        row: its row.
+        fingerprint: of the item when that row was made; see `fmnist_cli.journal.fingerprint`.
+    """
 
     item: Item
     row: Row
+    fingerprint: bytes = b""
     held: int = 0
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fmnist_cli.contract import InputSpec, ModelCard, Row
+from fmnist_cli.errors import UsageError
 from fmnist_cli.sinks.base import LineFormat, LineSink, Sink
 
 __all__ = ["KINDS", "Kind", "LineFormat", "Run", "Sink", "kind_of_name", "open_line_format"]
@@ -19,22 +20,22 @@ class Run(NamedTuple):
     """What sinks may need to know of a run.
 
     Attributes:
-        card: of the model.
-        specs: what each model wants, by the name it has in rows.
         top_k: candidates per row.
         models: whether rows say which model made them.
         embeddings: whether rows have their embedding.
+        card: of the model; None where the pictures are not at hand.
+        specs: what each model wants, by the name it has in rows.
         mode, max_pixels, max_bytes: how pictures were read and preprocessed.
     """
 
-    card: ModelCard
-    specs: Mapping[str | None, InputSpec]
     top_k: int
     models: bool
     embeddings: bool
-    mode: str
-    max_pixels: int
-    max_bytes: int
+    card: ModelCard | None = None
+    specs: Mapping[str | None, InputSpec] = {}
+    mode: str = "auto"
+    max_pixels: int = 0
+    max_bytes: int = 0
 
 
 class Kind(NamedTuple):
@@ -99,6 +100,8 @@ def _rows_of_parquet(path: Path) -> Iterator[Row]:
 def _page(path: Path, run: Run) -> Sink:
     from fmnist_cli.sinks.page import PageSink
 
+    if run.card is None:
+        raise UsageError("a page shows the pictures: make it with fmnist classify --report FILE")
     return PageSink(
         path,
         run.card,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,9 +22,17 @@ if TYPE_CHECKING:
     from fmnist_cli.sinks.tree import TreeSink
 
 
+_BESIDE = ("", ".partial", ".rows.partial", ".run.json", ".run.inputs")  # suffixes of what is made
+
+
 def is_stream(target: Path) -> bool:
     """Whether this is a pipe or a device, which a file must not take the place of."""
     return target.exists() and not target.is_file() and not target.is_dir()
+
+
+def is_folder(name: str) -> bool:
+    """Whether an output of this name is a folder of parts."""
+    return name.endswith(("/", os.sep)) or Path(name).is_dir()
 
 
 @contextmanager
@@ -49,7 +58,7 @@ class Wanted(NamedTuple):
     """The outputs that the command line names.
 
     Attributes:
-        outputs: files, pipes, devices; ``-`` is standard output.
+        outputs: files, pipes, devices, or a folder; ``-`` is standard output.
         format: for outputs whose suffix implies none.
         sort_into: root of a sorted tree.
         how: how pictures get into the tree.
@@ -104,6 +113,7 @@ class Outputs:
         stream: target and kind of the rows that are written as they come; the target None is
             standard output.
         files: kind of each output file.
+        folder: of Parquet parts, instead of files; see `fmnist_cli.parts`.
         tree, frames, summary: sorted tree, folder of what the model saw, counts and settings.
         wanted: what was asked for.
         models: whether rows say which model made them.
@@ -113,6 +123,7 @@ class Outputs:
     settings: Settings
     stream: tuple[Path | None, str] | None = None
     files: dict[Path, str] = field(default_factory=dict)
+    folder: Path | None = None
     tree: Path | None = None
     frames: Path | None = None
     summary: Path | None = None
@@ -136,6 +147,8 @@ class Outputs:
         """
         outputs = cls(wanted, settings, models=models)
         for name in dict.fromkeys(wanted.outputs or ("-",)):
+            if not name:
+                raise UsageError("an --output is empty; name a file or a folder")
             target = None if name == "-" else Path(name)
             if target is None or is_stream(target):
                 if outputs.stream:
@@ -143,12 +156,18 @@ class Outputs:
                 kind = wanted.format or _implied(name if target else "", target is None)
                 outputs.stream = (target, _known(kind, streamed=True))
                 continue
+            if is_folder(name):
+                outputs.folder = target.resolve()
+                check_beside("--output", outputs.folder, roots)
+                continue
             path = check_target(target)
             if path in outputs.files:
                 raise UsageError(f"--output {name!r} is given twice")
             implied = _implied(name, terminal=False) if target.suffix else wanted.format
             outputs.files[path] = _known(implied or "jsonl")
-        if settings.embeddings and "parquet" not in outputs.files.values():
+        if outputs.folder is not None:
+            outputs._check_folder()
+        elif settings.embeddings and "parquet" not in outputs.files.values():
             raise UsageError("--embeddings go into Parquet only; give -o FILE.parquet")
         if wanted.page is not None:
             page = check_target(Path(wanted.page))
@@ -166,6 +185,18 @@ class Outputs:
         if wanted.errors_only and outputs.shows_pictures:
             raise UsageError("--errors-only leaves nothing for --report and --sort-into to show")
         return outputs
+
+    def _check_folder(self) -> None:
+        wanted = self.wanted
+        others = wanted.page, wanted.sort_into, wanted.save_prepared, wanted.errors_only
+        if len(set(wanted.outputs)) > 1 or any(others):
+            raise UsageError(
+                f"{self.folder} becomes a folder of Parquet parts, which does not go with another"
+                " output, --report, --sort-into, --save-prepared or --errors-only; fmnist merge"
+                " makes any file of the parts"
+            )
+        if wanted.format not in (None, "parquet"):
+            raise UsageError(f"parts are Parquet, not {wanted.format}; see fmnist merge --help")
 
     @property
     def shows_pictures(self) -> bool:
@@ -197,11 +228,11 @@ class Outputs:
 
         settings = self.settings
         run = Run(
-            card,
-            specs,
             settings.top_k,
             self.models,
             settings.embeddings,
+            card,
+            specs,
             settings.mode,
             settings.max_pixels,
             settings.max_bytes,
@@ -260,7 +291,7 @@ class Outputs:
         for target in targets:
             if target.exists() and source.opens(target):
                 read.append(target)
-            for suffix in ("", ".partial", ".rows.partial", ".run.json"):
+            for suffix in _BESIDE:
                 path = target.with_name(f"{target.name}{suffix}")
                 check_output(path, read)
                 if taken.setdefault(path, target) != target or (
@@ -271,6 +302,8 @@ class Outputs:
     def told(self) -> str:
         """Words about where the rows are."""
         parts = [f"{KINDS[kind].words} in {path}" for path, kind in self.files.items()]
+        if self.folder:
+            parts.append(f"rows in the parts in {self.folder}")
         if self.tree:
             parts.append(f"pictures sorted into {self.tree}")
         if self.frames:

@@ -20,9 +20,15 @@ from fmnist_cli.sources.items import Item
 GROUP_ROWS = 16_384
 _GROUP_ROWS_OF_EMBEDDINGS = 2_048  # which are kilobytes each
 _READ_ROWS = 1_024
+_NOTE = "fmnist"  # key of the metadata
 
 
-def _pyarrow() -> Any:
+def load_pyarrow() -> Any:
+    """The package.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import pyarrow
         import pyarrow.parquet
@@ -53,7 +59,13 @@ class ParquetSink(FileSink):
     """Rows as one Parquet file; names that are not UTF-8 are `encodable`."""
 
     def __init__(
-        self, path: Path, top_k: int, *, models: bool = False, embeddings: bool = False
+        self,
+        path: Path,
+        top_k: int,
+        *,
+        models: bool = False,
+        embeddings: bool = False,
+        note: str = "",
     ) -> None:
         """`top` holds at most `top_k` candidates.
 
@@ -62,16 +74,18 @@ class ParquetSink(FileSink):
             top_k: candidates per row.
             models: whether rows say which model made them.
             embeddings: whether rows have their embedding.
+            note: text that goes with the rows, for `read_note`.
 
         Raises:
             MissingExtraError: pyarrow is not installed.
             UsageError: the file cannot be made.
         """
-        self._pa = _pyarrow()
+        self._pa = load_pyarrow()
         self._schema = _schema(self._pa, models, embeddings)
         self._group_rows = _GROUP_ROWS_OF_EMBEDDINGS if embeddings else GROUP_ROWS
         self._path = check_target(path)
         self._top_k = top_k
+        self._note = note
         self._rows: list[Row] = []
         self._writer: Any = None
 
@@ -84,6 +98,8 @@ class ParquetSink(FileSink):
                 yield
                 if self._rows:
                     self._write_group(self._rows)
+                if self._note:
+                    self._writer.add_key_value_metadata({_NOTE: self._note})
             finally:
                 with writing(partial):
                     self._writer.close()
@@ -139,7 +155,7 @@ def read(path: Path) -> Iterator[Row]:
         MissingExtraError: pyarrow is not installed.
         DataError: it cannot be read, or does not hold rows.
     """
-    pa = _pyarrow()
+    pa = load_pyarrow()
     try:
         with pa.parquet.ParquetFile(path) as file:
             names = file.schema_arrow.names
@@ -150,6 +166,21 @@ def read(path: Path) -> Iterator[Row]:
                 yield from _rows(batch)
     except (OSError, pa.ArrowException, TypeError, ValueError) as error:
         raise DataError(f"cannot read rows from {path}: {error}") from error
+
+
+def read_note(path: Path) -> str:
+    """The text that a file has beside its rows; empty if it has none.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        DataError: it cannot be read.
+    """
+    pa = load_pyarrow()
+    try:
+        values = pa.parquet.read_metadata(path).metadata or {}
+        return str(values.get(_NOTE.encode(), b""), "utf-8")
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
 
 
 def _rows(batch: Any) -> Iterator[Row]:

@@ -117,7 +117,6 @@ __all__ = [
     "everything",
     "read_file",
     "read_head",
-    "signature_line",
     "too_large",
 ]
 
@@ -362,11 +361,6 @@ class UnreadableItem(NamedTuple):
     def size(self) -> None:
         """Unknown."""
         return
-
-
-def signature_line(item: Item) -> bytes:
-    """What must not change of an input between interruption and resumption."""
-    return f"{item.path}\0{item.signature()}\n".encode("utf-8", "surrogateescape")
 
 
 def everything(path: str) -> bool:

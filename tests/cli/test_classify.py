@@ -127,7 +127,7 @@ def test_the_format_follows_the_name_of_the_output(
         assert text.splitlines()[0].endswith("%)")
     else:
         assert [len(row["top"]) for row in rows_of(text)] == [2, 2, 2]
-    names = ["pictures", name, f"{name}.run.json"]
+    names = ["pictures", name, f"{name}.run.json", f"{name}.run.inputs"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
 
 

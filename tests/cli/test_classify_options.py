@@ -182,7 +182,8 @@ def test_several_outputs_of_one_run(classify: Classify, folder: Path, tmp_path: 
     assert list(read(tmp_path / "rows.parquet")) == rows
     assert "broken.png" in (tmp_path / "page.html").read_text(encoding="utf-8")
     left = {path.name for path in tmp_path.iterdir()}
-    assert left == {"pictures", *names, "page.html", "rows.jsonl.run.json"}
+    beside = {"rows.jsonl.run.json", "rows.jsonl.run.inputs"}
+    assert left == {"pictures", *names, "page.html"} | beside
 
 
 @pytest.mark.parametrize("how", ["--copy", "--link", "--move"])

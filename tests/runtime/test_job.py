@@ -416,8 +416,10 @@ def test_several_outputs_and_an_interruption_while_they_are_made(
     assert sorted(path.name for path in target.parent.iterdir()) == [
         "rows.csv",
         "rows.jsonl",
+        "rows.jsonl.run.inputs",
         "rows.jsonl.run.json",
         "whole.jsonl",
+        "whole.jsonl.run.inputs",
         "whole.jsonl.run.json",
     ]
 

@@ -68,7 +68,7 @@ def test_the_suffix_decides_before_the_option(
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([""], "is a folder"),
+        (["a.csv", "rows/"], "does not go with another output"),
         (["nowhere/rows.csv"], "no folder"),
         (["rows.xlsx"], "no kind of output ends in"),
         (["a.csv", "./a.csv"], "given twice"),
@@ -77,6 +77,13 @@ def test_the_suffix_decides_before_the_option(
 def test_impossible_outputs(tmp_path: Path, names: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         outputs(*(f"{tmp_path}/{name}" for name in names))
+
+
+def test_a_folder_takes_parts(tmp_path: Path) -> None:
+    assert outputs(tmp_path).folder == tmp_path.resolve()
+    assert outputs(f"{tmp_path}/new/").folder == tmp_path.resolve() / "new"
+    with pytest.raises(UsageError, match="is empty"):
+        outputs("")
 
 
 def test_only_one_output_can_be_a_stream(tmp_path: Path) -> None:
