@@ -111,7 +111,7 @@ def check_folder(out: Path, *, force: bool) -> None:
         UsageError: it is a file, or a folder that is not empty, without `force`.
     """
     if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; name a folder with -o")
+        raise UsageError(f"{out} is a file; name a folder")
     names = (entry.name for entry in out.iterdir()) if out.is_dir() and not force else ()
     if existing := sorted(name for name in names if not name.startswith(".")):
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmnist_cli.cli.options import DataDir, RunsDir, require_extra
+from fmnist_cli.cli.options import DataDir, Force, RunsDir, require_extra
 from fmnist_cli.cli.output import Level, say, show
 from fmnist_cli.cli.train import Device
 from fmnist_cli.errors import EXIT_INTERRUPTED
@@ -54,6 +54,7 @@ def audit(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted audit.")
     ] = False,
+    force: Force = False,
     data_dir: DataDir = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
@@ -64,11 +65,11 @@ def audit(
 
     Examples:
         fmnist data audit --preset quick -o audit
-        fmnist data audit --probabilities audit/probabilities.npz --top 100
+        fmnist data audit --probabilities audit/probabilities.npz --top 100 --force
     """
     require_extra()
     spec = get_spec(model)
-    check_folder(out, force=True)
+    check_folder(out, force=force or resume)
 
     from fmnist_cli.audit.labels import AuditData, Judgements
     from fmnist_cli.audit.report import Settings, write

@@ -100,6 +100,10 @@ def classify(
     embeddings: Annotated[
         bool, _output("--embeddings", help="Also write the model's features; needs a Parquet file.")
     ] = False,
+    force: Annotated[
+        bool,
+        _output("--force", help="Write into a folder that is not empty; no file is replaced."),
+    ] = False,
     errors_only: Annotated[
         bool, _output("--errors-only", help="Write rows of rejected inputs only.")
     ] = False,
@@ -316,6 +320,7 @@ def classify(
                 dry_run=dry_run,
                 resume=resume,
                 retry_failed=retry_failed,
+                force=force,
             ),
         )
     if code:

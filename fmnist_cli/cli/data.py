@@ -14,7 +14,7 @@ import typer
 
 from fmnist_cli.cli.audit import audit
 from fmnist_cli.cli.command import Command, Group
-from fmnist_cli.cli.options import FOLDERS, DataDir, Json, SplitName, require_extra
+from fmnist_cli.cli.options import FOLDERS, DataDir, Force, Json, SplitName, require_extra
 from fmnist_cli.cli.output import Level, Results, note, say, show
 
 if TYPE_CHECKING:
@@ -106,14 +106,7 @@ def images(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after this many pictures.")
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="Write into a folder that is not empty: pictures and labels.csv of an earlier"
-            " run are replaced, other files stay.",
-        ),
-    ] = False,
+    force: Force = False,
 ) -> None:
     """Write images of the data set as PNG files.
 

@@ -9,6 +9,7 @@ import typer
 
 from fmnist_cli.cli.options import (
     DataDir,
+    Force,
     ModelsDir,
     Prepare,
     SplitName,
@@ -81,9 +82,7 @@ def explain(
         ),
     ] = None,
     prepare: Prepare = "auto",
-    force: Annotated[
-        bool, typer.Option("--force", help="Write into a folder that is not empty.")
-    ] = False,
+    force: Force = False,
     maps: Annotated[
         Path | None,
         typer.Option(

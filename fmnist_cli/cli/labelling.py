@@ -42,6 +42,7 @@ class Run(NamedTuple):
     dry_run: bool = False
     resume: bool = False
     retry_failed: bool = False
+    force: bool = False
 
 
 def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
@@ -81,14 +82,16 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
     options = _options(inputs, settings, wanted, run, models, into_folder=into_folder)
     with ExitStack() as stack:
         resuming = run.resume or run.retry_failed
-        plan = outputs.plan(models.card, options, resuming, models.specs)
+        force = run.force or resuming
+        plan = outputs.plan(models.card, options, force, models.specs)
         if run.dry_run:
             from tempfile import TemporaryDirectory
 
-            plan = _rehearsal(outputs, Path(stack.enter_context(TemporaryDirectory())), options)
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            plan = _rehearsal(outputs, folder, options, force)
         if plan is None and outputs.folder is None and resuming:
             raise UsageError("--resume and --retry-failed need an output in a file; use -o FILE")
-        save = None if run.dry_run else outputs.frame_folder(resuming)
+        save = None if run.dry_run else outputs.frame_folder(force)
         for file in models.files:
             detail(f"model file: {file}")
         classifier = Classifier(
@@ -213,7 +216,7 @@ def _options(
     }
 
 
-def _rehearsal(outputs: Outputs, folder: Path, options: dict[str, Any]) -> Plan:
+def _rehearsal(outputs: Outputs, folder: Path, options: dict[str, Any], force: bool) -> Plan:
     """A run that only prints where the sorted tree would put its pictures."""
     from fmnist_cli.sinks.tree import TreeSink
 
@@ -222,7 +225,7 @@ def _rehearsal(outputs: Outputs, folder: Path, options: dict[str, Any]) -> Plan:
         raise UsageError("--dry-run of outputs needs --sort-into")
 
     def sinks() -> list[Any]:
-        return [TreeSink(tree, outputs.wanted.how, dry_run=True, report=show)]
+        return [TreeSink(tree, outputs.wanted.how, dry_run=True, force=force, report=show)]
 
     return Plan(folder / "rows", outputs.lines("jsonl"), [sinks], options)
 

@@ -127,6 +127,10 @@ ModelsOut = Annotated[
     typer.Option("--output", "-o", metavar="DIR", help="Folder for the models and manifest.json."),
 ]
 
+Force = Annotated[
+    bool, typer.Option("--force", help="Write into a folder that is not empty; other files stay.")
+]
+
 # What extras install and their commands import.
 _LEARN = ("onnx", "scipy", "sklearn")
 _PACKAGES = {

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fmnist_cli.cli.options import MODEL, DataDir, ModelsDir, Prepare, complete_model
+from fmnist_cli.cli.options import MODEL, DataDir, Force, ModelsDir, Prepare, complete_model
 from fmnist_cli.cli.output import check_file, note, say, show
 from fmnist_cli.errors import EXIT_REJECTED, FmnistError, UsageError
 
@@ -46,9 +46,7 @@ def prepare(
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Stop after this many pictures.")
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write into a folder that is not empty.")
-    ] = False,
+    force: Force = False,
     models_dir: ModelsDir = None,
 ) -> None:
     """Show how pictures are prepared for a model.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from fmnist_cli.contract import InputSpec, ModelCard, Row
 from fmnist_cli.errors import UsageError
-from fmnist_cli.files import check_target
+from fmnist_cli.files import check_folder, check_target
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.sinks import KINDS, LineFormat, Run, Sink, kind_of_name, open_line_format
 from fmnist_cli.sources import OpenInputs, check_beside, check_output
@@ -207,7 +207,7 @@ class Outputs:
         self,
         card: ModelCard,
         options: dict[str, Any],
-        resuming: bool,
+        force: bool,
         specs: Mapping[str | None, InputSpec],
     ) -> Plan | None:
         """What is to be done with the rows besides streaming them; None for nothing.
@@ -215,7 +215,7 @@ class Outputs:
         Args:
             card: of the model.
             options: everything that decides what the rows are.
-            resuming: whether this goes on with an earlier run.
+            force: whether a folder to sort into may hold something already.
             specs: what each model wants, by the name it has in rows.
 
         Raises:
@@ -240,9 +240,7 @@ class Outputs:
         if settings.embeddings:  # which only Parquet can give back
             targets.sort(key=lambda path: self.files.get(path) != "parquet")
         if self.tree is not None:
-            from fmnist_cli.sinks.tree import check_tree
-
-            check_tree(self.tree, resuming=resuming)
+            check_folder(self.tree, force=force)
         kinds = {path: KINDS[kind] for path, kind in self.files.items()}
         # Made now, because what is impossible is said before the work, not after hours.
         sinks = [kind.sink(path, run) for path, kind in kinds.items()]
@@ -254,25 +252,24 @@ class Outputs:
         stages = [lambda: sinks]
         if self.tree is not None:
             # Last, and by itself: it may move the files that the others show.
-            stages.append(lambda: [self._sorted(resuming)])
+            stages.append(lambda: [self._sorted(force)])
         return Plan(targets[0], lines, stages, options, earlier, tuple(targets))
 
     def lines(self, kind: str) -> LineFormat:
         """A format of lines for these rows."""
         return open_line_format(kind, self.settings.top_k, self.models)
 
-    def frame_folder(self, resuming: bool) -> FrameFolder | None:
+    def frame_folder(self, force: bool) -> FrameFolder | None:
         """Where the workers put frames, if that was asked for.
 
         Raises:
-            UsageError: the folder is not empty, and this is not a run resumed.
+            UsageError: the folder is not empty, without `force`.
         """
         if self.frames is None:
             return None
         from fmnist_cli.sinks.frames import FrameFolder
-        from fmnist_cli.sinks.tree import check_tree
 
-        check_tree(self.frames, resuming=resuming, purpose="save frames in")
+        check_folder(self.frames, force=force)
         return FrameFolder(self.frames)
 
     def check(self, source: OpenInputs, read: Sequence[Path]) -> None:
@@ -314,7 +311,7 @@ class Outputs:
         """Words about pictures that could not be put where they were to go."""
         return self._placed.summary() if self._placed and self._placed.failed else ""
 
-    def _sorted(self, resuming: bool) -> Sink:
+    def _sorted(self, force: bool) -> Sink:
         from fmnist_cli.sinks.tree import TreeSink
 
         if self.tree is None:
@@ -322,7 +319,7 @@ class Outputs:
         self._placed = TreeSink(
             self.tree,
             self.wanted.how,
-            resuming=resuming or self._placed is not None,
+            force=force or self._placed is not None,
             max_bytes=self.settings.max_bytes,
         )
         return self._placed

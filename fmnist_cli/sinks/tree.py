@@ -1,7 +1,7 @@
 """A sorted tree: every labelled picture under a folder named after its label.
 
 No list of what was placed is kept: what is there already tells it, so a run that was killed
-is repeated with `resuming` and ends in the same tree.
+is repeated with `force` and ends in the same tree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 from fmnist_cli.contract import Picture, Prediction, Row, printable
 from fmnist_cli.errors import ImageError, UsageError
-from fmnist_cli.files import writing
+from fmnist_cli.files import check_folder, writing
 from fmnist_cli.sinks.placing import (
     NAME_MAX,
     Folders,
@@ -39,20 +39,6 @@ def _ignore(line: str) -> None:
     del line
 
 
-def check_tree(folder: Path, *, resuming: bool = False, purpose: str = "sort into") -> None:
-    """Ask before a run whether its tree can be made; `purpose` says what for.
-
-    Raises:
-        UsageError: `folder` is no folder, or not empty and this is not a run resumed.
-    """
-    if not os.path.lexists(folder):
-        return
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder; name one to {purpose}")
-    if not resuming and any(folder.iterdir()):
-        raise UsageError(f"{folder} is not empty; name a new folder to {purpose}")
-
-
 class TreeSink:
     """Pictures in ``FOLDER/LABEL/PATH``; rejected ones stay where they are.
 
@@ -71,14 +57,14 @@ class TreeSink:
         mode: Mode,
         *,
         dry_run: bool = False,
-        resuming: bool = False,
+        force: bool = False,
         max_bytes: int = MAX_BYTES,
         report: Callable[[str], object] = _ignore,
     ) -> None:
         """In a dry run nothing is written and `report` gets the plan, line by line.
 
         Raises:
-            UsageError: as `check_tree`.
+            UsageError: as `check_folder`.
         """
         self._folder = folder.resolve()
         self._mode: Mode = mode
@@ -90,7 +76,7 @@ class TreeSink:
         self._name_max = NAME_MAX
         self.placed = self.left = self.failed = 0
         self.problems: list[tuple[str, str]] = []
-        check_tree(self._folder, resuming=resuming)
+        check_folder(self._folder, force=force)
 
     def __enter__(self) -> TreeSink:
         if not self._dry_run:

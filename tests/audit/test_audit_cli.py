@@ -138,6 +138,11 @@ def test_given_probabilities_make_the_same_tables(
         assert (tmp_path / "again" / name).read_bytes() == (audited / "audit" / name).read_bytes()
     content = (tmp_path / "again" / "audit.html").read_text(encoding="utf-8")
     assert content.count("<img ") == 3  # an issue and a group
+    words = ("data", "audit", "--probabilities", given, "-o", tmp_path / "again")
+    refused = run_fmnist(*words, "--data-dir", data_dir)
+    assert refused.code == 2
+    assert "is not empty" in refused.stderr
+    assert run_fmnist(*words, "--data-dir", data_dir, "--force").code == 0
 
 
 def test_an_interrupt_says_how_to_go_on(

@@ -217,6 +217,13 @@ def test_sorting_into_a_folder_that_is_in_use_is_refused(
     assert done.code == 2
     assert "sorted" in done.stderr
     assert (done.stdout, len(list((tmp_path / "sorted").iterdir()))) == ("", 1)
+    assert "--force" in done.stderr
+    forced = (folder, "--sort-into", tmp_path / "sorted", "--force")
+    plan = classify(*forced, "--dry-run").stdout
+    assert classify(*forced).code == EXIT_REJECTED  # broken.png
+    (copy,) = (tmp_path / "sorted").glob("*/a.png")
+    assert str(copy) in plan
+    assert (tmp_path / "sorted" / "mine.txt").exists()
 
 
 def test_pictures_in_archives_can_only_be_copied(

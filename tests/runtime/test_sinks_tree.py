@@ -88,7 +88,7 @@ def test_a_run_that_ended_early_ends_in_the_same_tree(
         sink.__enter__()  # and never left, as if it had been killed
         sink.write(rows[:count], items[:count])
         (folder / "sorted" / ".fmnist.partial").write_bytes(b"half a pict")
-        with TreeSink(folder / "sorted", mode, resuming=True) as again:
+        with TreeSink(folder / "sorted", mode, force=True) as again:
             again.write(rows, items)
         assert (again.placed, again.failed, again.problems) == (5, 0, [])
         trees.append(contents(folder / "sorted"))
@@ -101,7 +101,7 @@ def test_a_moved_file_that_a_source_no_longer_finds_is_done(tmp_path: Path, tree
     with TreeSink(tree, "move") as sink:
         sink.write([row_of("a.png")], items)
     gone = [UnreadableItem(path, "it is no longer there") for path in ("a.png", "b.png")]
-    with TreeSink(tree, "move", resuming=True) as again:
+    with TreeSink(tree, "move", force=True) as again:
         again.write([row_of("a.png"), row_of("b.png")], gone)
     assert (again.placed, again.problems) == (1, [("b.png", "it is no longer there")])
 
@@ -126,7 +126,7 @@ def test_moving_across_file_systems_copies_first(tmp_path: Path, tree: Path) -> 
         # As if the earlier run had been killed after copying the first, before removing it.
         (tree / "Bag").mkdir(parents=True)
         (tree / "Bag" / "a.png").write_bytes(b"picture 0")
-        with TreeSink(tree, "move", resuming=True) as sink:
+        with TreeSink(tree, "move", force=True) as sink:
             sink.write([row_of("a.png"), row_of("b.png")], items)
         assert contents(tree) == {"Bag/a.png": b"picture 0", "Bag/b.png": b"picture 1"}
         assert contents(folder) == {}
@@ -180,9 +180,9 @@ def test_a_folder_in_use_is_refused(tree: Path) -> None:
     (tree / "letter.txt").touch()
     with pytest.raises(UsageError, match="is not empty"):
         TreeSink(tree, "copy")
-    TreeSink(tree, "copy", resuming=True)
-    with pytest.raises(UsageError, match="is not a folder"):
-        TreeSink(tree / "letter.txt", "copy", resuming=True)
+    TreeSink(tree, "copy", force=True)
+    with pytest.raises(UsageError, match="is a file; name a folder"):
+        TreeSink(tree / "letter.txt", "copy", force=True)
 
 
 LABELS = ["../../x", "/etc", "..", ".", "", "a/../../b", "x\0y", "C:\\x", "a" * 300, "caf\udce9"]
@@ -216,7 +216,7 @@ def test_links_in_the_tree_are_not_followed(tmp_path: Path, tree: Path) -> None:
     (tree / "Bag" / "sub").symlink_to(outside)
     (tree / "Coat").symlink_to(outside)
     (tree / "Bag" / "a.png").symlink_to(outside / "new.png")
-    with TreeSink(tree, "copy", resuming=True) as sink:
+    with TreeSink(tree, "copy", force=True) as sink:
         sink.write([row_of("sub/b.png")], [HeldItem("sub/b.png", b"b", "m")])
         sink.write([row_of("a.png")], [HeldItem("a.png", b"a", "m")])
         with pytest.raises(UsageError, match="Coat is not a folder"):
