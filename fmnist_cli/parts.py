@@ -37,6 +37,8 @@ INPUTS = 10_000  # of a part
 _HELD = 64 << 20  # bytes of content that travels with them, at most
 _RECORD = "_parts"  # readers of folders of Parquet pass over names that begin so
 
+Make = Callable[[Iterable["Slice"]], Generator[Counts, None, None]]
+Spread = Callable[[Make, Iterable["Slice"]], Generator[Counts, None, None]]
 Map = Callable[[Worker[Batch], Iterable[Item]], Generator[Batch, None, None]]
 
 
@@ -246,7 +248,7 @@ def fill(
     job: Job,
     parts: Parts,
     share: tuple[int, int],
-    spread: Callable[[Parts, Iterable[Slice]], Generator[Counts, None, None]] = Parts.make,
+    spread: Spread = lambda make, of: make(of),
     advance: Callable[[int], object] = lambda _count: None,
 ) -> int:
     """Make the parts of a share, (I, N): every N-th, from the I-th on; how many there are in all.
@@ -272,7 +274,7 @@ def fill(
             if one.number % share[1] == share[0] - 1:
                 yield one
 
-    with closing(spread(parts, mine())) as counted:
+    with closing(spread(parts.make, mine())) as counted:
         for counts in counted:
             job.tally.add(counts)
             advance(counts.total)

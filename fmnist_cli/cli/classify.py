@@ -208,8 +208,13 @@ def classify(
         str | None,
         _run(
             metavar="NAME",
-            help="What workers are: fork, spawn or threads; by default the fastest that is safe.",
+            help="What workers are: fork, spawn or threads, by default the fastest that is safe;"
+            " or ray, a cluster, with -o DIR/.",
         ),
+    ] = None,
+    address: Annotated[
+        str | None,
+        _run(metavar="ADDRESS", help="With --engine ray: the cluster, such as auto."),
     ] = None,
     timeout: Annotated[
         float,
@@ -239,7 +244,7 @@ def classify(
     # Starting threads for linear algebra, of which there is none here, takes time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.disable()  # while modules are loaded, which make no garbage
-    from fmnist_cli.cli.labelling import Run, label
+    from fmnist_cli.cli.labelling import RAY, Run, label
     from fmnist_cli.decode import MAX_PIXELS, MEMORY
     from fmnist_cli.engines import ENGINES
     from fmnist_cli.inference.classifier import Settings
@@ -261,6 +266,8 @@ def classify(
     if len(pages) > 1:
         raise UsageError("--report makes one page; give it once")
     asked = None if memory is None else parse_size(memory, "--memory", 0)
+    if engine == RAY:  # whose machines may be others; a part has this many
+        workers = workers or 1
     workers, share = memory_share(asked, workers)
     share = share if asked else min(share, MEMORY)
     bytes_ = parse_size(max_bytes, "--max-bytes", min(MAX_BYTES, share // 2))
@@ -269,8 +276,8 @@ def classify(
             f"--max-bytes {max_bytes} is more than half of a worker's memory, {share >> 20:,} MiB;"
             " give a larger --memory, or fewer --workers"
         )
-    # Devices reserve addresses without using memory.
-    with bounded_memory(share) if provider == "cpu" else nullcontext():
+    # Devices reserve addresses without using memory, and Ray bounds its own processes.
+    with bounded_memory(share) if provider == "cpu" and engine != RAY else nullcontext():
         code = label(
             Inputs(
                 names=tuple(inputs or ()),
@@ -314,7 +321,8 @@ def classify(
                 provider=provider,
                 batch_size=batch_size,
                 workers=workers,
-                engine=None if engine is None else one_of(engine, tuple(ENGINES), "--engine"),
+                engine=None if engine is None else one_of(engine, (*ENGINES, RAY), "--engine"),
+                address=address,
                 timeout=timeout,
                 max_errors=max_errors,
                 dry_run=dry_run,

@@ -27,6 +27,8 @@ from fmnist_cli.run import Job
 from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted, is_folder, open_stream
 from fmnist_cli.sources import Inputs, OpenInputs
 
+RAY = "ray"
+
 
 class Run(NamedTuple):
     """How a run is done; nothing here changes a row, except the model."""
@@ -37,6 +39,7 @@ class Run(NamedTuple):
     batch_size: int | None = None
     workers: int = 1
     engine: str | None = None
+    address: str | None = None
     timeout: float = TIMEOUT
     max_errors: int | None = None
     dry_run: bool = False
@@ -52,6 +55,10 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         FmnistError: it cannot be done, with the reason.
     """
     into_folder = any(map(is_folder, wanted.outputs))
+    if run.engine == RAY and (not into_folder or run.provider != "cpu"):
+        raise UsageError(f"--engine {RAY} makes a folder of parts, on CPUs; give -o FOLDER/")
+    if run.address is not None and run.engine != RAY:
+        raise UsageError(f"--address is of a cluster; it needs --engine {RAY}")
     # The shares of a folder are parts, not pictures.
     source = (inputs._replace(shard=None) if into_folder else inputs).open()
     if run.dry_run and wanted.sort_into is None:
@@ -97,6 +104,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         classifier = Classifier(
             *models.routes, settings=settings, batch_size=run.batch_size, save=save
         )
+        engine = None if run.engine == RAY else run.engine  # of each machine
         job = Job(
             source=source,
             classify=classifier,
@@ -108,7 +116,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             workers=run.workers,
             batch_size=run.batch_size,
             # A session on a device does not survive forking.
-            engine=run.engine or (default_engine() if run.provider == "cpu" else "threads"),
+            engine=engine or (default_engine() if run.provider == "cpu" else "threads"),
             timeout=run.timeout,
         )
         stack.enter_context(libraries_quiet())
@@ -175,7 +183,14 @@ def _fill(
         ),
         run.retry_failed,
     )
-    return fill(job, parts, share, advance=advance)
+    if run.engine != RAY:
+        return fill(job, parts, share, advance=advance)
+    from fmnist_cli.engines.ray import spread
+
+    on_cluster = partial(
+        spread, address=run.address, cores=run.workers, memory=outputs.settings.memory
+    )
+    return fill(job, parts, share, on_cluster, advance)
 
 
 def _are_photos(tally: Tally, settings: Settings) -> bool:
