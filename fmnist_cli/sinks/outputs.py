@@ -209,9 +209,11 @@ class Outputs:
         if settings.embeddings:  # which only Parquet can give back
             targets.sort(key=lambda path: self.files.get(path) != "parquet")
         if self.tree is not None:
-            from fmnist_cli.sinks.tree import check_tree
+            from fmnist_cli.sinks.tree import check_links, check_tree
 
             check_tree(self.tree, resuming=resuming)
+            if self.wanted.how == "link":
+                check_links(self.tree)
         kinds = {path: KINDS[kind] for path, kind in self.files.items()}
         # Made now, because what is impossible is said before the work, not after hours.
         sinks = [kind.sink(path, run) for path, kind in kinds.items()]
