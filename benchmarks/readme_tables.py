@@ -305,6 +305,35 @@ def features_table() -> str:
     return table(["Features", *(f"{shots} photos each" for shots in found["photo"])], rows)
 
 
+def portability_table() -> str:
+    """What other runtimes say of the shipped graphs."""
+    document = read(RESULTS / "portability.json")
+    runtimes = document["runtimes"]
+
+    def cell(result: dict[str, Any]) -> str:
+        if "fails" in result:
+            return "cannot run it"
+        same = f"{result['same_labels']:,}" if "same_labels" in result else "–"
+        most = max(result["difference"].values())
+        return f"{same} of {result['images']:,}; {f'{most:.0e}' if most else 0}"
+
+    rows = [
+        [f"`{name}`", *(cell(results[name]) for results in runtimes.values())]
+        for name in document["graphs"]
+    ]
+    titles = {
+        "reference": "Reference evaluator",
+        "node": "onnxruntime-node",
+        "openvino": "OpenVINO",
+    }
+    versions = document["versions"]
+    heads = [f"{titles[name]} {versions[name]}" for name in runtimes]
+    return (
+        f"{table(['Graph', *heads], rows)}\n\n"
+        f"Against ONNX Runtime {versions['onnxruntime']}, measured {document['date']}."
+    )
+
+
 TABLES = {
     "accuracy": accuracy_table,
     "seeds": seeds_table,
@@ -320,6 +349,7 @@ FILES = {
     "README.md": {"summary": summary_table},
     "docs/results.md": TABLES,
     "docs/photo.md": OF_PHOTO,
+    "docs/portability.md": {"portability": portability_table},
     **research_tables.FILES,
 }
 

@@ -83,7 +83,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Replace a UTF-8 text file in one step."""
-    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_bytes(path, text.encode("utf-8"))
 
 
 def check_target(path: Path) -> Path:
@@ -145,7 +145,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     try:
         yield partial
         with writing(partial):
-            with partial.open("rb") as file:
+            with partial.open("rb+") as file:  # Windows syncs only what may be written to
                 os.fsync(file.fileno())
             partial.replace(path)
     finally:

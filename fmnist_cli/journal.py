@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -322,11 +323,14 @@ class Journal:
     def publish(self) -> None:
         """Give the journal the name of the output."""
         self._keep_inputs()
+        self._stream.close()  # Windows renames and removes no open file
         self.path.replace(self.target)
 
     def remove(self) -> None:
         """Remove the rows, when they are in other outputs."""
         self._keep_inputs()
+        with suppress(OSError):  # of a full disk, which was told before
+            self._stream.close()
         self.path.unlink(missing_ok=True)
 
     def _keep_inputs(self) -> None:
@@ -379,7 +383,7 @@ def _partial_inputs(target: Path) -> Path:
 
 def _lock(stream: BinaryIO, target: Path) -> None:
     """Keep a second run from writing the same rows; released when the process ends."""
-    with suppress(ImportError):  # Windows has no fcntl
+    if sys.platform != "win32":
         import fcntl
 
         try:

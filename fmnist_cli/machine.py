@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -99,13 +100,13 @@ def bounded_memory(share: int) -> Iterator[None]:
     Raises:
         FmnistError: it took more, and not for a picture.
     """
-    try:
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5])
-    except (ImportError, OSError):
+    statm = Path("/proc/self/statm")
+    if sys.platform == "win32" or not statm.exists():
         yield
         return
+    import resource
+
+    pages = int(statm.read_text(encoding="ascii").split()[5])
     limit = pages * resource.getpagesize() + share + _BESIDE
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     known = [one for one in (soft, hard) if one != resource.RLIM_INFINITY]

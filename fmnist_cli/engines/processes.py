@@ -12,6 +12,7 @@ import gc
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.engines import Chunker, Worker, attempt, weight
-from fmnist_cli.errors import FmnistError
+from fmnist_cli.errors import FmnistError, UsageError
 from fmnist_cli.sources.items import Item
 
 if TYPE_CHECKING:
@@ -63,14 +64,14 @@ def _settle() -> None:
     """Make a new process independent of how its parent deals with signals."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if hasattr(signal, "SIGALRM"):
+    if sys.platform != "win32":
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
 
 
 def _limit(seconds: float) -> None:
     """Let the system end this process after some seconds; 0 takes that back."""
-    if hasattr(signal, "setitimer"):  # Windows has none
+    if sys.platform != "win32":
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
@@ -213,7 +214,13 @@ def _forking() -> Generator[None, None, None]:
 def fork(
     worker: Worker[R], chunker: Chunker, workers: int, timeout: float
 ) -> Generator[R, None, None]:
-    """See `fmnist_cli.engines.Engine`; the model is loaded once, and its memory shared."""
+    """See `fmnist_cli.engines.Engine`; the model is loaded once, and its memory shared.
+
+    Raises:
+        UsageError: this is Windows.
+    """
+    if sys.platform == "win32":
+        raise UsageError("Windows cannot fork processes; use --engine spawn or threads")
     only = chunker.only_chunk() if workers == 1 else None
     if only:
         answer = _alone(worker, only, timeout)
@@ -239,6 +246,8 @@ def _alone(worker: Worker[R], chunk: list[Item], timeout: float) -> list[R] | in
 
     A pool would do, but its modules alone take longer to load than a picture to be labelled.
     """
+    if sys.platform == "win32":
+        raise NotImplementedError
     ours, theirs = os.pipe()
     with _forking():
         child = os.fork()

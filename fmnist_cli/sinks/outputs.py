@@ -241,6 +241,10 @@ class Outputs:
             targets.sort(key=lambda path: self.files.get(path) != "parquet")
         if self.tree is not None:
             check_folder(self.tree, force=force)
+            if self.wanted.how == "link":
+                from fmnist_cli.sinks.tree import check_links
+
+                check_links(self.tree)
         kinds = {path: KINDS[kind] for path, kind in self.files.items()}
         # Made now, because what is impossible is said before the work, not after hours.
         sinks = [kind.sink(path, run) for path, kind in kinds.items()]

@@ -20,9 +20,13 @@ from fmnist_cli.files import new_file
 
 NAME_MAX = 255  # bytes of a name on most file systems
 _ATTEMPTS = 1000
-# What no name can hold; on Windows that is more than elsewhere.
-_UNSAFE = re.compile(r'[\0<>:"|?*\\]' if os.name == "nt" else "[\0\ud800-\udc7f\udd00-\udfff]")
-_LABEL_UNSAFE = re.compile(r'[\0-\x1f\x7f<>:"|?*\\\ud800-\udfff]')
+# What no name can hold. On Windows that is more, and some names are devices whatever their suffix.
+_DEVICE = r"(?<![^/])(?i:con|prn|aux|nul|com\d|lpt\d)(?=[./]|$)"
+_UNSAFE_BY_SYSTEM = {
+    "posix": re.compile("[\0\ud800-\udc7f\udd00-\udfff]"),
+    "nt": re.compile(rf'[\0-\x1f<>:"|?*\\]|(?<=[^./ ])[. ]+(?=/|$)|{_DEVICE}'),
+}
+_LABEL_UNSAFE = re.compile(rf'[\0-\x1f\x7f<>:"|?*\\\ud800-\udfff]|{_DEVICE}')
 
 
 def label_folder(label: str, name_max: int = NAME_MAX) -> str:
@@ -41,7 +45,7 @@ def places(path: str, name_max: int = NAME_MAX) -> Iterator[str]:
     ``..`` components comes without them and with ``~HASH`` before its suffix. The others are
     names for when something else is in the way.
     """
-    parts = _UNSAFE.sub("-", path).split("/")
+    parts = _UNSAFE_BY_SYSTEM[os.name].sub("-", path).split("/")
     clean = [_shortened(part, name_max) for part in parts if part not in ("", ".", "..")]
     as_it_is = "/".join(parts) == path and len(clean) == len(parts)
     clean = clean or ["picture"]

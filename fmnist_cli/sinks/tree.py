@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -37,6 +38,25 @@ _EXAMPLES = 20
 
 def _ignore(line: str) -> None:
     del line
+
+
+def check_links(folder: Path) -> None:
+    """Ask before a run whether links can be made where its tree will be.
+
+    Raises:
+        UsageError: they cannot; Windows grants this to administrators and developers only.
+    """
+    from tempfile import TemporaryDirectory
+
+    there = next(one for one in (folder, *folder.parents) if one.is_dir())
+    try:
+        with TemporaryDirectory(prefix=".fmnist-", dir=there) as made:
+            Path(made, "link").symlink_to(made)
+    except OSError as error:
+        raise UsageError(
+            f"no links can be made in {there}: {error.strerror or error}; without --link, copies"
+            " are sorted"
+        ) from error
 
 
 class TreeSink:
@@ -170,9 +190,11 @@ class TreeSink:
 
 
 def _longest_name(folder: Path) -> int:
+    if sys.platform == "win32":
+        return NAME_MAX
     try:
         longest = os.pathconf(folder, "PC_NAME_MAX")
-    except (AttributeError, OSError):  # no such call on Windows; no answer from some systems
+    except OSError:  # no answer from some systems
         return NAME_MAX
     return min(longest, NAME_MAX) if longest > 0 else NAME_MAX
 

@@ -309,6 +309,7 @@ def _expanded(text: str) -> list[str]:
         raise UsageError("an input is empty; name a folder or a file")
     if text == STDIN:
         return [text]
+    text = text.replace(os.sep, "/")  # which Windows takes, too
     if os.path.lexists(text):
         name = Path(text).as_posix()
         return [name if name != STDIN else f"./{name}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from functools import lru_cache
 from pathlib import Path
@@ -74,11 +75,11 @@ def read_at(archive: Archive, offset: int, length: int) -> bytes:
         handle = _handle(archive)
         if not handle.same:
             raise ImageError("the archive was changed while it was being read")
-        if hasattr(os, "pread"):
-            return os.pread(handle.number, length, offset)
-        with handle.lock:  # Windows has one position per file
-            os.lseek(handle.number, offset, os.SEEK_SET)
-            return os.read(handle.number, length)
+        if sys.platform == "win32":
+            with handle.lock:  # there is one position per file
+                os.lseek(handle.number, offset, os.SEEK_SET)
+                return os.read(handle.number, length)
+        return os.pread(handle.number, length, offset)
     except OverflowError:
         raise ImageError("damaged: it is not where the archive's list says") from None
     except OSError as error:

@@ -7,7 +7,6 @@ with all that is in it. As an input a pattern stands for what a shell would make
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -125,7 +124,7 @@ class GlobSource:
     """
 
     def __init__(self, pattern: str, selection: Selection, open_archive: Opener) -> None:
-        parts = pattern.replace(os.sep, "/").split("/")
+        parts = pattern.split("/")
         fixed = next(index for index, part in enumerate(parts) if _MAGIC.search(part))
         root = "/".join(parts[:fixed]) + "/" * (fixed > 0)
         self._parts = [compiled([part]) for part in parts[fixed:]]
