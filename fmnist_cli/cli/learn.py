@@ -29,35 +29,17 @@ def learn(
     root: LabelsRoot = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="The model; by default ./NAME.onnx, after the folder or file.",
-            show_default=False,
-        ),
+        typer.Option("--output", "-o", metavar="FILE", help="The model; by default ./NAME.onnx."),
     ] = None,
     add: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Go on from this own model: what it learned from is learned as well.",
-            show_default=False,
-        ),
+        Path | None, typer.Option(metavar="FILE", help="Go on from this own model.")
     ] = None,
     fine_tune: Annotated[
-        bool,
-        typer.Option(
-            "--fine-tune", help="Also train the network that sees the pictures; takes long."
-        ),
+        bool, typer.Option("--fine-tune", help="Train the network, too; takes long.")
     ] = False,
     report: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Also write an HTML page of the held-out pictures with a wrong label.",
-            show_default=False,
-        ),
+        typer.Option(metavar="FILE", help="Also write a page of held-out pictures that are wrong."),
     ] = None,
     json_: Json = False,
 ) -> None:

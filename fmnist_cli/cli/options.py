@@ -102,20 +102,11 @@ Models = Annotated[
 LabelsFile = Annotated[
     Path | None,
     typer.Option(
-        "--labels",
-        metavar="FILE",
-        help="CSV, JSON Lines or Parquet file with the columns path and label, instead of folders.",
-        show_default=False,
+        "--labels", metavar="FILE", help="Table with columns path and label, instead of folders."
     ),
 ]
 LabelsRoot = Annotated[
-    Path | None,
-    typer.Option(
-        "--root",
-        metavar="DIR",
-        help="With --labels: where its paths start; by default the folder of the file.",
-        show_default=False,
-    ),
+    Path | None, typer.Option("--root", metavar="DIR", help="Where the paths of --labels start.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON, nothing else.")]
 ResultsFile = Annotated[

@@ -79,13 +79,7 @@ class Held(NamedTuple):
 
 
 def folds_of(members: Members, most: int = FOLDS, seed: int = 0) -> Members:
-    """The fold of each picture, [N]; every class is divided evenly.
-
-    Args:
-        members: the class of each.
-        most: folds; there are no more than pictures of the smallest class.
-        seed: of the division.
-    """
+    """The fold of each picture, [N]; every class is divided evenly, if it can be."""
     generator = np.random.default_rng(seed)
     count = min(most, int(np.bincount(members).min()))
     result = np.empty(len(members), np.intp)

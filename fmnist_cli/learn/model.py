@@ -33,22 +33,13 @@ from fmnist_cli.inference.session import Session
 from fmnist_cli.learn.head import Head, Held
 from fmnist_cli.learn.pictures import Examples
 
+_MEMORY = ".learned.npz"
 PRESET = "learn"  # in the card of a learned model
 _ATOL = 1e-4  # of a probability; float32 against float64
 
 
-def memory_of(path: Path) -> Path:
-    """The file beside a model that holds what it learned from."""
-    return path.with_suffix(".learned.npz")
-
-
-def learned_graph(base: ModelFile, head: Head) -> onnx.ModelProto:
-    """Pixels → probabilities, novelty and embedding.
-
-    Args:
-        base: a model that gives embeddings.
-        head: on these.
-    """
+def _graph(base: ModelFile, head: Head) -> onnx.ModelProto:
+    """Pixels → probabilities, novelty and embedding, on the features of `base`."""
     model = Extractor(onnx.load_from_string(base.content)).extract_model(
         [INPUT_NAME], [EMBEDDING_NAME]
     )
@@ -123,7 +114,7 @@ def write(
         input=session.spec,
         novelty_limits=dict(zip(map(str, SHARES), limits, strict=True)),
     )
-    content = serialize(learned_graph(base, head), card)
+    content = serialize(_graph(base, head), card)
     file = ModelFile.of(path.stem, path, content)
     noise = np.random.default_rng(0).integers(0, 256, (4, *session.spec.shape), np.uint8)
     said = Session(file).outputs(noise, embedding=True)
@@ -137,7 +128,7 @@ def write(
     memory = {**examples._asdict(), "embeddings": examples.embeddings.astype(np.float16)}
     buffer = io.BytesIO()
     np.savez(buffer, model=np.array(file.sha256), **memory)
-    for target, data in ((memory_of(path), buffer.getvalue()), (path, content)):
+    for target, data in ((path.with_suffix(_MEMORY), buffer.getvalue()), (path, content)):
         with writing(target):
             write_bytes(target, data)
 
@@ -148,19 +139,17 @@ def remembered(file: ModelFile) -> Examples:
     Raises:
         ModelError: that is not beside it, or belongs to another model.
     """
-    path = memory_of(file.path)
+    path = file.path.with_suffix(_MEMORY)
     cure = f"learn from all pictures anew, without --add {file.path}"
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             if str(stored["model"]) != file.sha256:
                 raise ModelError(f"{path} does not belong to {file.path}; {cure}")
             found = Examples(*(stored[name] for name in Examples._fields))
-    except FileNotFoundError:
-        raise ModelError(
-            f"{path}, which holds what {file.path} learned from, is not there; {cure}"
-        ) from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path} cannot be read ({error}); {cure}") from error
+        raise ModelError(
+            f"{path}, which holds what {file.path} learned from, cannot be read ({error}); {cure}"
+        ) from error
     count = len(found.labels)
     if found.embeddings.ndim != 3 or {len(one) for one in found} != {count} or not count:
         raise ModelError(f"{path} is damaged; {cure}")
