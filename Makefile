@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test faults check lint format clean
+.PHONY: demo test faults check lint format docs release clean
 
 demo: $(VENV)/.serving
 	$(BIN)/fmnist classify data/samples --format text
@@ -33,6 +33,35 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The documentation as a site in build/site; a link that leads nowhere is an error.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Into dist/: a wheel, what it needs at run time (a bill of materials, licences), and what is
+# known against that. The wheel is built twice, here and from a copy of what is committed.
+release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct)
+release: $(VENV)/.release
+	rm -rf dist build/again build/serving && mkdir -p build/again
+	$(BIN)/hatchling build -t wheel
+	git archive HEAD | tar -x -C build/again
+	cd build/again && $(CURDIR)/$(BIN)/hatchling build -t wheel
+	cmp dist/*.whl build/again/dist/*.whl || \
+	  { echo 'the two wheels differ: is everything committed?' >&2; exit 1; }
+	$(BIN)/python -m venv --without-pip build/serving
+	$(BIN)/python -m pip --python build/serving/bin/python install --quiet \
+	  --disable-pip-version-check --constraint constraints.txt dist/*.whl
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/bom.cdx.json build/serving/bin/python
+	$(BIN)/pip-licenses --python build/serving/bin/python --with-urls --format markdown \
+	  --output-file dist/LICENCES.md
+	cat THIRD_PARTY.md >> dist/LICENCES.md
+	$(BIN)/python -m pip --python build/serving/bin/python freeze --exclude fmnist-cli \
+	  > build/requirements.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
+	  --requirement build/requirements.txt --format markdown --output dist/AUDIT.md || \
+	  { echo 'pip-audit found something, or could not ask: what it says is above' >&2; exit 1; }
+	sha256sum dist/* | tee build/SHA256SUMS
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
@@ -53,3 +82,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	@$(BIN)/python -m compileall -q fmnist_cli
 	@touch $@ $(VENV)/.serving
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
+$(VENV)/.release: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[release]'
+	@touch $@
