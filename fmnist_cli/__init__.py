@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Model", "Prediction", "Rejected", "__version__", "classify", "load"]
 
 
+def __dir__() -> list[str]:
+    return __all__  # for help(fmnist_cli), which would not see what is loaded on demand
+
+
 def __getattr__(name: str) -> Any:
     # On demand: commands that do not label anything should not wait for ONNX Runtime.
     if name in __all__:

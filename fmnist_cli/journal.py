@@ -322,18 +322,19 @@ class Journal:
 
     def publish(self) -> None:
         """Give the journal the name of the output."""
-        self._keep_inputs()
         self._stream.close()  # Windows renames and removes no open file
+        self._keep_inputs()
         self.path.replace(self.target)
 
     def remove(self) -> None:
         """Remove the rows, when they are in other outputs."""
+        self.close()
         self._keep_inputs()
-        with suppress(OSError):  # of a full disk, which was told before
-            self._stream.close()
         self.path.unlink(missing_ok=True)
 
     def _keep_inputs(self) -> None:
+        if self._inputs:
+            self._inputs.close()
         with suppress(FileNotFoundError):  # it was done before a run was interrupted here
             _partial_inputs(self.target).replace(inputs_path(self.target))
 
@@ -344,6 +345,7 @@ class Journal:
             path.unlink(missing_ok=True)
 
     def _drop(self) -> None:
+        self.close()
         for path in (self.path, _partial_inputs(self.target)):
             path.unlink(missing_ok=True)
 

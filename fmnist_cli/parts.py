@@ -184,12 +184,10 @@ class Parts(NamedTuple):
         path = _path(self.folder, one.number)
         try:
             note = _Note.of(path)
-            rows = list(read(path))
-        except DataError:
+            prints = b64decode(note.fingerprints)
+            rows = list(read(path)) if note.options == self.options else []
+        except (DataError, ValueError, TypeError):  # it is made anew
             return one.items, None
-        if note.options != self.options:
-            return one.items, None
-        prints = b64decode(note.fingerprints)
         made = {
             row.path: (row, prints[at * FINGERPRINT : (at + 1) * FINGERPRINT])
             for at, row in enumerate(rows)
@@ -297,9 +295,11 @@ def merge(folder: Path, target: Path, kind: Kind) -> tuple[int, int]:
         DataError: parts are missing, damaged, or not of one listing; nothing is written then.
         UsageError: it is no folder of parts, or the file cannot be made of rows alone.
     """
-    record = Record.read(folder / _RECORD)
+    record = Record.read(folder / _RECORD) if folder.is_dir() else None
     if record is None:
         raise UsageError(f"{folder} is no folder of parts; fmnist classify … -o FOLDER/ makes them")
+    if target.resolve().parent == folder.resolve():
+        raise UsageError(f"{target} would lie among the parts; name a file elsewhere")
     asked = record.options
     try:
         run = Run(int(asked["top_k"]), asked["model"] == AUTO, bool(asked["embeddings"]))
@@ -308,9 +308,8 @@ def merge(folder: Path, target: Path, kind: Kind) -> tuple[int, int]:
     sink = kind.sink(target, run)
     there = _numbers(folder)
     end = max(there, default=-1) + 1
-    notes = {number: _Note.of(_path(folder, number)) for number in there}
     missing = [_path(folder, number).name for number in range(end) if number not in there]
-    if not end or not notes[end - 1].last:
+    if not end or not _Note.of(_path(folder, end - 1)).last:
         missing.append(f"all from {_path(folder, end).name} on")
     if missing:
         named = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
@@ -321,7 +320,8 @@ def merge(folder: Path, target: Path, kind: Kind) -> tuple[int, int]:
     options, digest, rows = _digest(json.dumps(record.options, sort_keys=True)), "", 0
     with sink:
         for number in range(end):
-            path, note = _path(folder, number), notes[number]
+            path = _path(folder, number)
+            note = _Note.of(path)
             if (note.options, note.before) != (options, digest):
                 made = "with other options" if note.options != options else "of another listing"
                 raise DataError(

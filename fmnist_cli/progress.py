@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
@@ -141,9 +142,10 @@ class Tally:
         ]
         width = max(len(printable(name)) for name in self._class_names)
         most = max(self._labels.values(), default=1)
+        room = shutil.get_terminal_size().columns - width - 15 if colored else 24
         for name in filter(self._labels.get, self._names()):
             count = self._labels[name]
-            bar = style("█" * round(24 * count / most), fg="cyan")
+            bar = style("█" * round(min(24, room) * count / most), fg="cyan")
             lines.append(f"  {printable(name):<{width}}  {count:>8,}  {bar}".rstrip())
         for path, reason in self.examples:
             word = style("rejected", fg="red")

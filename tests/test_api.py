@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pydoc
 import subprocess
 import sys
 from itertools import islice
@@ -150,3 +151,10 @@ def test_the_package_itself_stays_light() -> None:
     )
     names = ["Model", "Prediction", "Rejected", "__version__", "classify", "load"]
     assert done.stdout.strip() == f"False {names}"
+
+
+def test_help_shows_what_there_is() -> None:
+    words = pydoc.plain(pydoc.render_doc(fmnist_cli))
+    assert "    load(" in words
+    assert "    classify(" in words
+    assert "class Prediction(" in words

@@ -49,7 +49,7 @@ class Settings:
             return cls(f"Judged by {given.name}", {"probabilities": given.name}, _command(words))
         options = {"model": spec.name, "preset": preset, "folds": folds, "seed": seed}
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        judge = f"Judged by: {spec.title}, {preset} preset, {folds} folds"
+        judge = f"Judged by: {spec.name}, {preset} preset, {folds} folds"
         return cls(judge, options, _command(words))
 
 

@@ -135,7 +135,7 @@ def _table_text(table: Table, models: Mapping[str, Any]) -> str:
     for name, result in models.items():
         values = [(column, column.value(result)) for column in table.columns]
         rows.append([name, *("–" if v is None else column.words(v) for column, v in values)])
-    return aligned(rows, "<" + ">" * len(table.columns))
+    return aligned(rows, "<" + ">" * len(table.columns), heads=2)
 
 
 def _document_text(document: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import typer
 from fmnist_cli.cli.audit import audit
 from fmnist_cli.cli.command import Command, Group
 from fmnist_cli.cli.options import FOLDERS, DataDir, Force, Json, SplitName, require_extra
-from fmnist_cli.cli.output import Level, Results, note, say, show
+from fmnist_cli.cli.output import Level, Results, aligned, note, say, show
 
 if TYPE_CHECKING:
     from fmnist_cli.data.download import DownloadEvent, Progress
@@ -205,17 +205,20 @@ def _describe_file(folder: Path, file: DataFile) -> dict[str, Any]:
 
 def _as_text(summary: dict[str, Any]) -> str:
     lines = [f"{summary['data_dir']}  ({summary['layout']} layout)", ""]
+    files = [("file", "bytes", "MD5")]
     for file in summary["files"]:
         size = "-" if file["bytes"] is None else f"{file['bytes']:,}"
-        lines.append(f"{file['name']:<28}{size:>14} bytes   MD5 {file['md5']}")
+        files.append((file["name"], size, file["md5"]))
+    lines.append(aligned(files, "<><"))
     splits = summary["splits"]
     if splits:
-        lines += ["", f"{'class':<14}" + "".join(f"{name:>12}" for name in splits)]
-        for label in next(iter(splits.values()))["classes"]:
-            counts = (split["classes"][label] for split in splits.values())
-            lines.append(f"{label:<14}" + "".join(f"{count:>12,}" for count in counts))
-        totals = "".join(f"{split['images']:>12,}" for split in splits.values())
-        lines.append(f"{'total':<14}" + totals)
+        rows = [("class", *splits)]
+        rows += [
+            (label, *(f"{one['classes'][label]:,}" for one in splits.values()))
+            for label in next(iter(splits.values()))["classes"]
+        ]
+        rows.append(("total", *(f"{one['images']:,}" for one in splits.values())))
+        lines += ["", aligned(rows, "<" + ">" * len(splits))]
     return "\n".join(lines)
 
 

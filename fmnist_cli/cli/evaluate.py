@@ -23,12 +23,12 @@ from fmnist_cli.cli.options import (
     Unknown,
     UnknownAt,
 )
-from fmnist_cli.cli.output import Level, Results, check_file, detail, note_altered, say
+from fmnist_cli.cli.output import Level, Results, aligned, check_file, detail, note_altered, say
 from fmnist_cli.errors import EXIT_REJECTED, DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
     from fmnist_cli.contract import InputSpec, Pixels, Probabilities
-    from fmnist_cli.evaluate.metrics import Evaluation
+    from fmnist_cli.evaluate.metrics import ClassReport, Evaluation
     from fmnist_cli.inference.models import ModelFile
     from fmnist_cli.inference.session import Session
     from fmnist_cli.labelled.evaluation import FolderEvaluation
@@ -43,26 +43,31 @@ EvaluatedSplit = Literal["test", "validation"]  # those that are not trained on
 
 def report_text(evaluation: Evaluation) -> str:
     """The per-class table in the layout of scikit-learn's classification report."""
-    lines = [f"{'':>13} {'precision':>10} {'recall':>10} {'f1-score':>10} {'support':>10}", ""]
-    row = "{:>13} {:>10.4f} {:>10.4f} {:>10.4f} {:>10,}"
-    lines += [
-        row.format(c.label, c.precision, c.recall, c.f1, c.support) for c in evaluation.per_class
+
+    def row(one: ClassReport) -> tuple[str, ...]:
+        shares = (f"{share:.4f}" for share in (one.precision, one.recall, one.f1))
+        return (one.label, *shares, f"{one.support:,}")
+
+    rows = [
+        ("", "precision", "recall", "f1-score", "support"),
+        ("",) * 5,
+        *map(row, evaluation.per_class),
+        ("",) * 5,
+        ("accuracy", "", "", f"{evaluation.accuracy:.4f}", f"{evaluation.images:,}"),
+        *map(row, (evaluation.macro, evaluation.weighted)),
     ]
-    lines += ["", f"{'accuracy':>13} {evaluation.accuracy:>32.4f} {evaluation.images:>10,}"]
-    lines += [
-        row.format(c.label, c.precision, c.recall, c.f1, c.support)
-        for c in (evaluation.macro, evaluation.weighted)
-    ]
-    return "\n".join(lines)
+    return aligned(rows, ">>>>>")
 
 
 def confusion_text(evaluation: Evaluation) -> str:
     """The confusion matrix: a row per true class, a column per predicted class."""
+    from fmnist_cli.labelled.evaluation import SHORT
+
     names = [c.label for c in evaluation.per_class]
-    lines = [f"{'true ↓ predicted →':>18} " + " ".join(f"{name[:6]:>6}" for name in names)]
+    rows = [("true ↓ said →", *(name[:SHORT] for name in names))]
     for name, counts in zip(names, evaluation.confusion, strict=True):
-        lines.append(f"{name:>18} " + " ".join(f"{count:>6,}" for count in counts))
-    return "\n".join(lines)
+        rows.append((name, *map(str, counts)))
+    return aligned(rows, ">" * len(rows[0]))
 
 
 def _probabilities(session: Session, frames: Pixels) -> Probabilities:
@@ -203,7 +208,7 @@ def _on_data_set(
     images = load_split(split, data_dir)
     other_files = note_altered(split, data_dir)
     measured: dict[str, object] = {}
-    summary = [f"{'model':<14} {'accuracy':>8} {'loss':>7} {'macro F1':>8} {'ECE':>7}"]
+    summary: list[Sequence[str]] = [("model", "accuracy", "loss", "macro F1", "ECE")]
     for name, file in files.items():
         session = Session(file, threads=available_cores())
         knows = knows_fashion_mnist(session.card.class_names)
@@ -221,10 +226,9 @@ def _on_data_set(
             **asdict(evaluation),
             "predictions": predictions_json(probabilities),
         }
-        summary.append(
-            f"{name:<14} {evaluation.accuracy:>8.4f} {evaluation.loss:>7.4f}"
-            f" {evaluation.macro.f1:>8.4f} {evaluation.calibration_error:>7.4f}"
-        )
+        e = evaluation
+        figures = (e.accuracy, e.loss, e.macro.f1, e.calibration_error)
+        summary.append((name, *map("{:.4f}".format, figures)))
         results.show(
             f"{name} on {evaluation.images:,} {split} images\n"
             f"loss {evaluation.loss:.4f}, calibration error {evaluation.calibration_error:.4f}\n\n"
@@ -233,7 +237,7 @@ def _on_data_set(
     if not measured:
         raise ModelError("no model is one of Fashion-MNIST's images; give --data DIR, or name one")
     if len(measured) > 1:
-        results.show("\n".join(summary))
+        results.show(aligned(summary, "<>>>>"))
     # File names without their folders: the checksums say which files they were.
     chosen = [word for one in asked for word in ("--model", Path(one).name)]
     results.write(
@@ -329,8 +333,8 @@ def _folders_text(
     from fmnist_cli.contract import printable
     from fmnist_cli.labelled.evaluation import (
         accuracy_words,
-        confusion_table,
-        folder_table,
+        confusion_rows,
+        folder_rows,
         unknown_words,
     )
 
@@ -340,18 +344,23 @@ def _folders_text(
     lines += [f"not read: {printable(r.path)}: {printable(r.error)}" for r in found.rejected]
     lines.append("")
     for name, result in results.items():
+        confusion = confusion_rows(result, names[name])
         lines += [
             f"{name}: {accuracy_words(result)}",
             *filter(None, [unknown_words(result)]),
             "",
-            *(folder_table(result), "", confusion_table(result, names[name]), ""),
+            aligned(folder_rows(result), f"<>>>{'>' * (result.unknown is not None)}<"),
+            "",
+            aligned(confusion, ">" * len(confusion[0])),
+            "",
         ]
     if len(results) > 1:
-        lines.append(f"{'model':<14} {'accuracy':>8} {'macro':>8}")
-        lines += [
-            f"{name:<14} {result.accuracy:>8.4f} {result.macro_accuracy:>8.4f}"
+        rows = [("model", "accuracy", "macro")]
+        rows += [
+            (name, f"{result.accuracy:.4f}", f"{result.macro_accuracy:.4f}")
             for name, result in results.items()
         ]
+        lines.append(aligned(rows, "<>>"))
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fmnist_cli.cli.output import show, tell
+from fmnist_cli.cli.output import aligned, show, tell
 from fmnist_cli.contract import printable
 from fmnist_cli.errors import ImageError
 from fmnist_cli.sources.items import Item, Skipped, Source
@@ -85,17 +85,17 @@ def print_inventory(source: Source) -> int:
     A table on standard output, words about what is wrong on standard error.
     """
     found = inventory(source)
-    lines = [f"{'kind':<24} {'pictures':>12} {'MB':>12}"]
+    rows = [("kind", "pictures", "MB")]
     by_count = sorted(found.kinds.items(), key=lambda entry: (-entry[1].count, entry[0]))
     for kind, amount in by_count:
         size = f"{amount.size / 1e6:,.1f}" if amount.size else ""
-        lines.append(f"{kind:<24} {amount.count:>12,} {size:>12}".rstrip())
+        rows.append((kind, f"{amount.count:,}", size))
     if found.unreadable:
-        lines.append(f"{'cannot be read':<24} {found.unreadable:>12,}")
-    lines.append(f"{'all':<24} {found.total:>12,} {found.size / 1e6:>12,.1f}")
+        rows.append(("cannot be read", f"{found.unreadable:,}", ""))
+    rows.append(("all", f"{found.total:,}", f"{found.size / 1e6:,.1f}"))
     for suffix, count in found.skipped.suffixes.most_common():
-        lines.append(f"{f'no picture: {printable(suffix)}':<24} {count:>12,}")
-    show("\n".join(lines))
+        rows.append((f"no picture: {suffix}", f"{count:,}", ""))
+    show(aligned(rows, "<>>"))
     for path, reason in found.reasons:
         tell(f"cannot be read: {path}: {reason}")
     for path in found.skipped.paths:

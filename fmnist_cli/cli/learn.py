@@ -11,7 +11,7 @@ import typer
 
 from fmnist_cli import __version__
 from fmnist_cli.cli.options import Json, LabelsFile, LabelsRoot, require_extra
-from fmnist_cli.cli.output import Level, Results, check_file, note, note_models_dir, say
+from fmnist_cli.cli.output import Level, Results, aligned, check_file, note, note_models_dir, say
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def learn(
     from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
     from fmnist_cli.labelled.classes import FolderClasses
-    from fmnist_cli.labelled.evaluation import accuracy_words, evaluate_folders, folder_table
+    from fmnist_cli.labelled.evaluation import accuracy_words, evaluate_folders, folder_rows
     from fmnist_cli.labelled.page import write_page
     from fmnist_cli.labelled.source import open_labelled
     from fmnist_cli.learn.head import cross_validate, fit
@@ -124,7 +124,8 @@ def learn(
     if report is not None:
         write_page(found, {target.stem: names}, {target.stem: evaluation}, report)
     results = Results(json_)
-    results.show(f"held out in turn: {accuracy_words(evaluation)}\n\n{folder_table(evaluation)}")
+    table = aligned(folder_rows(evaluation), "<>>><")
+    results.show(f"held out in turn: {accuracy_words(evaluation)}\n\n{table}")
     say(
         f"{target}: {target.stat().st_size / 1e6:.1f} MB."
         f" Use it: fmnist classify PHOTOS -m {target.with_suffix('')} --unknown"

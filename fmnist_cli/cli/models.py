@@ -100,12 +100,12 @@ def doctor(models_dir: ModelsDir = None, json_: Json = False) -> None:
     broken = any(check.broken for check in checks)
     results = Results(json_)
     results.write({"ok": not broken, "checks": [check._asdict() for check in checks]})
-    lines = aligned(
-        [("broken" if one.broken else "ok", one.name, one.found) for one in checks], "<<<"
-    ).splitlines()
-    for line, check in zip(lines, checks, strict=True):
+    width = max(len(check.name) for check in checks)
+    for check in checks:
         if check.broken or not Level.quiet:
-            results.show(line + (f"\n        hint: {check.hint}" if check.hint else ""))
+            word = "broken" if check.broken else "ok"
+            hint = f"\n        hint: {check.hint}" if check.hint else ""
+            results.show(f"{word:<6}  {check.name:<{width}}  {check.found}{hint}")
     if broken:
         raise typer.Exit(FmnistError.exit_code)
 

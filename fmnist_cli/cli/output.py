@@ -7,6 +7,7 @@ models and columns come from strangers, so nothing that is said moves the cursor
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -129,19 +130,34 @@ def write(text: str) -> None:
         raise FmnistError(f"cannot write to standard output: {error.strerror or error}") from error
 
 
-def aligned(rows: Iterable[Sequence[str]], columns: str) -> str:
-    """A table with aligned columns, never wrapped or cut.
+def aligned(rows: Iterable[Sequence[str]], columns: str, heads: int = 1) -> str:
+    """A table with aligned columns; a paragraph per row where the terminal is too narrow for it.
 
     Args:
-        rows: cells; the first row holds the headings.
+        rows: cells; the first rows hold the headings.
         columns: how each column is aligned: ``<`` left, ``>`` right.
+        heads: how many rows of headings there are.
     """
     from fmnist_cli.contract import printable
 
     cells = [[printable(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     form = "  ".join(f"{{:{side}{width}}}" for side, width in zip(columns, widths, strict=True))
-    return "\n".join(form.format(*row).rstrip() for row in cells)
+    lines = [form.format(*row).rstrip() for row in cells]
+    room = shutil.get_terminal_size().columns
+    if not sys.stdout.isatty() or max(map(len, lines)) <= room:
+        return "\n".join(lines)
+    import textwrap
+
+    # A word of two lines is divided by a hyphen.
+    headings = zip(*cells[:heads], strict=True)
+    names = [" ".join(filter(None, head)).replace("- ", "") for head in headings]
+    told = []
+    for name, *values in filter(any, cells[heads:]):
+        pairs = zip(names[1:], values, strict=True)
+        text = ", ".join(f"{head} {value}".strip() for head, value in pairs if value)
+        told.append(textwrap.fill(f"{name}: {text}", room, subsequent_indent="  "))
+    return "\n".join(told)
 
 
 def check_file(*targets: Path | None, read: Iterable[Path] = ()) -> None:

@@ -138,7 +138,7 @@ def report(
     """
     from fmnist_cli.files import write_text
     from fmnist_cli.inference.models import find_models_dir
-    from fmnist_cli.report.inputs import Pictures, gather
+    from fmnist_cli.report.inputs import DEFAULT_RESULTS, KINDS, Pictures, gather
     from fmnist_cli.report.page import make
 
     check_file(output)
@@ -146,12 +146,21 @@ def report(
     pictures = Pictures.load(data_dir)
     page = make(inputs, pictures)
     write_text(output, page.html)
-    if pictures.reason:
-        note(f"no pictures: {pictures.reason}")
-    for name in inputs.passed_over:
-        note(f"{name} is passed over; another file holds the same kind")
-    for notice in page.notices:
-        note(notice)
+    if not inputs.sources:
+        evaluated, measured = (
+            (results or DEFAULT_RESULTS) / KINDS[kind].usual for kind in ("evaluation", "bench")
+        )
+        note(
+            f"there is nothing to report yet. Run: fmnist evaluate -o {evaluated}, fmnist bench -o"
+            f" {measured}, then this again; the page names the command for each missing part"
+        )
+    else:
+        if pictures.reason:
+            note(f"no pictures: {pictures.reason}")
+        for name in inputs.passed_over:
+            note(f"{name} is passed over; another file holds the same kind")
+        for notice in page.notices:
+            note(notice)
     show(str(output))
     if open_:
         typer.launch(output.absolute().as_uri())

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.contract import UNKNOWN, Labels, Novelty, Probabilities, printable
+from fmnist_cli.contract import UNKNOWN, Labels, Novelty, Probabilities
 from fmnist_cli.evaluate.metrics import auroc, interval, is_right, macro, recalls
 from fmnist_cli.inference.classifier import Route
 from fmnist_cli.inference.session import batch_of
@@ -18,6 +18,8 @@ from fmnist_cli.labelled.classes import FolderClasses
 from fmnist_cli.labelled.pictures import LabelledPictures
 
 Mask = npt.NDArray[np.bool_]  # [N]
+
+SHORT = 4  # letters of a class in the head of a column: ten of them fit a usual terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +234,15 @@ def accuracy_words(found: FolderEvaluation) -> str:
     )
 
 
-def folder_table(found: FolderEvaluation) -> str:
-    """A row per folder: how many are right, what that says of all such pictures, the usual mistake.
+def folder_rows(found: FolderEvaluation) -> list[tuple[str, ...]]:
+    """Cells of a table, headings first.
+
+    A row per folder: how many are right, what that says of all such pictures, the usual mistake.
 
     The interval is of 95 %; see `fmnist_cli.evaluate.metrics.interval`.
     """
-    width = max(6, *(len(printable(one.folder)) for one in found.folders))
-    asked = found.unknown is not None
-    head = f"{'folder':<{width}} {'right':>15} {'recall':>7} {'95 %':>7}"
-    lines = [head + (f" {UNKNOWN:>8}" if asked else "") + "  most often taken for"]
+    unknown = () if found.unknown is None else (UNKNOWN,)
+    rows = [("folder", "right", "recall", "95 %", *unknown, "most often taken for")]
     for one in found.folders:
         right = f"– of {one.images:,}"
         recall = between = "–"
@@ -249,25 +251,20 @@ def folder_table(found: FolderEvaluation) -> str:
             if one.images:
                 low, high = interval(one.right, one.images, found.folds)
                 recall, between = f"{one.right / one.images:.1%}", f"{low:.0%}–{high:.0%}"
-        line = f"{printable(one.folder):<{width}} {right:>15} {recall:>7} {between:>7}"
-        if one.unknown is not None:
-            line += f" {one.unknown:>8,}"
-        mistaken = one.mistaken
-        words = f"  {printable(mistaken[0])} ({mistaken[1]:,})" if mistaken else ""
-        lines.append(line + words)
-    return "\n".join(lines)
+        unknown = () if one.unknown is None else (f"{one.unknown:,}",)
+        mistaken = f"{one.mistaken[0]} ({one.mistaken[1]:,})" if one.mistaken else ""
+        rows.append((one.folder, right, recall, between, *unknown, mistaken))
+    return rows
 
 
-def confusion_table(found: FolderEvaluation, class_names: tuple[str, ...]) -> str:
-    """A row per folder, a column per label that was given at all."""
+def confusion_rows(found: FolderEvaluation, class_names: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Cells of a table, headings first. A row per folder, a column per label that was given."""
     given = {label for one in found.folders for label in one.labels}
     labels = [name for name in class_names if name in given]
-    width = max(len("folder ↓ label →"), *(len(one.folder) for one in found.folders))
-    lines = [f"{'folder ↓ label →':>{width}} " + " ".join(f"{n[:6]:>6}" for n in labels)]
-    for one in found.folders:
-        counts = " ".join(f"{one.labels.get(label, 0):>6,}" for label in labels)
-        lines.append(f"{one.folder:>{width}} {counts}")
-    return "\n".join(lines)
+    return [
+        ("true ↓ said →", *(name[:SHORT] for name in labels)),
+        *((one.folder, *(str(one.labels.get(n, 0)) for n in labels)) for one in found.folders),
+    ]
 
 
 def unknown_words(found: FolderEvaluation) -> str:

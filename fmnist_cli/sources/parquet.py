@@ -37,24 +37,31 @@ class ParquetSource(ContainerSource):
     def __init__(self, path: Path, *rest: Any) -> None:
         super().__init__(path, *rest)
         with self._open() as file:
-            self._columns = _columns(path, file.schema_arrow, self._selection.image_column)
+            schema = file.schema_arrow
+            self._columns = _columns(path, schema, self._selection.image_column)
+        picture = self._columns[0]
+        nested = hasattr(schema.field(picture).type, "get_field_index")
+        self._bytes = f"{picture}.bytes" if nested else picture
 
-    def _open(self) -> Any:
+    def _open(self, *shared: str) -> Any:
+        """The file; what is `shared`, columns of bytes, is read as a dictionary of its values."""
         try:
             import pyarrow
             import pyarrow.parquet
         except ImportError:
             raise MissingExtraError("pyarrow", "parquet") from None
         try:
-            return pyarrow.parquet.ParquetFile(self._path, pre_buffer=False, buffer_size=_BUFFER)
+            return pyarrow.parquet.ParquetFile(
+                self._path, pre_buffer=False, buffer_size=_BUFFER, read_dictionary=shared
+            )
         except Exception as error:  # Arrow's, and those of names that are no text
             raise DataError(f"{self._path}: not a whole Parquet file ({error})") from error
 
     def __iter__(self) -> Iterator[Item]:
         number = 0
-        with self._open() as file:
+        with self._open(self._bytes) as file:
             try:
-                rows = _rows_at_once(file.metadata, self._columns[0])
+                rows = _rows_at_once(file.metadata)
                 for batch in file.iter_batches(rows, columns=self._columns, use_threads=False):
                     names, pictures = self._values(batch)
                     for index in range(batch.num_rows):
@@ -93,19 +100,14 @@ class ParquetSource(ContainerSource):
         return HeldItem(path, content)
 
 
-def _rows_at_once(metadata: Any, column: str) -> int:
-    """How many rows may be read at once, as most values and dictionaries are small."""
-    largest = 1.0
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for chunk in map(group.column, range(group.num_columns)):
-            if chunk.path_in_schema.split(".")[0] != column:
-                continue
-            whole, rows = chunk.total_uncompressed_size, max(1, group.num_rows)
-            largest = max(largest, whole / rows)
-            if chunk.has_dictionary_page:  # whose values may be those of any number of rows
-                packed = chunk.data_page_offset - chunk.dictionary_page_offset
-                largest = max(largest, whole * packed / max(1, chunk.total_compressed_size))
-    return max(1, min(_BATCH, int(_BATCH_BYTES / largest)))
+def _rows_at_once(metadata: Any) -> int:
+    """How many rows may be read at once, by the mean size of a row in each group of them.
+
+    Not by what is said of a column: Arrow ends the process where that is damaged.
+    """
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    largest = max((group.total_byte_size / max(1, group.num_rows) for group in groups), default=1)
+    return max(1, min(_BATCH, int(_BATCH_BYTES / max(1, largest))))
 
 
 def _text(name: pyarrow.Scalar) -> str | None:

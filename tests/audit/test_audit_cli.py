@@ -121,6 +121,7 @@ def test_the_page_is_whole_and_loads_nothing(audited: Path) -> None:
     assert pictures[0]["alt"] == (
         f"{first['split']} image {first['index']}, labelled {first['label']}"
     )
+    assert "Judged by: svm, quick preset" in content
     assert "default-src 'none'" in content
     assert not re.search(r"https?://", content)
 

@@ -267,3 +267,23 @@ def test_doctor_names_what_is_broken_and_the_cure(tmp_path: Path) -> None:
     assert "SHA-256 differs" in lines[0]
     assert "does not exist" in lines[2]
     assert all(line.strip().startswith("hint: ") for line in lines[1::2])
+
+
+def test_a_table_becomes_paragraphs_where_the_terminal_is_too_narrow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [
+        ("", "para-", "images"),
+        ("model", "meters", "/s"),
+        ("cnn", "32 k", ""),
+        ("random-forest", "1.2 M", "33,053"),
+    ]
+    table = output.aligned(rows, "<>>", heads=2)
+    assert table.splitlines()[-1] == "random-forest   1.2 M  33,053"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "29")
+    assert output.aligned(rows, "<>>", heads=2) == table
+    monkeypatch.setenv("COLUMNS", "28")
+    assert output.aligned(rows, "<>>", heads=2) == (
+        "cnn: parameters 32 k\nrandom-forest: parameters\n  1.2 M, images /s 33,053"
+    )

@@ -76,7 +76,7 @@ def test_evaluate_prints_tables_and_writes_json_beside(
     assert result.exit_code == 0
     assert "cnn on 10 validation images" in result.stdout
     assert "weighted avg" in result.stdout
-    assert "true ↓ predicted →" in result.stdout
+    assert "true ↓ said →" in result.stdout
     assert "macro F1" in result.stdout.splitlines()[-3]
     document = json.loads(target.read_text(encoding="utf-8"))
     assert document["split"] == "validation"

@@ -110,6 +110,8 @@ def test_only_what_is_missing_is_made(fill: Fill, tmp_path: Path, seen: list[str
     whole, made = content(rows), {path.name: path.stat().st_ino for path in rows.iterdir()}
     (rows / ALL[2]).unlink()
     (rows / ALL[4]).write_bytes(whole[ALL[4]][:-9])  # cut off
+    with pytest.raises(DataError, match=r"missing: part-000002\.parquet"):
+        merged(rows)
     seen.clear()
     fill(f"{rows}/")
     assert seen == [f"{n:02}.png" for k in (2, 4) for n in range(k * SIZE, (k + 1) * SIZE)]
@@ -208,8 +210,12 @@ def test_other_options_and_other_folders_are_refused(
         fill(tmp_path / "mine")
     with pytest.raises(UsageError, match="lies in the input"):
         fill(f"{photos}/rows/")
-    with pytest.raises(UsageError, match="no folder of parts"):
-        merged(tmp_path / "mine")
+    for none in (tmp_path / "mine", tmp_path / "mine" / "notes", tmp_path / "gone"):
+        with pytest.raises(UsageError, match="no folder of parts"):
+            merged(none)
+    with pytest.raises(UsageError, match="among the parts"):
+        parts.merge(tmp_path / "rows", tmp_path / "rows" / ALL[0], KINDS["parquet"])
+    assert content(tmp_path / "rows") == before
 
 
 def test_too_many_errors_end_the_run(fill: Fill, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from faulty import MIB, Faulty
+from packing import as_parquet
 from pictures import chunk, encoded, frame
 from PIL import Image
 from typer._click import ClickException
@@ -108,6 +109,17 @@ def test_parquet_page_that_claims_two_gigabytes(fmnist: Faulty, tmp_path: Path) 
     outcome = fmnist("classify", path.name, "-m", "cnn")
     assert outcome.code == 3
     assert "damaged after 0 rows" in outcome.rows[0]["error"]
+
+
+def test_parquet_of_statistics_that_do_not_suit(fmnist: Faulty, tmp_path: Path) -> None:
+    """rows all the same; Arrow would end the process"""
+    path = as_parquet({f"{n}.png": encoded(frame(n)) for n in range(3)}, tmp_path / "a.parquet")
+    data = path.read_bytes()
+    text, number = (b"\x15" + kind + b"%\x02\x18\x04path" for kind in (b"\x0c", b"\x02"))
+    assert data.count(text) == 1
+    path.write_bytes(data.replace(text, number))
+    outcome = fmnist("classify", path.name, "-m", "cnn")
+    assert (outcome.code, len(outcome.rows)) == (0, 3), outcome.said
 
 
 class _Zeros(io.RawIOBase):

@@ -38,5 +38,7 @@ def test_traced_run(tmp_path: Path) -> None:
     # Workers are reached by unnamed pairs; nothing else is.
     assert not [call for call in calls if re.search(r"socket\(|connect\(|sendto\(", call)]
     written = [call for call in calls if WRITES.search(call) and " = -1 E" not in call]
+    # The folder of the output, which is there; the end of such a call may stand in a later line.
+    written = [call for call in written if f'mkdir("{tmp_path}"' not in call]
     assert not [call for call in written if "out.csv" not in call and '"/dev/null"' not in call]
     assert not list(home.iterdir())

@@ -14,9 +14,9 @@ from fmnist_cli.labelled.classes import FolderClasses
 from fmnist_cli.labelled.evaluation import (
     FolderEvaluation,
     Strangeness,
-    confusion_table,
+    confusion_rows,
     evaluate_folders,
-    folder_table,
+    folder_rows,
     unknown_words,
 )
 from fmnist_cli.labelled.page import Wrong, page
@@ -81,11 +81,14 @@ def test_the_unknown_are_counted_where_that_is_asked() -> None:
 
 
 def test_tables_have_a_row_per_folder() -> None:
-    rows = folder_table(evaluated()).splitlines()
-    assert rows[1].split() == ["coat", "1", "of", "2", "50.0%", "9%–91%", "Bag", "(1)"]
-    assert rows[3].split() == ["hat", "–", "of", "2", "–", "–", "Bag", "(2)"]
-    rows = confusion_table(evaluated(), NAMES).splitlines()
-    assert rows[2].split() == ["footwear", "1", "0", "1", "1"]
+    rows = folder_rows(evaluated())
+    assert rows[1] == ("coat", "1 of 2", "50.0%", "9%–91%", "Bag (1)")
+    assert rows[3] == ("hat", "– of 2", "–", "–", "Bag (2)")
+    asked = folder_rows(evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5]))
+    assert [row[4] for row in asked] == ["unknown", "1", "0", "1"]
+    rows = confusion_rows(evaluated(), NAMES)
+    assert rows[0][1:] == ("Coat", "Bag", "Boot", "<Sho")
+    assert rows[2] == ("footwear", "1", "0", "1", "1")
 
 
 def test_the_page_shows_what_is_wrong_and_no_markup_of_names() -> None:

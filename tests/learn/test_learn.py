@@ -60,7 +60,7 @@ def test_folders_are_learned_and_what_is_left_out_is_told(home: Path, learned: F
     assert "left out: blue/bad.png: " in learned.stderr
     assert "accuracy 1.0000 on 18 pictures" in learned.stdout
     # So few do not say much: 6 of 6 may still be half of them wrong.
-    assert "6 of 6  100.0% 42%–100%" in learned.stdout
+    assert "6 of 6  100.0%  42%–100%" in learned.stdout
     assert "Every picture has the right label" in (home / "wrong.html").read_text("utf-8")
     assert (home / "mine.learned.npz").stat().st_size < 300_000
 
