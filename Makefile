@@ -50,17 +50,20 @@ release: $(VENV)/.release
 	$(BIN)/python -m venv --without-pip build/serving
 	$(BIN)/python -m pip --python build/serving/bin/python install --quiet \
 	  --disable-pip-version-check --constraint constraints.txt dist/*.whl
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	sed "s/^dynamic = .*/version = \"$$($(BIN)/hatchling version)\"/" pyproject.toml \
+	  > build/again/pyproject.toml # the bill wants the version there
+	$(BIN)/cyclonedx-py environment --pyproject build/again/pyproject.toml --output-reproducible \
 	  --output-file dist/bom.cdx.json build/serving/bin/python
 	$(BIN)/pip-licenses --python build/serving/bin/python --with-urls --format markdown \
 	  --output-file dist/LICENCES.md
-	cat THIRD_PARTY.md >> dist/LICENCES.md
+	(echo; cat THIRD_PARTY.md) >> dist/LICENCES.md
+	cd dist && sha256sum * > ../build/SHA256SUMS && mv ../build/SHA256SUMS . && cat SHA256SUMS
 	$(BIN)/python -m pip --python build/serving/bin/python freeze --exclude fmnist-cli \
 	  > build/requirements.txt
 	$(BIN)/pip-audit --strict --no-deps --disable-pip --progress-spinner off \
 	  --requirement build/requirements.txt --format markdown --output dist/AUDIT.md || \
-	  { echo 'pip-audit found something, or could not ask: what it says is above' >&2; exit 1; }
-	sha256sum dist/* | tee build/SHA256SUMS
+	  { echo 'dist/ is whole, but not audited: pip-audit found something, or could not ask' >&2; \
+	    exit 1; }
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -99,6 +99,9 @@ def test_an_interrupted_run_is_resumed(photos: Path, exported_dir: Path, tmp_pat
     assert "go on with --resume" in stopped.stderr
     assert windows(*asked, "--resume", home=tmp_path).code == 3
     assert len((tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()) == 15
+    updated = windows(*asked, "--update", home=tmp_path)
+    assert updated.code == 3, updated.stderr
+    assert not list(tmp_path.glob("*.partial"))
 
 
 @pytest.mark.parametrize(
