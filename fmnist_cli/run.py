@@ -100,7 +100,7 @@ class Job:
         plan: the outputs in files.
         errors_only: write the rows of rejected inputs only.
         max_errors: stop when more inputs than this are rejected.
-        workers, batch_size, engine, many, timeout: see `fmnist_cli.engines.ordered_map`.
+        workers, batch_size, engine, many, timeout, early: see `fmnist_cli.engines.ordered_map`.
         changes: what was found when the inputs of a finished run were looked at again.
     """
 
@@ -116,6 +116,7 @@ class Job:
     engine: str = "threads"
     many: bool = False
     timeout: float = TIMEOUT
+    early: bool = False
     changes: Changes | None = field(default=None, init=False)
 
     def run(
@@ -177,13 +178,14 @@ class Job:
             engine=self.engine,
             many=self.many,
             timeout=self.timeout,
+            early=self.early,
         )
-        if self.stream:
-            self._stream(self.stream[1].header().encode())
+        header = self.stream[1].header().encode() if self.stream else b""
         with closing(batches):
             for batch in batches:
                 if self.stream:
-                    self._stream(batch.texts[0])
+                    self._stream(header + batch.texts[0])
+                    header = b""
                 if journal:
                     journal.write(batch.texts[-1], batch.counts.total, batch.fingerprints)
                 self.tally.add(batch.counts)
@@ -191,6 +193,8 @@ class Job:
                     journal.checkpoint(self.tally.counts())
                 advance(batch.counts.total)
                 self.stop_at_too_many_errors()
+        if header:
+            self._stream(header)
 
     def _stream(self, text: bytes) -> None:
         if self.stream is None:

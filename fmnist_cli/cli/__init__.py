@@ -188,9 +188,9 @@ def main() -> None:
     try:
         code = _flushed(_run(asked))
         if asked == "classify":
-            # Taking the interpreter and its libraries down by the book takes as long as labelling
-            # fifty pictures; the system does it by itself.
-            os._exit(code)
+            from fmnist_cli.engines.early import leave
+
+            leave(code)
         sys.exit(code)
     except BrokenPipeError:
         _end_by_pipe()

@@ -247,6 +247,7 @@ def classify(
     from fmnist_cli.cli.labelling import RAY, Run, label
     from fmnist_cli.decode import MAX_PIXELS, MEMORY
     from fmnist_cli.engines import ENGINES
+    from fmnist_cli.engines.early import is_early
     from fmnist_cli.inference.classifier import Settings
     from fmnist_cli.inference.ood import known_share
     from fmnist_cli.machine import bounded_memory, memory_share
@@ -324,6 +325,7 @@ def classify(
                 engine=None if engine is None else one_of(engine, (*ENGINES, RAY), "--engine"),
                 address=address,
                 timeout=timeout,
+                early=is_early() and engine is None and provider == "cpu",
                 max_errors=max_errors,
                 dry_run=dry_run,
                 resume=resume,

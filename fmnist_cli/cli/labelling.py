@@ -41,6 +41,7 @@ class Run(NamedTuple):
     engine: str | None = None
     address: str | None = None
     timeout: float = TIMEOUT
+    early: bool = False
     max_errors: int | None = None
     dry_run: bool = False
     resume: bool = False
@@ -118,6 +119,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             # A session on a device does not survive forking.
             engine=engine or (default_engine() if run.provider == "cpu" else "threads"),
             timeout=run.timeout,
+            early=run.early,
         )
         stack.enter_context(libraries_quiet())
         if outputs.stream and not run.dry_run:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from fmnist_cli.contract import Picture
 from fmnist_cli.decode.header import (
     MEMORY,
+    MOST_OPENCV_BYTES,
     OPENCV_BYTES,
     Reduction,
     check_memory,
@@ -69,8 +70,9 @@ def decode(
     header = read_header(data, max_pixels, memory)
     if header is not None and header.plain:
         factor = factor_for(header.width, header.height, reduction) if header.is_jpeg else 1
-        size = header.width // factor, header.height // factor
-        check_memory(*size, OPENCV_BYTES[header.channels], memory)
+        if header.width * header.height * MOST_OPENCV_BYTES > memory:  # unlike nearly all
+            size = header.width // factor, header.height // factor
+            check_memory(*size, OPENCV_BYTES[header.channels], memory)
         picture = decode_plain(data, header, factor, color)
         if picture is not None:
             return picture

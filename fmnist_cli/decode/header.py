@@ -17,6 +17,7 @@ from fmnist_cli.errors import ImageError
 # Bytes of memory that a pixel takes, at most, until the picture is made (measured): by OpenCV for
 # each number of channels; in WebP, without and with transparency.
 OPENCV_BYTES = {1: 4, 3: 8, 4: 24}
+MOST_OPENCV_BYTES = max(OPENCV_BYTES.values())
 _WEBP_BYTES, _WEBP_ALPHA_BYTES = 24, 32
 
 MEMORY = 1 << 30  # bytes that one picture may take

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
@@ -47,13 +48,12 @@ _LOOK = 56  # pixels a side at most, which averages noise away
 _LEAST = 5  # pixels of these; what is smaller is dirt
 
 
+BLANK = "blank: nothing can be seen in this picture"
+
+
 def is_blank(pixels: npt.NDArray[np.uint8]) -> bool:
     """Whether nothing can be seen in `pixels` [H, W] or [H, W, 3]: all even, but for noise."""
     height, width = pixels.shape[:2]
-    if pixels.ndim == 2 and height <= _LOOK >= width:  # a few pixels tell, in a microsecond
-        some = sorted(pixels.tobytes()[:: pixels.size // 28 + 1])
-        if len(some) >= _LEAST and some[-_LEAST] - some[_LEAST - 1] > 2 * _EVEN:
-            return False
     # As much as specks can make it deviate. Nearly all pictures deviate more.
     if cv2.meanStdDev(pixels)[1].max() > 255 * math.sqrt(_LEAST / min(height * width, _LOOK**2)):
         return False
@@ -62,6 +62,19 @@ def is_blank(pixels: npt.NDArray[np.uint8]) -> bool:
     levels = levels.reshape(size[0] * size[1], -1)
     differ = np.abs(levels - np.median(levels, axis=0)) > _EVEN
     return bool(np.count_nonzero(differ.any(axis=1)) < _LEAST)
+
+
+def blank_among(pixels: npt.NDArray[np.uint8]) -> list[int]:
+    """Which of `pixels` [N, H, W] are blank; of small ones, a few pixels of each mostly tell."""
+    _, height, width = pixels.shape
+    doubtful: Iterable[int] = range(len(pixels))
+    if height <= _LOOK >= width:
+        some = pixels.reshape(len(pixels), -1)[:, :: height * width // 28 + 1]
+        if some.shape[1] >= _LEAST:
+            some = np.sort(some, axis=1)
+            differ = some[:, -_LEAST] - some[:, _LEAST - 1] > 2 * _EVEN
+            doubtful = np.flatnonzero(~differ).tolist()
+    return [index for index in doubtful if is_blank(pixels[index])]
 
 
 def _bytes(values: Any) -> Grey:

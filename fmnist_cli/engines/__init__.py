@@ -176,6 +176,7 @@ def ordered_map(
     engine: str = "threads",
     many: bool = False,
     timeout: float = TIMEOUT,
+    early: bool = False,
 ) -> Generator[R, None, None]:
     """`worker` over chunks of `items`, results in the order of the items.
 
@@ -191,11 +192,17 @@ def ordered_map(
         many: whether more than a chunk is expected, so that forked processes may start, and get
             warm, while the first items are looked for.
         timeout: seconds that an item may take in a process; one that takes longer is lost.
+        early: whether this process may crash: see `fmnist_cli.engines.early`.
     """
     chunker = Chunker(items, batch_size, workers)
     if not (engine == "fork" and many and workers > 1):
         only = chunker.only_chunk()
         if only is not None:
+            if early and only:
+                from fmnist_cli.engines.early import early as run_early
+
+                yield from run_early(worker, only, timeout)
+                return
             if all(map(_is_decoded, only)):
                 if only:
                     yield from attempt(worker, only)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
-import pickle
 import signal
 import sys
 import threading
@@ -18,10 +16,11 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.engines import Chunker, Worker, attempt, weight
+from fmnist_cli.engines.signals import BY_PICTURES, heed_time_limit, name_of, time_limit
 from fmnist_cli.errors import FmnistError, UsageError
 from fmnist_cli.sources.items import Item
 
@@ -34,9 +33,6 @@ R = TypeVar("R")
 AHEAD = 2  # chunks a process has at a time: one in work, one waiting
 WINDOW = 4  # chunks per process that are taken up, but not yet handed on in their order
 DEATHS = 20  # of processes; more than that, and than a part of all items, is no matter of pictures
-# How a picture ends a process; other ends may come from outside, such as for lack of memory.
-_BY_PICTURES = {"SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL", "SIGALRM"}
-
 # What a process says of a chunk: results, seconds, or the error that ends the run.
 _Answer = tuple[list[Any], float, FmnistError | None]
 
@@ -64,15 +60,7 @@ def _settle() -> None:
     """Make a new process independent of how its parent deals with signals."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if sys.platform != "win32":
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
-
-
-def _limit(seconds: float) -> None:
-    """Let the system end this process after some seconds; 0 takes that back."""
-    if sys.platform != "win32":
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+    heed_time_limit()
 
 
 def _answer(worker: Worker[Any], chunk: Sequence[Item], timeout: float) -> _Answer:
@@ -81,14 +69,12 @@ def _answer(worker: Worker[Any], chunk: Sequence[Item], timeout: float) -> _Answ
     A chunk is made to last far less than one picture may take. Where it lasts longer, each of
     its items is done again, with all the time that it may take.
     """
-    _limit(timeout)
     started = time.perf_counter()
     try:
-        return attempt(worker, chunk), time.perf_counter() - started, None
+        with time_limit(timeout):
+            return attempt(worker, chunk), time.perf_counter() - started, None
     except FmnistError as error:
         return [], 0.0, error
-    finally:
-        _limit(0)
 
 
 def _serve(
@@ -122,22 +108,15 @@ def _serve(
                 connection.send(_answer(worker, chunk, timeout))
 
 
-def _signal(code: int) -> str:
-    """Name of the signal that an exit code stands for; empty if it is none."""
-    with contextlib.suppress(ValueError):
-        return signal.Signals(-code).name
-    return ""
-
-
 def _end(code: int) -> str:
     """How a process ended, in words."""
-    name = _signal(code)
+    name = name_of(code)
     return f"signal {-code}, {name}" if name else f"exit code {code}"
 
 
 def _reason(code: int, timeout: float) -> str:
     """Why an item has no result, by how its process ended."""
-    if _signal(code) == "SIGALRM":
+    if name_of(code) == "SIGALRM":
         return f"took longer than {timeout:g} s; see --timeout"
     return f"the decoder crashed on it ({_end(code)})"
 
@@ -179,7 +158,7 @@ class _Pool(Generic[R]):
         dead.connection.close()
         dead.process.join()
         code = dead.process.exitcode or 0
-        self._deaths += not (dead.ready and _signal(code) in _BY_PICTURES)
+        self._deaths += not (dead.ready and name_of(code) in BY_PICTURES)
         if self._deaths > DEATHS + self.finished // 10:
             raise FmnistError(
                 f"worker processes keep dying ({_end(code)}), perhaps for lack of memory;"
@@ -221,17 +200,7 @@ def fork(
     """
     if sys.platform == "win32":
         raise UsageError("Windows cannot fork processes; use --engine spawn or threads")
-    only = chunker.only_chunk() if workers == 1 else None
-    if only:
-        answer = _alone(worker, only, timeout)
-        if isinstance(answer, list):
-            yield from answer
-            return
-        if len(only) == 1 and _signal(answer) == "SIGALRM":
-            yield worker.lost(only[0], _reason(answer, timeout))
-            return
-        chunker.put_back([item] for item in only)
-    yield from _in_processes(worker, chunker, workers, timeout, "fork")
+    return _in_processes(worker, chunker, workers, timeout, "fork")
 
 
 def spawn(
@@ -239,48 +208,6 @@ def spawn(
 ) -> Generator[R, None, None]:
     """See `fmnist_cli.engines.Engine`; each process loads the model, on any system."""
     return _in_processes(worker, chunker, workers, timeout, "spawn")
-
-
-def _alone(worker: Worker[R], chunk: list[Item], timeout: float) -> list[R] | int:
-    """The results of a single chunk by a forked process, or the exit code with which it died.
-
-    A pool would do, but its modules alone take longer to load than a picture to be labelled.
-    """
-    if sys.platform == "win32":
-        raise NotImplementedError
-    ours, theirs = os.pipe()
-    with _forking():
-        child = os.fork()
-    if not child:
-        with contextlib.suppress(BaseException), os.fdopen(theirs, "wb") as pipe:
-            os.close(ours)
-            gc.disable()
-            _settle()
-            with libraries_quiet():
-                pickle.dump(_answer(worker, chunk, timeout), pipe)
-        os._exit(0)
-    os.close(theirs)
-    try:
-        with os.fdopen(ours, "rb") as pipe:
-            results, _, error = pickle.load(pipe)  # noqa: S301  (of our own process)
-    except (EOFError, pickle.UnpicklingError):
-        return _reap(child)
-    except BaseException:  # Ctrl-C
-        os.kill(child, signal.SIGKILL)
-        _reap(child)
-        raise
-    # Taking a process down takes milliseconds, which nobody needs to wait for.
-    threading.Thread(target=_reap, args=(child,)).start()
-    if error is not None:
-        raise error
-    return cast("list[R]", results)
-
-
-def _reap(child: int) -> int:
-    """Wait for the end of a forked process; its exit code."""
-    with contextlib.suppress(ChildProcessError):  # a program that ignores SIGCHLD
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return 0
 
 
 def _in_processes(

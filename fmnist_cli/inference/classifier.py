@@ -24,11 +24,12 @@ from fmnist_cli.contract import (
     Row,
 )
 from fmnist_cli.decode import MAX_PIXELS, MEMORY
+from fmnist_cli.decode.picture import BLANK, blank_among
 from fmnist_cli.errors import ImageError, UsageError
 from fmnist_cli.inference.models import find_model, manifests, open_model
 from fmnist_cli.inference.ood import Guard, OwnLimit, open_guard
 from fmnist_cli.inference.session import LazySession, Outputs, Session, batch_of
-from fmnist_cli.preprocess import check_mode, is_frame
+from fmnist_cli.preprocess import PREPARATIONS, check_mode, is_frame
 from fmnist_cli.preprocess.pipeline import Framing
 from fmnist_cli.sources.items import MAX_BYTES, Item
 
@@ -195,7 +196,9 @@ class Classifier:
             try:
                 picture = framing.read(item)
                 number = self._route_of(picture)
-                pixels, prepared = framing.pixels(picture, routes[number].spec)
+                pixels, prepared = framing.pixels(
+                    picture, routes[number].spec, look=save is not None
+                )
             except ImageError as error:
                 rows[position] = Rejected(item.path, str(error))
                 continue
@@ -255,6 +258,10 @@ class Classifier:
             label = (None, UNKNOWN) if unsure else (class_id, names[class_id])
             values_ = (path, *label, confidence, top, prepared, model, feature)
             rows[position] = _new(Prediction, values_)
+        if PREPARATIONS[group[0][1]].within is None:
+            for index in blank_among(buffer[:count]):
+                position = group[index][0]
+                rows[position] = Rejected(items[position].path, BLANK)
 
     def _ranked(self, said: Outputs) -> tuple[list[list[int]], list[list[float]]]:
         """For each picture the best classes and their probabilities."""

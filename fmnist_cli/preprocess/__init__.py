@@ -23,10 +23,6 @@ from fmnist_cli.preprocess.resize import (
 )
 
 
-def _everywhere(_picture: Picture, _spec: InputSpec) -> tuple[slice, slice]:
-    return slice(None), slice(None)
-
-
 class Preparation(NamedTuple):
     """One way from a picture to what a model sees.
 
@@ -36,13 +32,14 @@ class Preparation(NamedTuple):
             decoded, at most, before `make` misses anything. Which side is which does not
             matter: pictures may be stored turned.
         colors: the kinds of models it serves: ``"grey"``, ``"rgb"``.
-        within: picture and spec → rows and columns of what `make` made that show the picture.
+        within: picture and spec → rows and columns of what `make` made that show the picture;
+            None where all of it does.
     """
 
     make: Callable[[Picture, InputSpec], Pixels]
     spare: Callable[[int, int, InputSpec], float]
     colors: tuple[str, ...] = ("grey",)
-    within: Callable[[Picture, InputSpec], tuple[slice, slice]] = _everywhere
+    within: Callable[[Picture, InputSpec], tuple[slice, slice]] | None = None
 
 
 def divisor(spare: float) -> int:

@@ -11,7 +11,7 @@ import cv2
 from fmnist_cli.contract import InputSpec, Picture, Pixels, Rejected
 from fmnist_cli.decode import MAX_PIXELS, MEMORY, decode
 from fmnist_cli.decode.header import check_size
-from fmnist_cli.decode.picture import is_blank
+from fmnist_cli.decode.picture import BLANK, is_blank
 from fmnist_cli.engines import default_engine, ordered_map
 from fmnist_cli.errors import ImageError
 from fmnist_cli.preprocess import PREPARATIONS, needs_color, preprocess, reduction
@@ -84,7 +84,7 @@ class Framing:
         )
 
     def pixels(
-        self, picture: Picture, spec: InputSpec, prepared: str | None = None
+        self, picture: Picture, spec: InputSpec, prepared: str | None = None, *, look: bool = True
     ) -> tuple[Pixels, str]:
         """What one of the models sees of a picture, and the name of the preparation.
 
@@ -92,17 +92,22 @@ class Framing:
             picture: as `picture` made it.
             spec: what the model wants.
             prepared: the preparation, if it was chosen before.
+            look: whether blank ones are told; if not, `blank_among` has to tell them, but for
+                preparations that say where the picture is.
 
         Raises:
             ImageError: the picture cannot be prepared, or nothing can be seen in it.
         """
         try:
             pixels, name = preprocess(picture, spec, prepared or self._mode)
-            blank = is_blank(pixels[PREPARATIONS[name].within(picture, spec)])
+            within = PREPARATIONS[name].within
+            if within is None and not look:
+                return pixels, name
+            blank = is_blank(pixels if within is None else pixels[within(picture, spec)])
         except (MemoryError, cv2.error) as error:
             raise _unprepared(error) from error
         if blank:
-            raise ImageError("blank: nothing can be seen in this picture")
+            raise ImageError(BLANK)
         return pixels, name
 
     def beside(

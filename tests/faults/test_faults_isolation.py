@@ -5,6 +5,8 @@ from __future__ import annotations
 import faulthandler
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +37,8 @@ def faulty_decode(data: bytes, *, real: Callable[..., Any] = decode, **how: Any)
         faulthandler.disable()  # pytest's, which would tell about it
         os.kill(os.getpid(), signal.SIGSEGV)
     if data.endswith(b"HANG"):
+        if "HANGING" in os.environ:
+            Path(os.environ["HANGING"]).touch()
         time.sleep(1000)
     return real(data, **how)
 
@@ -83,6 +87,36 @@ def test_one_picture(fmnist: Faulty, folder: Path, env: dict[str, str], number: 
     outcome = fmnist("classify", folder / f"{number}.png", "--timeout", "1", env=env)
     assert outcome.code == 3
     assert reasons(outcome.rows) == [REASONS[number - 2]]
+
+
+def test_named_pictures(fmnist: Faulty, folder: Path, env: dict[str, str]) -> None:
+    """a row for each, once, under one header; as of a folder"""
+    names = [folder / f"{number}.png" for number in range(8)]
+    words = ("--timeout", "1", "--format", "csv")
+    outcome = fmnist("classify", *names, *words, env=env, cpu=10)
+    assert outcome.code == 3
+    lines = outcome.out.decode().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ["path", *map(str, names)]
+    for number, reason in zip((2, 3, 4), REASONS, strict=True):
+        assert reason in lines[1 + number]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_ended_by_a_signal(
+    folder: Path, tmp_path: Path, env: dict[str, str], ending: signal.Signals
+) -> None:
+    """the run ends with all of its processes, which would keep the pipe open"""
+    hanging = tmp_path / "hanging"
+    env = {**os.environ, **env, "HANGING": str(hanging)}
+    command = [sys.executable, "-m", "fmnist_cli", "classify", str(folder / "4.png")]
+    with subprocess.Popen(
+        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as run:
+        while not hanging.exists():
+            time.sleep(0.05)
+        run.send_signal(ending)
+        assert run.communicate(timeout=20) == (b"", None)
+    assert run.returncode == -ending
 
 
 def test_prepare(fmnist: Faulty, folder: Path, env: dict[str, str]) -> None:
