@@ -17,13 +17,14 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.engines import Chunker, Worker, attempt, weight
+from fmnist_cli.engines import Chunker, Worker, attempt, fetching, weight
 from fmnist_cli.errors import FmnistError, UsageError
 from fmnist_cli.sources.items import Item
+from fmnist_cli.sources.objects import RemoteItem
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 AHEAD = 2  # chunks a process has at a time: one in work, one waiting
+# The same where they are fetched first: three times `CHUNK_SECONDS` is what an object may take.
+REMOTE_AHEAD = 4
 WINDOW = 4  # chunks per process that are taken up, but not yet handed on in their order
+REMOTE_WINDOW = 8
 DEATHS = 20  # of processes; more than that, and than a part of all items, is no matter of pictures
 # How a picture ends a process; other ends may come from outside, such as for lack of memory.
 _BY_PICTURES = {"SIGSEGV", "SIGBUS", "SIGABRT", "SIGFPE", "SIGILL", "SIGALRM"}
@@ -75,15 +79,16 @@ def _limit(seconds: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
-def _answer(worker: Worker[Any], chunk: Sequence[Item], timeout: float) -> _Answer:
-    """Work on a chunk; after `timeout` seconds the system ends this process.
+def _answer(worker: Worker[Any], ready: Callable[[], list[Item]], timeout: float) -> _Answer:
+    """Work on a chunk when it is ready; after `timeout` seconds the system ends this process.
 
     A chunk is made to last far less than one picture may take. Where it lasts longer, each of
     its items is done again, with all the time that it may take.
     """
-    _limit(timeout)
-    started = time.perf_counter()
     try:
+        chunk = ready()
+        _limit(timeout)
+        started = time.perf_counter()
         return attempt(worker, chunk), time.perf_counter() - started, None
     except FmnistError as error:
         return [], 0.0, error
@@ -103,14 +108,14 @@ def _serve(
     gc.freeze()
     gc.set_threshold(50_000)  # rows hold no cycles; the few in errors can wait
     _settle()
-    chunks: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
+    chunks: queue.SimpleQueue[Callable[[], list[Item]] | None] = queue.SimpleQueue()
 
     def receive() -> None:
         # In a thread, so that the parent never blocks on a full pipe while this process
         # blocks on the other one.
         with contextlib.suppress(EOFError, OSError):
             while True:
-                chunks.put(connection.recv())
+                chunks.put(fetching(connection.recv()))
         chunks.put(None)
 
     threading.Thread(target=receive, daemon=True).start()
@@ -118,8 +123,8 @@ def _serve(
         worker.warm()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
             connection.send(None)  # ready
-            while (chunk := chunks.get()) is not None:
-                connection.send(_answer(worker, chunk, timeout))
+            while (ready := chunks.get()) is not None:
+                connection.send(_answer(worker, ready, timeout))
 
 
 def _signal(code: int) -> str:
@@ -257,7 +262,7 @@ def _alone(worker: Worker[R], chunk: list[Item], timeout: float) -> list[R] | in
             gc.disable()
             _settle()
             with libraries_quiet():
-                pickle.dump(_answer(worker, chunk, timeout), pipe)
+                pickle.dump(_answer(worker, fetching(chunk), timeout), pipe)
         os._exit(0)
     os.close(theirs)
     try:
@@ -293,13 +298,15 @@ def _in_processes(
     pool: _Pool[R] = _Pool(worker, workers, timeout, method)
 
     def feed() -> None:
-        for turn in range(AHEAD):  # everybody has one chunk before anybody has two
+        remote = bool(tasks) and type(tasks[-1].chunk[0]) is RemoteItem
+        ahead, window = (REMOTE_AHEAD, REMOTE_WINDOW) if remote else (AHEAD, WINDOW)
+        for turn in range(ahead):  # everybody has one chunk before anybody has two
             for one in pool.processes.values():
                 if len(one.tasks) > turn:
                     continue
                 if again:
                     task = again.popleft()
-                elif sum(t.weight for t in tasks) < WINDOW * workers and (chunk := chunker.take()):
+                elif sum(t.weight for t in tasks) < window * workers and (chunk := chunker.take()):
                     task = _Task(chunk)
                     tasks.append(task)
                 else:
