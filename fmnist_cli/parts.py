@@ -335,9 +335,9 @@ def merge(folder: Store, target: Path, kind: Kind) -> tuple[int, int]:
             if (note.options, note.before) != (options, digest):
                 made = "with other options" if note.options != options else "of another listing"
                 raise DataError(
-                    f"{joined(str(folder), _name(number))} was made {made} than what is before it:"
-                    " inputs or options changed between runs. Run the command that fills the folder once"
-                    " more, without --shard"
+                    f"{joined(str(folder), _name(number))} was made {made} than what is before:"
+                    " inputs or options changed between runs. Run the command that fills the folder"
+                    " once more, without --shard"
                 )
             sink.write(some, ())
             digest = _digest(digest, *[row.path for row in some])

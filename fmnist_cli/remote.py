@@ -199,7 +199,7 @@ def reason(error: BaseException, url: str) -> str:
     text = re.sub(r"[a-z][a-z0-9+.]*://[^\s'\"<>]+", lambda found: public(found[0]), text)
     text = text[:300]
     if isinstance(error, FileNotFoundError):
-        return "there is no such thing"
+        return "it does not exist"
     status = getattr(error, "status", None)
     if (
         isinstance(error, PermissionError)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 from uuid import uuid4
 
 from fmnist_cli.errors import DataError, FmnistError, RemoteError, UsageError
@@ -18,89 +18,48 @@ from fmnist_cli.remote import is_http, is_url, opened, public, tried
 _OBJECTS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "tos"}
 
 
-class Store(Protocol):
-    """A folder of files that are whole or not there; it can be sent to other machines."""
+class Store(NamedTuple):
+    """A folder of files that are whole or not there; it can be sent to other machines.
 
-    def make(self) -> None:
-        """Make the folder if it is not there."""
-
-    def names(self) -> list[str]:
-        """What is in it."""
-
-    def reading(self, name: str) -> Any:
-        """A context: where a file can be read.
-
-        Raises:
-            DataError: the file is not there, as the block finds it if not before.
-        """
-
-    def writing(self, name: str) -> Any:
-        """A context: where to write a file; it is in the folder when the block ends well."""
-
-    def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
-
-    def holds(self, target: str) -> bool:
-        """Whether a file of this name or URL would lie in it."""
-
-
-class LocalStore(NamedTuple):
-    """A folder on the disk."""
-
-    path: Path
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    def make(self) -> None:
-        """As of `Store`."""
-        with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-
-    def names(self) -> list[str]:
-        """As of `Store`."""
-        return os.listdir(self.path) if self.path.is_dir() else []  # noqa: PTH208
-
-    @contextmanager
-    def reading(self, name: str) -> Iterator[Path]:
-        """As of `Store`."""
-        yield self.path / name
-
-    @contextmanager
-    def writing(self, name: str) -> Iterator[Path]:
-        """As of `Store`; who writes makes the file in one step."""
-        yield self.path / name
-
-    def remove(self, name: str) -> None:
-        """As of `Store`."""
-        (self.path / name).unlink(missing_ok=True)
-
-    def holds(self, target: str) -> bool:
-        """As of `Store`."""
-        return not is_url(target) and Path(target).resolve().parent == self.path.resolve()
-
-
-class RemoteStore(NamedTuple):
-    """A folder elsewhere; files are made and read in a temporary folder here.
+    Elsewhere files are made and read in a temporary folder on this machine.
 
     Attributes:
-        url: of the folder, ending in a slash.
+        folder: path, or URL that ends in a slash.
     """
 
-    url: str
+    folder: str
 
     def __str__(self) -> str:
-        return public(self.url)
+        """Path, or URL without what may be secret."""
+        return public(self.folder) if self.remote else self.folder
+
+    @property
+    def remote(self) -> bool:
+        """Whether it is elsewhere."""
+        return is_url(self.folder)
+
+    @property
+    def _holds_objects(self) -> bool:
+        return self.folder.partition("://")[0].rpartition("::")[2] in _OBJECTS
 
     def make(self) -> None:
-        """As of `Store`; there is no bucket made."""
-        system, path = opened(self.url)
-        if not _of_objects(self.url):
-            tried(lambda: system.makedirs(path, exist_ok=True), "make", self.url)
+        """Make the folder if it is not there; no bucket, whose name may be a mistake.
+
+        Raises:
+            FmnistError: that is impossible.
+        """
+        if not self.remote:
+            with writing(Path(self.folder)):
+                Path(self.folder).mkdir(parents=True, exist_ok=True)
+        elif not self._holds_objects:
+            system, path = opened(self.folder)
+            tried(lambda: system.makedirs(path, exist_ok=True), "make", self.folder)
 
     def names(self) -> list[str]:
-        """As of `Store`."""
-        system, path = opened(self.url)
+        """What is in it; nothing if it is not there."""
+        if not self.remote:
+            return os.listdir(self.folder) if Path(self.folder).is_dir() else []  # noqa: PTH208
+        system, path = opened(self.folder)
 
         def ask() -> list[str]:
             system.invalidate_cache()
@@ -108,78 +67,95 @@ class RemoteStore(NamedTuple):
                 return [name.rstrip("/").rpartition("/")[2] for name in system.ls(path, False)]
             return []
 
-        return tried(ask, "list", self.url)
+        return tried(ask, "list", self.folder)
 
     @contextmanager
     def reading(self, name: str) -> Iterator[Path]:
-        """As of `Store`."""
-        system, path = opened(self.url)
-        with TemporaryDirectory(prefix="fmnist-part-") as folder:
-            copy = Path(folder, name)
+        """Where a file can be read.
+
+        Raises:
+            DataError: a file elsewhere does not exist.
+            RemoteError: it cannot be had.
+        """
+        if not self.remote:
+            yield Path(self.folder, name)
+            return
+        system, path = opened(self.folder)
+        with TemporaryDirectory(prefix="fmnist-part-") as here:
+            copy, url = Path(here, name), self.folder + name
             try:
-                tried(lambda: system.get_file(f"{path}/{name}", str(copy)), "read", self.url + name)
+                tried(lambda: system.get_file(f"{path}/{name}", str(copy)), "read", url)
             except RemoteError as error:
                 if error.missing:
                     raise DataError(str(error)) from error
                 raise
-            with self._named(folder):
+            with self._named(here):
                 yield copy
 
     @contextmanager
     def writing(self, name: str) -> Iterator[Path]:
-        """As of `Store`."""
-        system, path = opened(self.url)
+        """Where to make a file, in one step; elsewhere it is there when the block ends well.
+
+        Raises:
+            RemoteError: it cannot be written.
+        """
+        if not self.remote:
+            yield Path(self.folder, name)
+            return
+        system, path = opened(self.folder)
         target, partial = f"{path}/{name}", f"{path}/.{name}.{uuid4().hex}.partial"
 
         def put() -> None:
-            if _of_objects(self.url):
-                system.put_file(str(copy), target)
-                return
-            system.put_file(str(copy), partial)
-            with suppress(FileNotFoundError):
-                system.rm_file(target)  # not all replace what is there
-            system.mv(partial, target)
+            system.put_file(str(copy), target if self._holds_objects else partial)
+            if not self._holds_objects:
+                with suppress(FileNotFoundError):
+                    system.rm_file(target)  # not all replace what is there
+                system.mv(partial, target)
 
-        with TemporaryDirectory(prefix="fmnist-part-") as folder:
-            copy = Path(folder, name)
-            with self._named(folder):
+        with TemporaryDirectory(prefix="fmnist-part-") as here:
+            copy = Path(here, name)
+            with self._named(here):
                 yield copy
-            tried(put, "write", self.url + name)
+            tried(put, "write", self.folder + name)
 
     def remove(self, name: str) -> None:
-        """As of `Store`."""
-        system, path = opened(self.url)
-        with suppress(FileNotFoundError):
-            tried(lambda: system.rm_file(f"{path}/{name}"), "remove", self.url + name)
+        """Remove a file, if it is there."""
+        if not self.remote:
+            Path(self.folder, name).unlink(missing_ok=True)
+            return
+        system, path = opened(self.folder)
+        try:
+            tried(lambda: system.rm_file(f"{path}/{name}"), "remove", self.folder + name)
+        except RemoteError as error:
+            if not error.missing:
+                raise
 
     def holds(self, target: str) -> bool:
-        """As of `Store`."""
-        return target.rpartition("/")[0] == self.url.rstrip("/")
+        """Whether a file of this path or URL would lie in it."""
+        if self.remote or is_url(target):
+            return target.rpartition("/")[0] == self.folder.rstrip("/")
+        return Path(target).resolve().parent == Path(self.folder).resolve()
 
     @contextmanager
-    def _named(self, folder: str) -> Iterator[None]:
-        """Errors name the file by where it is, not by where its copy is."""
+    def _named(self, here: str) -> Iterator[None]:
+        """Errors name a file by where it is, not by where its copy is."""
         try:
             yield
         except FmnistError as error:
-            text = str(error).replace(folder + os.sep, public(self.url))
+            text = str(error).replace(here + os.sep, public(self.folder))
             if text == str(error):
                 raise
             raise type(error)(text) from error
 
 
-def _of_objects(url: str) -> bool:
-    return url.partition("://")[0].rpartition("::")[2] in _OBJECTS
-
-
 def open_store(folder: str | Path) -> Store:
-    """The folder of this name or URL.
+    """The folder of this path or URL.
 
     Raises:
         UsageError: nothing can be written there.
     """
-    if not isinstance(folder, str) or not is_url(folder):
-        return LocalStore(Path(folder))
-    if is_http(folder):
-        raise UsageError(f"nothing can be written to {public(folder)}; name a folder, or s3://…")
-    return RemoteStore(folder.rstrip("/") + "/")
+    if not is_url(str(folder)):
+        return Store(str(folder))
+    if is_http(str(folder)):
+        raise UsageError(f"nothing can be written to {public(str(folder))}; name s3://… or a path")
+    return Store(str(folder).rstrip("/") + "/")

@@ -162,9 +162,9 @@ def _fill(
     """Make those parts of a folder that are not there; how many there are in all."""
     from fmnist_cli.parts import Parts, begin, fill
     from fmnist_cli.sinks.parquet import ParquetSink
-    from fmnist_cli.store import LocalStore
+    from fmnist_cli.store import Store
 
-    folder = outputs.folder or LocalStore(Path())
+    folder = outputs.folder or Store("")
     parts = Parts(
         folder,
         begin(folder, options),

@@ -17,11 +17,11 @@ from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.remote import is_url, public
 from fmnist_cli.sinks import KINDS, LineFormat, Run, Sink, kind_of_name, open_line_format
 from fmnist_cli.sources import OpenInputs, check_beside, check_output
-from fmnist_cli.store import Store, open_store
 
 if TYPE_CHECKING:
     from fmnist_cli.sinks.frames import FrameFolder
     from fmnist_cli.sinks.tree import TreeSink
+    from fmnist_cli.store import Store
 
 
 _BESIDE = ("", ".partial", ".rows.partial", ".run.json", ".run.inputs")  # suffixes of what is made
@@ -160,6 +160,8 @@ class Outputs:
                 outputs.stream = (target, _known(kind, streamed=True))
                 continue
             if is_folder(name):
+                from fmnist_cli.store import open_store
+
                 outputs.folder = open_store(name if is_url(name) else target.resolve())
                 if not is_url(name):
                     check_beside("--output", target, roots)

@@ -113,7 +113,7 @@ def test_what_fails_is_tried_again_and_then_gets_a_row(classify: Classify, tmp_p
     assert [row["path"] for row in rows] == [f"slow://{name}" for name in [*names, "6"]]
     assert reasons(rows) == {
         "slow://broken/3.png": "cannot read slow://broken/3.png after 4 tries: the line is down",
-        "slow://nothing/4.png": "cannot read slow://nothing/4.png: there is no such thing",
+        "slow://nothing/4.png": "cannot read slow://nothing/4.png: it does not exist",
         "slow://closed/5.png": "cannot read slow://closed/5.png: no permission (closed/5.png);"
         " the credentials come from the environment",
     }
@@ -247,8 +247,8 @@ def test_parts_elsewhere(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["slow://nothing/"], "cannot list slow://nothing/: there is no such thing"),
-        (["slow://nothing.png"], "cannot read slow://nothing.png: there is no such thing"),
+        (["slow://nothing/"], "cannot list slow://nothing/: it does not exist"),
+        (["slow://nothing.png"], "cannot read slow://nothing.png: it does not exist"),
         (["nowhere://x/"], "nowhere://x/: Protocol not known: nowhere"),
         ([URL, "-o", "memory://out/rows.csv"], "-o memory://out/rows/, and make the file of it"),
         ([URL, "--report", "memory://page.html"], "--report writes to this machine only"),

@@ -90,7 +90,7 @@ def test_pages_and_lists(
     done = run_fmnist("classify", "--from-file", listing, *options)
     found = {row["path"].removeprefix("s3://photos/in/"): row["error"] for row in rows(done.stdout)}
     assert found["folder 1/03.png"] is None
-    assert found["03.png"] == "cannot read s3://photos/in/03.png: there is no such thing"
+    assert found["03.png"] == "cannot read s3://photos/in/03.png: it does not exist"
     assert "empty" in found["empty.png"]
     single = run_fmnist("classify", "s3://photos/in/00.png", *options)
     assert [row["path"] for row in rows(single.stdout)] == ["s3://photos/in/00.png"]
@@ -161,9 +161,9 @@ def test_what_is_wrong_is_said_in_a_line(
         assert len(done.stderr.splitlines()) <= 2, done.stderr  # with a hint
         return done.stderr
 
-    assert "cannot list s3://nowhere/: there is no such thing" in said("s3://nowhere/")
-    assert "cannot read s3://photos/no.png: there is no such" in said("s3://photos/no.png")
-    assert "cannot write s3://nowhere/r/_parts.run.json: there is no" in said(
+    assert "cannot list s3://nowhere/: it does not exist" in said("s3://nowhere/")
+    assert "cannot read s3://photos/no.png: it does not exist" in said("s3://photos/no.png")
+    assert "cannot write s3://nowhere/r/_parts.run.json: it does not exist" in said(
         "s3://photos/in/", "-o", "s3://nowhere/r/"
     )
     with socket.socket() as unused:
