@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import threading
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pictures import encoded, frame
@@ -19,8 +23,10 @@ pytest.importorskip("fsspec")
 import fsspec
 from slowfs import SlowFileSystem, picture
 
+import fmnist_cli
 from fmnist_cli import parts, remote
 from fmnist_cli.cli.labelling import Run, label
+from fmnist_cli.contract import Prediction
 from fmnist_cli.errors import EXIT_REJECTED, DataError, MissingExtraError, UsageError
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.remote import public
@@ -99,10 +105,17 @@ def test_rows_are_the_same_from_spawned_processes(
 
 
 def test_many_are_under_way_at_a_time(classify: Classify, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SLOWFS_DELAY", "0.05")
-    monkeypatch.setattr(SlowFileSystem, "most", 0)
-    classify("slow://200/", workers=1)
-    assert 8 < SlowFileSystem.most <= remote.IN_FLIGHT + 1  # and a listing
+    together = threading.Barrier(32)  # more than the first chunk has
+    turns = iter(range(32))
+    read = SlowFileSystem.cat_file
+
+    def waiting(self: SlowFileSystem, path: str, **options: Any) -> bytes:
+        if next(turns, None) is not None:
+            together.wait(timeout=60)
+        return read(self, path, **options)
+
+    monkeypatch.setattr(SlowFileSystem, "cat_file", waiting)
+    assert not any(reasons(classify("slow://200/", workers=1)).values())
 
 
 def test_what_fails_is_tried_again_and_then_gets_a_row(classify: Classify, tmp_path: Path) -> None:
@@ -325,6 +338,66 @@ def test_secrets_are_nowhere(
         classify(f"http://me:hunter2@127.0.0.1:9/a.png?{SIGNED}")
     assert "cannot read http://127.0.0.1:9/a.png after 4 tries" in str(caught.value)
     assert not [secret for secret in secrets if secret in str(caught.value)]
+
+
+class Web(BaseHTTPRequestHandler):
+    """`/a.png`, also with a signature, as long as nobody asks for /busy before the third time."""
+
+    asked: ClassVar[Counter[str]] = Counter()
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        self.asked[path] += 1
+        busy = path == "/busy.png" and self.asked[path] < 3
+        status = 503 if busy else 200 if path in ("/a.png", "/busy.png", "/some.zip") else 404
+        body = zipped() if path == "/some.zip" else picture(1)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: Any) -> None:
+        """Nothing."""
+
+
+def zipped() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("x/1.png", picture(1))
+    return buffer.getvalue()
+
+
+def test_the_web(classify: Classify, tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
+    Web.asked.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        root = f"http://127.0.0.1:{server.server_port}"
+        listing = tmp_path / "list"
+        names = ["a.png", "busy.png", f"a.png?{SIGNED}&id=1", "no.png"]
+        listing.write_text("\n".join(f"{root}/{name}" for name in names))
+        rows = classify(from_file=str(listing))
+        assert [row["path"] for row in rows[:3]] == [
+            f"{root}/{name}" for name in ("a.png", "busy.png", "a.png?id=1")
+        ]
+        assert reasons(rows) == {f"{root}/no.png": f"cannot read {root}/no.png: it does not exist"}
+        assert classify(f"{root}/a.png?{SIGNED}")[0]["path"] == f"{root}/a.png"
+        assert [row["path"] for row in classify(f"{root}/some.zip")] == ["x/1.png"]
+        with pytest.raises(UsageError, match=r"no\.png: it does not exist"):
+            classify(f"{root}/no.png")
+        server.shutdown()
+
+
+def test_from_python(exported_dir: Path, local: Path) -> None:
+    options: dict[str, Any] = {"model": "cnn", "models_dir": exported_dir, "workers": 2}
+    there = list(fmnist_cli.classify(URL, **options))
+    assert there == list(fmnist_cli.classify(local, **options))
+    both = fmnist_cli.classify([f"{URL}000/000001.png", picture_file(local)], **options)
+    assert len({row.top for row in both if isinstance(row, Prediction)}) == 1
+
+
+def picture_file(folder: Path) -> Path:
+    return folder / "000" / "000001.png"
 
 
 def test_rejected_by_the_command(run_fmnist: RunFmnist, exported_dir: Path) -> None:
