@@ -40,8 +40,10 @@ from fmnist_cli.inference.ood import known_share, open_guard
 from fmnist_cli.inference.session import Session
 from fmnist_cli.machine import available_cores
 from fmnist_cli.preprocess import MODES, check_mode
-from fmnist_cli.sources import open_source
+from fmnist_cli.remote import is_url, public
+from fmnist_cli.sources import open_source, open_sources
 from fmnist_cli.sources.items import FileItem, HeldItem, Item
+from fmnist_cli.sources.objects import RemoteItem
 
 Input = str | os.PathLike[str] | npt.NDArray[np.uint8]
 
@@ -134,8 +136,8 @@ def classify(
     and not the program. Elsewhere, for arrays, and for models on a device it is threads.
 
     Args:
-        inputs: a folder, archive or picture by path; or several paths and arrays. Arrays are
-            uint8 pictures [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA of any size; their rows
+        inputs: a folder, archive or picture by path or URL; or several of them and arrays. Arrays
+            are uint8 pictures [H, W] grey, [H, W, 3] RGB or [H, W, 4] RGBA of any size; their rows
             are called by their position, and an array of N times what the model takes, such as
             [N, 28, 28], stands for N pictures.
         model: name, path, or a loaded model; ``"auto"`` is one for frames and one for all else.
@@ -215,7 +217,7 @@ def _rows(chunks: Generator[list[Row], None, None]) -> Iterator[Row]:
 
 def _items(inputs: Input | Iterable[Input], specs: Sequence[InputSpec]) -> Iterator[Item]:
     if isinstance(inputs, (str, os.PathLike)):
-        yield from open_source(Path(inputs))
+        yield from open_sources([str(inputs)]) if _is_url(inputs) else open_source(Path(inputs))
         return
     several: Iterable[Input] = inputs
     are_many = isinstance(inputs, np.ndarray) and inputs.shape[1:] in [one.shape for one in specs]
@@ -226,13 +228,19 @@ def _items(inputs: Input | Iterable[Input], specs: Sequence[InputSpec]) -> Itera
             if not os.fspath(single):
                 raise UsageError(f"input {position} is an empty path")
             path = Path(single)
-            if path.exists():
+            if _is_url(single):
+                yield RemoteItem(public(str(single)), str(single))
+            elif path.exists():
                 prefix = f"{path.as_posix().rstrip('/')}/"
                 yield from open_source(path, prefix)
             else:
                 yield FileItem(path.as_posix(), str(path))  # its row will say what is wrong
         else:
             yield HeldItem(str(position), _picture(single, position), "")
+
+
+def _is_url(path: Any) -> bool:
+    return isinstance(path, str) and is_url(path)
 
 
 def _picture(array: Any, position: int) -> Picture:

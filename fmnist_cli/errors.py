@@ -5,6 +5,7 @@
     │   └── MissingExtraError   2   the command needs packages that are not installed
     ├── DataError               1   a data set is missing, incomplete or corrupt
     │   └── DownloadError       1   a data set could not be fetched
+    ├── RemoteError             1   a filesystem elsewhere refuses, or does not answer
     ├── ModelError              1   a model file is missing, altered or breaks the contract
     │   └── VerificationError   1   an exported graph disagrees with its native model
     ├── ResultsError            1   a file of measurements cannot be read
@@ -55,6 +56,18 @@ class DataError(FmnistError):
 
 class DownloadError(DataError):
     """A data set could not be fetched from any mirror."""
+
+
+class RemoteError(FmnistError):
+    """A filesystem elsewhere refuses, or does not answer.
+
+    Attributes:
+        missing: whether what was asked for is not there.
+    """
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 class ModelError(FmnistError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from base64 import b64decode, b64encode
 from collections import deque
@@ -32,6 +31,8 @@ from fmnist_cli.run import Batch, Encode, Job
 from fmnist_cli.sinks import Kind, Run, Sink
 from fmnist_cli.sinks.parquet import load_pyarrow, read, read_note
 from fmnist_cli.sources.items import Item
+from fmnist_cli.sources.objects import RemoteItem, joined
+from fmnist_cli.store import Store
 
 INPUTS = 10_000  # of a part
 _HELD = 64 << 20  # bytes of content that travels with them, at most
@@ -75,7 +76,7 @@ def _some(stream: Iterator[Item]) -> list[Item]:
     held = 0
     for item in stream:
         some.append(item)
-        held += item.held
+        held += 0 if type(item) is RemoteItem else item.held
         if len(some) == INPUTS or held >= _HELD:
             break
     return some
@@ -113,14 +114,22 @@ class _Note(NamedTuple):
             raise DataError(f"{path} is no part of a run of fmnist; move it away") from error
 
 
-def _path(folder: Path, number: int) -> Path:
-    return folder / f"part-{number:06}.parquet"
+def _name(number: int) -> str:
+    return f"part-{number:06}.parquet"
 
 
-def _numbers(folder: Path) -> set[int]:
+def _numbers(folder: Store) -> set[int]:
     """The parts that are there."""
-    found = (re.fullmatch(r"part-(\d{6,})\.parquet", path.name) for path in folder.iterdir())
+    found = (re.fullmatch(r"part-(\d{6,})\.parquet", name) for name in folder.names())
     return {int(match[1]) for match in found if match}
+
+
+def _record(folder: Store) -> Record | None:
+    name = record_path(Path(_RECORD)).name
+    if name not in folder.names():
+        return None
+    with folder.reading(name) as path:
+        return Record.read(path.with_name(_RECORD))
 
 
 class Parts(NamedTuple):
@@ -135,7 +144,7 @@ class Parts(NamedTuple):
         retry: whether rejected inputs are done again.
     """
 
-    folder: Path
+    folder: Store
     options: str
     classify: Worker[list[Row]]
     run: Map
@@ -181,11 +190,11 @@ class Parts(NamedTuple):
 
     def _known(self, one: Slice) -> tuple[list[Item], Counts | None]:
         """The items, of which some may have their row; what to count if the part is done."""
-        path = _path(self.folder, one.number)
         try:
-            note = _Note.of(path)
-            prints = b64decode(note.fingerprints)
-            rows = list(read(path)) if note.options == self.options else []
+            with self.folder.reading(_name(one.number)) as path:
+                note = _Note.of(path)
+                prints = b64decode(note.fingerprints)
+                rows = list(read(path)) if note.options == self.options else []
         except (DataError, ValueError, TypeError):  # it is made anew
             return one.items, None
         made = {
@@ -209,24 +218,24 @@ class Parts(NamedTuple):
     def _write(self, one: Slice, rows: Sequence[Row], fingerprints: bytes) -> None:
         coded = b64encode(fingerprints).decode()
         note = json.dumps(_Note(self.options, one.before, one.last, coded)._asdict())
-        with self.sink(_path(self.folder, one.number), note=note) as sink:
+        with self.folder.writing(_name(one.number)) as path, self.sink(path, note=note) as sink:
             sink.write(rows, ())
 
 
-def begin(folder: Path, options: dict[str, Any]) -> str:
+def begin(folder: Store, options: dict[str, Any]) -> str:
     """Make the folder, or see that it is one of parts made with the same options; their digest.
 
     Raises:
         UsageError: it is another folder, or the options differ.
+        FmnistError: it cannot be written to.
         DataError: its record is damaged.
         MissingExtraError: pyarrow is not installed.
     """
     load_pyarrow()  # what is impossible is said before the work, not after hours
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        others = [name for name in os.listdir(folder) if not name.startswith((".", _RECORD))]  # noqa: PTH208
+    folder.make()
+    others = [name for name in folder.names() if not name.startswith((".", _RECORD))]
     # Afterwards: another machine may have begun in the meantime.
-    record = Record.read(folder / _RECORD)
+    record = _record(folder)
     if record is not None:
         record.check(options, "name a new folder")
     elif others:
@@ -234,11 +243,12 @@ def begin(folder: Path, options: dict[str, Any]) -> str:
             f"{folder} holds {min(others)} and no parts of a run; name a new or empty folder"
         )
     else:
-        partial = folder / f"{_RECORD}.{uuid4().hex}.partial"  # machines may begin all at once
-        with writing(folder):
+        text = json.dumps(Record(options).to_json(), indent=1) + "\n"
+        with folder.writing(record_path(Path(_RECORD)).name) as path, writing(path):
+            partial = path.with_name(f"{_RECORD}.{uuid4().hex}.partial")  # many may begin at once
             with new_file(partial) as file:
-                file.write(json.dumps(Record(options).to_json(), indent=1).encode() + b"\n")
-            partial.replace(record_path(folder / _RECORD))
+                file.write(text.encode())
+            partial.replace(path)
     return _digest(json.dumps(options, sort_keys=True))
 
 
@@ -279,11 +289,11 @@ def fill(
             job.stop_at_too_many_errors()
     for number in _numbers(parts.folder) if end else ():
         if number >= end:
-            _path(parts.folder, number).unlink(missing_ok=True)
+            parts.folder.remove(_name(number))
     return end
 
 
-def merge(folder: Path, target: Path, kind: Kind) -> tuple[int, int]:
+def merge(folder: Store, target: Path, kind: Kind) -> tuple[int, int]:
     """Make a file of all parts, in order; the numbers of parts and of rows.
 
     Args:
@@ -295,22 +305,22 @@ def merge(folder: Path, target: Path, kind: Kind) -> tuple[int, int]:
         DataError: parts are missing, damaged, or not of one listing; nothing is written then.
         UsageError: it is no folder of parts, or the file cannot be made of rows alone.
     """
-    record = Record.read(folder / _RECORD) if folder.is_dir() else None
+    record = _record(folder)
     if record is None:
         raise UsageError(f"{folder} is no folder of parts; fmnist classify … -o FOLDER/ makes them")
-    if target.resolve().parent == folder.resolve():
+    if folder.holds(str(target)):
         raise UsageError(f"{target} would lie among the parts; name a file elsewhere")
     asked = record.options
     try:
         run = Run(int(asked["top_k"]), asked["model"] == AUTO, bool(asked["embeddings"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{record_path(folder / _RECORD)} is damaged ({error!r})") from error
+        raise DataError(f"the record in {folder} is damaged ({error!r})") from error
     sink = kind.sink(target, run)
     there = _numbers(folder)
     end = max(there, default=-1) + 1
-    missing = [_path(folder, number).name for number in range(end) if number not in there]
-    if not end or not _Note.of(_path(folder, end - 1)).last:
-        missing.append(f"all from {_path(folder, end).name} on")
+    missing = [_name(number) for number in range(end) if number not in there]
+    if not end or not _is_last(folder, end - 1):
+        missing.append(f"all from {_name(end)} on")
     if missing:
         named = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
         raise DataError(
@@ -320,17 +330,21 @@ def merge(folder: Path, target: Path, kind: Kind) -> tuple[int, int]:
     options, digest, rows = _digest(json.dumps(record.options, sort_keys=True)), "", 0
     with sink:
         for number in range(end):
-            path = _path(folder, number)
-            note = _Note.of(path)
+            with folder.reading(_name(number)) as path:
+                note, some = _Note.of(path), list(read(path))
             if (note.options, note.before) != (options, digest):
                 made = "with other options" if note.options != options else "of another listing"
                 raise DataError(
-                    f"{path} was made {made} than what is before it: inputs or options changed"
-                    " between runs. Run the command that fills the folder once more, without"
-                    " --shard"
+                    f"{joined(str(folder), _name(number))} was made {made} than what is before:"
+                    " inputs or options changed between runs. Run the command that fills the folder"
+                    " once more, without --shard"
                 )
-            some = list(read(path))
             sink.write(some, ())
             digest = _digest(digest, *[row.path for row in some])
             rows += len(some)
     return end, rows
+
+
+def _is_last(folder: Store, number: int) -> bool:
+    with folder.reading(_name(number)) as path:
+        return _Note.of(path).last

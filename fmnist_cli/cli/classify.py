@@ -35,8 +35,8 @@ def classify(
         list[str] | None,
         typer.Argument(
             metavar="[INPUT]...",
-            help="Folders, pictures, glob patterns, zip and tar archives, Parquet and IDX files;"
-            " - reads paths from standard input.",
+            help="Folders, pictures, glob patterns, zip and tar archives, Parquet and IDX files,"
+            " URLs such as s3://bucket/photos/; - reads paths from standard input.",
         ),
     ] = None,
     model: Annotated[
@@ -58,7 +58,8 @@ def classify(
             "-o",
             metavar="FILE",
             help="File for the rows (.jsonl, .csv, .excel.csv, .parquet, .txt) or for the page"
-            " (.html), repeatable; - is standard output, the default; DIR/ is a folder of parts.",
+            " (.html), repeatable; - is standard output, the default; DIR/ or URL/ is a folder of"
+            " parts.",
         ),
     ] = None,
     format_: Annotated[
@@ -116,7 +117,9 @@ def classify(
     ] = None,
     from_file: Annotated[
         str | None,
-        _choice(metavar="FILE", help="Text file of paths, one per line; - is standard input."),
+        _choice(
+            metavar="FILE", help="Text file of paths and URLs, one per line; - is standard input."
+        ),
     ] = None,
     null: Annotated[
         bool,

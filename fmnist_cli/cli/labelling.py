@@ -70,8 +70,8 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
         return 0
     if wanted.sort_into and wanted.how != "copy" and source.archives:
         raise UsageError(
-            f"--{wanted.how} needs files, but {source.archives[0]} holds its pictures inside;"
-            " use --copy"
+            f"--{wanted.how} needs files on this disk, but the pictures of {source.archives[0]} are"
+            " none; use --copy"
         )
     outputs = Outputs.of(wanted, settings, source.folders, models=run.model == AUTO)
     if outputs.shows_pictures and not source.repeatable:
@@ -89,6 +89,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
     outputs.check(source, models.files)
     options = _options(inputs, settings, wanted, run, models, into_folder=into_folder)
     with ExitStack() as stack:
+        stack.callback(source.close)
         resuming = run.resume or run.retry_failed
         force = run.force or resuming
         plan = outputs.plan(models.card, options, force, models.specs)
@@ -126,7 +127,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
             stream = stack.enter_context(open_stream(outputs.stream[0]))
             job.stream = (stream, outputs.lines(outputs.stream[1]))
         counting = stack.enter_context(
-            progress(not Level.quiet, partial(_count, source) if source.repeatable else None)
+            progress(not Level.quiet, partial(_count, source) if source.countable else None)
         )
         try:
             if outputs.folder is None:
@@ -163,8 +164,9 @@ def _fill(
     """Make those parts of a folder that are not there; how many there are in all."""
     from fmnist_cli.parts import Parts, begin, fill
     from fmnist_cli.sinks.parquet import ParquetSink
+    from fmnist_cli.store import Store
 
-    folder = outputs.folder or Path()
+    folder = outputs.folder or Store("")
     parts = Parts(
         folder,
         begin(folder, options),
@@ -225,7 +227,7 @@ def _options(
         **models.record,
         "provider": run.provider,
         **settings._asdict(),
-        **inputs._asdict(),
+        **inputs.public._asdict(),
         **wanted._asdict(),
         "fmnist": __version__,
         "onnxruntime": onnxruntime.__version__,
@@ -259,7 +261,7 @@ def _report(
     tally = job.tally
     skipped = printable(str(source.skipped))
     if not tally.total:
-        if not source.folders and not source.files:
+        if not source.folders and not source.files and not source.remote:
             raise FmnistError(f"there is nothing to classify in {inputs}: the list is empty")
         raise FmnistError(
             f"no pictures found in {inputs}{f' ({skipped})' if skipped else ''}."

@@ -10,7 +10,7 @@ from fmnist_cli.cli.output import say
 
 def merge(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of parts, made by classify -o DIR/.")
+        str, typer.Argument(metavar="DIR", help="Folder of parts, made by classify -o DIR/.")
     ],
     output: Annotated[
         str,
@@ -18,7 +18,7 @@ def merge(
             "--output",
             "-o",
             metavar="FILE",
-            help="File for the rows: .jsonl, .csv, .excel.csv, .parquet or .txt.",
+            help="File for the rows, or its URL: .jsonl, .csv, .excel.csv, .parquet or .txt.",
         ),
     ],
 ) -> None:
@@ -33,14 +33,25 @@ def merge(
     from fmnist_cli.errors import UsageError
     from fmnist_cli.files import check_target
     from fmnist_cli.parts import merge as merge_parts
+    from fmnist_cli.remote import is_url, public
     from fmnist_cli.sinks import KINDS, kind_of_name
     from fmnist_cli.sources import check_output
+    from fmnist_cli.store import open_store
 
     kind = kind_of_name(output)
     if kind is None:
         known = ", ".join(suffix for one in KINDS.values() for suffix in one.suffixes)
         raise UsageError(f"--output {output!r}: no kind of output ends so; use one of {known}")
-    target = check_target(Path(output))
-    check_output(target)
-    parts, rows = merge_parts(folder, target, KINDS[kind])
-    say(f"{rows:,} rows of {parts:,} parts in {target}")
+    store = open_store(folder)
+    if store.holds(output):
+        raise UsageError(f"{public(output)} would lie among the parts; name a file elsewhere")
+    if not is_url(output):
+        target = check_target(Path(output))
+        check_output(target)
+        parts, rows = merge_parts(store, target, KINDS[kind])
+        say(f"{rows:,} rows of {parts:,} parts in {target}")
+        return
+    elsewhere, _, name = output.rpartition("/")
+    with open_store(elsewhere).writing(name) as target:
+        parts, rows = merge_parts(store, target, KINDS[kind])
+    say(f"{rows:,} rows of {parts:,} parts in {public(output)}")

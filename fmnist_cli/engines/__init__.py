@@ -9,12 +9,13 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from importlib import import_module
 from typing import Protocol, TypeVar, cast
 
 from fmnist_cli.errors import DEBUG, FmnistError
 from fmnist_cli.sources.items import Item
+from fmnist_cli.sources.objects import RemoteItem
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -73,6 +74,18 @@ def attempt(worker: Worker[R], chunk: Sequence[Item]) -> list[R]:
             reason = "out of memory" if isinstance(error, MemoryError) else unexpected
             return [worker.lost(chunk[0], reason)]
     return [result for item in chunk for result in attempt(worker, [item])]
+
+
+def fetching(chunk: list[Item]) -> Callable[[], list[Item]]:
+    """Begin to fetch what is remote in a chunk, if anything is; the result gives the chunk.
+
+    So objects come while others are worked on, and waiting for them does not count as work.
+    """
+    if RemoteItem not in map(type, chunk):
+        return lambda: chunk
+    from fmnist_cli.sources.remote import fetching as begin
+
+    return begin(chunk)
 
 
 # Name → module and function, loaded when the engine is needed: most pictures need none.

@@ -63,7 +63,11 @@ def fork_early(words: Sequence[str]) -> None:
 
 def _name_few_pictures(words: Sequence[str]) -> bool:
     """Whether some are files of pictures, not more than one chunk, and no other is a path."""
-    paths = [word for word in words if word == "-" or os.path.exists(word)]  # noqa: PTH110
+    paths = [
+        word
+        for word in words
+        if word == "-" or "://" in word or os.path.exists(word)  # noqa: PTH110
+    ]
     return 0 < len(paths) < FIRST and all(
         has_image_suffix(path) and os.path.isfile(path)  # noqa: PTH113
         for path in paths

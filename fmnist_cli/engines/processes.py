@@ -15,14 +15,15 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fmnist_cli.decode.quiet import libraries_quiet
-from fmnist_cli.engines import Chunker, Worker, attempt, weight
+from fmnist_cli.engines import Chunker, Worker, attempt, fetching, weight
 from fmnist_cli.engines.signals import BY_PICTURES, heed_time_limit, name_of, time_limit
 from fmnist_cli.errors import FmnistError, UsageError
 from fmnist_cli.sources.items import Item
+from fmnist_cli.sources.objects import RemoteItem
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 AHEAD = 2  # chunks a process has at a time: one in work, one waiting
+# The same where they are fetched first: three times `CHUNK_SECONDS` is what an object may take.
+REMOTE_AHEAD = 4
 WINDOW = 4  # chunks per process that are taken up, but not yet handed on in their order
+REMOTE_WINDOW = 8
 DEATHS = 20  # of processes; more than that, and than a part of all items, is no matter of pictures
 # What a process says of a chunk: results, seconds, or the error that ends the run.
 _Answer = tuple[list[Any], float, FmnistError | None]
@@ -63,14 +67,15 @@ def _settle() -> None:
     heed_time_limit()
 
 
-def _answer(worker: Worker[Any], chunk: Sequence[Item], timeout: float) -> _Answer:
-    """Work on a chunk; after `timeout` seconds the system ends this process.
+def _answer(worker: Worker[Any], ready: Callable[[], list[Item]], timeout: float) -> _Answer:
+    """Work on a chunk when it is ready; after `timeout` seconds the system ends this process.
 
     A chunk is made to last far less than one picture may take. Where it lasts longer, each of
     its items is done again, with all the time that it may take.
     """
-    started = time.perf_counter()
     try:
+        chunk = ready()
+        started = time.perf_counter()
         with time_limit(timeout):
             return attempt(worker, chunk), time.perf_counter() - started, None
     except FmnistError as error:
@@ -89,14 +94,14 @@ def _serve(
     gc.freeze()
     gc.set_threshold(50_000)  # rows hold no cycles; the few in errors can wait
     _settle()
-    chunks: queue.SimpleQueue[list[Item] | None] = queue.SimpleQueue()
+    chunks: queue.SimpleQueue[Callable[[], list[Item]] | None] = queue.SimpleQueue()
 
     def receive() -> None:
         # In a thread, so that the parent never blocks on a full pipe while this process
         # blocks on the other one.
         with contextlib.suppress(EOFError, OSError):
             while True:
-                chunks.put(connection.recv())
+                chunks.put(fetching(connection.recv()))
         chunks.put(None)
 
     threading.Thread(target=receive, daemon=True).start()
@@ -104,8 +109,8 @@ def _serve(
         worker.warm()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
             connection.send(None)  # ready
-            while (chunk := chunks.get()) is not None:
-                connection.send(_answer(worker, chunk, timeout))
+            while (ready := chunks.get()) is not None:
+                connection.send(_answer(worker, ready, timeout))
 
 
 def _end(code: int) -> str:
@@ -220,13 +225,15 @@ def _in_processes(
     pool: _Pool[R] = _Pool(worker, workers, timeout, method)
 
     def feed() -> None:
-        for turn in range(AHEAD):  # everybody has one chunk before anybody has two
+        remote = bool(tasks) and type(tasks[-1].chunk[0]) is RemoteItem
+        ahead, window = (REMOTE_AHEAD, REMOTE_WINDOW) if remote else (AHEAD, WINDOW)
+        for turn in range(ahead):  # everybody has one chunk before anybody has two
             for one in pool.processes.values():
                 if len(one.tasks) > turn:
                     continue
                 if again:
                     task = again.popleft()
-                elif sum(t.weight for t in tasks) < WINDOW * workers and (chunk := chunker.take()):
+                elif sum(t.weight for t in tasks) < window * workers and (chunk := chunker.take()):
                     task = _Task(chunk)
                     tasks.append(task)
                 else:

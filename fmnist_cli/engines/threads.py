@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from fmnist_cli.engines import Chunker, Worker, attempt, weight
+from fmnist_cli.engines import Chunker, Worker, attempt, fetching, weight
 from fmnist_cli.sources.items import Item
 
 R = TypeVar("R")
@@ -23,7 +23,8 @@ def threads(
     """
     del timeout
 
-    def timed(chunk: list[Item]) -> tuple[list[R], int, float]:
+    def timed(ready: Callable[[], list[Item]]) -> tuple[list[R], int, float]:
+        chunk = ready()
         started = time.perf_counter()
         return attempt(worker, chunk), len(chunk), time.perf_counter() - started
 
@@ -32,7 +33,7 @@ def threads(
     try:
         while True:
             while sum(one for one, _ in pending) < 2 * workers and (chunk := chunker.take()):
-                pending.append((weight(chunk), executor.submit(timed, chunk)))
+                pending.append((weight(chunk), executor.submit(timed, fetching(chunk))))
             if not pending:
                 return
             results, count, seconds = pending.popleft()[1].result()

@@ -65,10 +65,13 @@ def open_labelled(data: Path | None, labels: Path | None, root: Path | None = No
     if data is not None:
         if root is not None:
             raise UsageError("--root says where the paths of --labels FILE start")
+        _check_path(data)
         if not data.exists():
             raise UsageError(f"there is no folder called {str(data)!r}")
         return Labelled(data.resolve().name, open_source(data))
     assert labels is not None  # noqa: S101
+    for path in filter(None, (labels, root)):
+        _check_path(path)
     root = root or labels.parent
     if not root.exists():
         raise UsageError(f"there is no folder called {str(root)!r}")
@@ -87,6 +90,14 @@ def open_labelled(data: Path | None, labels: Path | None, root: Path | None = No
         left_out = (*left_out, words)
     items = [inside[path] for path in found if path in inside]
     return Labelled(labels.name, items, found, left_out)
+
+
+def _check_path(path: Path) -> None:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", path.as_posix()) and not path.exists():
+        raise UsageError(
+            f"{path} is a URL, and this command reads files; URLs are read by fmnist classify,"
+            " prepare and explain"
+        )
 
 
 def some(names: Sequence[str]) -> str:

@@ -14,12 +14,14 @@ from fmnist_cli.contract import InputSpec, ModelCard, Row
 from fmnist_cli.errors import UsageError
 from fmnist_cli.files import check_folder, check_target
 from fmnist_cli.inference.classifier import Settings
+from fmnist_cli.remote import is_url, public
 from fmnist_cli.sinks import KINDS, LineFormat, Run, Sink, kind_of_name, open_line_format
 from fmnist_cli.sources import OpenInputs, check_beside, check_output
 
 if TYPE_CHECKING:
     from fmnist_cli.sinks.frames import FrameFolder
     from fmnist_cli.sinks.tree import TreeSink
+    from fmnist_cli.store import Store
 
 
 _BESIDE = ("", ".partial", ".rows.partial", ".run.json", ".run.inputs")  # suffixes of what is made
@@ -32,7 +34,7 @@ def is_stream(target: Path) -> bool:
 
 def is_folder(name: str) -> bool:
     """Whether an output of this name is a folder of parts."""
-    return name.endswith(("/", os.sep)) or Path(name).is_dir()
+    return name.endswith(("/", os.sep)) or (not is_url(name) and Path(name).is_dir())
 
 
 @contextmanager
@@ -123,7 +125,7 @@ class Outputs:
     settings: Settings
     stream: tuple[Path | None, str] | None = None
     files: dict[Path, str] = field(default_factory=dict)
-    folder: Path | None = None
+    folder: Store | None = None
     tree: Path | None = None
     frames: Path | None = None
     summary: Path | None = None
@@ -145,6 +147,7 @@ class Outputs:
         Raises:
             UsageError: an output is impossible, named twice, or of an unknown kind.
         """
+        _check_urls(wanted)
         outputs = cls(wanted, settings, models=models)
         for name in dict.fromkeys(wanted.outputs or ("-",)):
             if not name:
@@ -157,8 +160,11 @@ class Outputs:
                 outputs.stream = (target, _known(kind, streamed=True))
                 continue
             if is_folder(name):
-                outputs.folder = target.resolve()
-                check_beside("--output", outputs.folder, roots)
+                from fmnist_cli.store import open_store
+
+                outputs.folder = open_store(name if is_url(name) else target.resolve())
+                if not is_url(name):
+                    check_beside("--output", target, roots)
                 continue
             path = check_target(target)
             if path in outputs.files:
@@ -286,6 +292,9 @@ class Outputs:
         Raises:
             UsageError: names the file.
         """
+        for url in source.remote:
+            if self.folder is not None and str(self.folder).startswith(url.rstrip("/") + "/"):
+                raise UsageError(f"--output {self.folder} lies in the input {url}; name another")
         read = [*source.files, *read]
         taken: dict[Path, Path] = {}
         targets = [*self.files, *filter(None, (self.tree, self.frames, self.summary))]
@@ -327,6 +336,26 @@ class Outputs:
             max_bytes=self.settings.max_bytes,
         )
         return self._placed
+
+
+def _check_urls(wanted: Wanted) -> None:
+    """Raises UsageError: what needs files on this machine is to be made elsewhere."""
+    for name in filter(is_url, wanted.outputs):
+        if not is_folder(name):
+            raise UsageError(
+                f"--output {public(name)} is one file, which a run can only make on this machine;"
+                f" give a folder of parts, -o {public(name).rpartition('/')[0]}/rows/, and make"
+                " the file of it: fmnist merge"
+            )
+    named = {
+        "--report": wanted.page,
+        "--summary": wanted.summary,
+        "--sort-into": wanted.sort_into,
+        "--save-prepared": wanted.save_prepared,
+    }
+    for option, target in named.items():
+        if target is not None and is_url(target):
+            raise UsageError(f"{option} writes to this machine only; give a path, not a URL")
 
 
 def _implied(name: str, terminal: bool) -> str:

@@ -28,6 +28,7 @@ from fmnist_cli.sinks.placing import (
     write_content,
 )
 from fmnist_cli.sources.items import MAX_BYTES, Item, UnreadableItem
+from fmnist_cli.sources.objects import RemoteItem
 
 Mode = Literal["copy", "link", "move"]
 
@@ -154,7 +155,7 @@ class TreeSink:
                 raise UsageError(
                     f"{printable(path)} is inside an archive: such pictures can only be copied"
                 )
-            if not self._dry_run or item.held:
+            if not self._dry_run or (item.held and type(item) is not RemoteItem):
                 path, content = _content(path, item.read(self._max_bytes))
         for place in places(path, self._name_max):
             target = self._target(label, place)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from fmnist_cli.errors import UsageError
+from fmnist_cli.remote import is_url, public
 from fmnist_cli.sources.items import (
     MAX_BYTES,
     FileItem,
@@ -39,8 +40,8 @@ class Inputs(NamedTuple):
     """What a run reads, as plain values: they go into the record of a run and can be compared.
 
     Attributes:
-        names: folders, files, patterns, archives; ``-`` for paths on standard input.
-        from_file: text file of paths; ``-`` for standard input.
+        names: folders, files, patterns, archives, URLs; ``-`` for paths on standard input.
+        from_file: text file of paths and URLs, or its URL; ``-`` for standard input.
         null: whether paths in lists end in NUL.
         recursive: whether folders within folders are read.
         include, exclude: patterns of paths.
@@ -88,10 +89,17 @@ class Inputs(NamedTuple):
             shard=self.shard,
         )
 
+    @property
+    def public(self) -> Inputs:
+        """As the record of a run has them, without what may be secret in URLs."""
+        listed = None if self.from_file is None else _shown(self.from_file)
+        return self._replace(names=tuple(map(_shown, self.names)), from_file=listed)
+
     def __str__(self) -> str:
-        """The inputs as typed."""
-        listed = [] if self.from_file is None else [f"--from-file {self.from_file}"]
-        return ", ".join([*self.names, *listed])
+        """The inputs as typed, but for what may be secret."""
+        shown = self.public
+        listed = [] if shown.from_file is None else [f"--from-file {shown.from_file}"]
+        return ", ".join([*shown.names, *listed])
 
 
 class Input(NamedTuple):
@@ -100,13 +108,13 @@ class Input(NamedTuple):
     Attributes:
         name: as typed.
         kind: ``"archive"`` is any file of many pictures, ``"stream"`` what can be read only once.
-        root: the folder or file; of a pattern the folder where it starts.
+        root: the folder or file; of a pattern the folder where it starts; None if it is a URL.
         source: what it holds.
     """
 
     name: str
     kind: Literal["folder", "file", "archive", "pattern", "list", "stream"]
-    root: Path
+    root: Path | None
     source: Source
 
 
@@ -144,6 +152,13 @@ class OpenInputs:
             items = (item for item in items if share_of(item.path, count) == index)
         return islice(items, self.limit)
 
+    def close(self) -> None:
+        """Remove the copies of archives and lists that come from elsewhere."""
+        if self.remote:
+            from fmnist_cli.sources.remote import remove_copies
+
+            remove_copies()
+
     @property
     def skipped(self) -> Skipped:
         """Files seen so far that are no pictures by name or content."""
@@ -152,12 +167,20 @@ class OpenInputs:
     @property
     def folders(self) -> list[Path]:
         """The folders that are read: those among the inputs, and where patterns start."""
-        return [one.root for one in self.inputs if one.kind in ("folder", "pattern")]
+        return self._roots("folder", "pattern")
 
     @property
     def files(self) -> list[Path]:
         """The files that are read, of pictures and of paths."""
-        return [one.root for one in self.inputs if one.kind in ("file", "archive", "list")]
+        return self._roots("file", "archive", "list")
+
+    def _roots(self, *kinds: str) -> list[Path]:
+        return [one.root for one in self.inputs if one.root is not None and one.kind in kinds]
+
+    @property
+    def remote(self) -> list[str]:
+        """Those of the inputs that are URLs, without what may be secret."""
+        return [_shown(one.name) for one in self.inputs if is_url(one.name)]
 
     def opens(self, path: Path) -> bool:
         """Whether a pattern among the inputs opens this file, should it be one of many pictures."""
@@ -166,13 +189,18 @@ class OpenInputs:
 
     @property
     def archives(self) -> list[str]:
-        """The inputs that are files of many pictures, as typed."""
-        return [one.name for one in self.inputs if one.kind == "archive"]
+        """The inputs whose pictures are no files on the disk: archives and URLs."""
+        return [_shown(one.name) for one in self.inputs if one.kind == "archive" or not one.root]
 
     @property
     def repeatable(self) -> bool:
         """Whether the inputs can be gone through a second time; a stream cannot."""
         return all(one.kind != "stream" for one in self.inputs)
+
+    @property
+    def countable(self) -> bool:
+        """Whether it costs next to nothing to count all items; a listing elsewhere costs."""
+        return self.repeatable and all(one.root or one.kind != "folder" for one in self.inputs)
 
     @property
     def many(self) -> bool:
@@ -309,8 +337,8 @@ def _expanded(text: str) -> list[str]:
         raise UsageError("an input is empty; name a folder or a file")
     if text == STDIN:
         return [text]
-    text = text.replace(os.sep, "/")  # which Windows takes, too
-    if os.path.lexists(text):
+    text = text.removeprefix("file://").replace(os.sep, "/")  # which Windows takes, too
+    if not is_url(text) and os.path.lexists(text):
         name = Path(text).as_posix()
         return [name if name != STDIN else f"./{name}"]
     if "{" not in text:
@@ -324,6 +352,11 @@ def _expanded(text: str) -> list[str]:
 def _open(name: str, selection: Selection, *, null: bool, single: bool) -> Input:
     if name == STDIN:
         return _list(name, selection, null=null)
+    if is_url(name):
+        from fmnist_cli.sources.remote import open_remote
+
+        prefix = "" if single else f"{public(name).rstrip('/')}/"
+        return Input(name, *open_remote(name, prefix, selection))
     if not os.path.lexists(name) and any(character in name for character in "*?["):
         from fmnist_cli.sources.patterns import GlobSource
 
@@ -351,8 +384,18 @@ def _at(name: str, path: Path, prefix: str, selection: Selection) -> Input:
     raise UsageError(f"there is no file or folder called {str(path)!r}")
 
 
+def _shown(name: str) -> str:
+    return public(name) if is_url(name) else name
+
+
 def _list(name: str, selection: Selection, *, null: bool) -> Input:
     from fmnist_cli.sources.listing import ListSource
+
+    if is_url(name):
+        from fmnist_cli.sources.remote import copied
+
+        copy = copied(name)
+        return Input(name, "list", copy, ListSource(str(copy), null=null, selection=selection))
 
     source = ListSource(name, null=null, selection=selection)
     return Input(name, "list" if Path(name).is_file() else "stream", Path(name), source)

@@ -138,7 +138,7 @@ class Item(Protocol):
 
     @property
     def held(self) -> int:
-        """Bytes of content that travel with the item; 0 when it is read by address."""
+        """Bytes of content in memory with the item; 0 when it is read when it is worked on."""
 
     def read(self, max_bytes: int = MAX_BYTES) -> bytes | Picture:
         """The file's bytes, or the picture where it needs no decoding.
@@ -330,10 +330,17 @@ class HeldItem(NamedTuple):
 
 
 class UnreadableItem(NamedTuple):
-    """An input that is known to be unreadable: it gets its row, with the reason."""
+    """An input that is known to be unreadable: it gets its row, with the reason.
+
+    Attributes:
+        path: stable name.
+        reason: what its row says.
+        mark: the signature; by default the reason.
+    """
 
     path: str
     reason: str
+    mark: str = ""
 
     @property
     def location(self) -> None:
@@ -355,8 +362,8 @@ class UnreadableItem(NamedTuple):
         raise ImageError(self.reason)
 
     def signature(self) -> str:
-        """The reason."""
-        return self.reason
+        """The mark given by the source, or the reason."""
+        return self.mark or self.reason
 
     def size(self) -> None:
         """Unknown."""

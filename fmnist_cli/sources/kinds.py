@@ -164,6 +164,11 @@ def has_image_suffix(name: str) -> bool:
     return name[name.rfind(".") :].lower() in SUFFIXES
 
 
+def has_archive_suffix(name: str) -> bool:
+    """Whether the name ends like that of an archive of pictures."""
+    return name.lower().endswith((".zip", ".tar", ".parquet", *_COMPRESSED_TARS))
+
+
 def is_archive(name: str, head: bytes) -> bool:
     """Whether a file that is no picture could be opened as an archive of pictures."""
     kind = kind_of(head)

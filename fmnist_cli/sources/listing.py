@@ -1,4 +1,4 @@
-"""Paths from a text file or from standard input, one per line or separated by NUL."""
+"""Paths and URLs from a text file or from standard input, one per line or separated by NUL."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from itertools import chain
 from typing import BinaryIO
 
 from fmnist_cli.errors import UsageError
+from fmnist_cli.remote import is_url, public
 from fmnist_cli.sources.items import FileItem, Item, Selection, Skipped, everything
+from fmnist_cli.sources.objects import RemoteItem
 
 _BLOCK = 1 << 16
 _LEADING = re.compile(r"^(\.\.?/|/)+")
@@ -25,7 +27,8 @@ class ListSource:
 
     Empty lines are no paths, a line may end in CR LF, and any bytes that the file system
     takes are fine. Relative paths start from the current directory. Lists from Windows may be in
-    UTF-16 or begin with a byte order mark, and their backslashes may stand for slashes.
+    UTF-16 or begin with a byte order mark, and their backslashes may stand for slashes. Of a URL
+    nothing is asked before it is read, so it never counts as changed.
 
     Args:
         name: the file with the list; "-" for standard input.
@@ -50,7 +53,8 @@ class ListSource:
     ) -> None:
         self._name = name
         self._null = null
-        self._wants = (selection or Selection()).wants
+        self._selection = selection or Selection()
+        self._wants = self._selection.wants
         self._stdin = stdin
         self._used = False
         if name != "-" and not os.path.exists(name):  # noqa: PTH110
@@ -69,6 +73,10 @@ class ListSource:
             with self._open() as stream:
                 for raw in self._paths(stream):
                     path = location = os.fsdecode(raw)
+                    if b"://" in raw and is_url(path):
+                        if self._selection.wants(path.partition("://")[2]):
+                            yield RemoteItem(public(path), path, limit=self._selection.max_bytes)
+                        continue
                     if b"\\" in raw:
                         location = _with_slashes(path)
                     if self._wants is everything or self._wants(_below(location)):

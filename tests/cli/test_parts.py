@@ -20,6 +20,7 @@ from fmnist_cli.sinks import KINDS
 from fmnist_cli.sinks.outputs import Wanted
 from fmnist_cli.sources import Inputs
 from fmnist_cli.sources.items import HeldItem, Item
+from fmnist_cli.store import open_store
 
 pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.usefixtures("small_parts")
@@ -80,7 +81,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def merged(folder: Path, kind: str = "jsonl") -> bytes:
     target = folder.with_name(f"merged-{folder.name}.{kind}")
-    parts.merge(folder, target, KINDS[kind])
+    parts.merge(open_store(folder), target, KINDS[kind])
     return target.read_bytes()
 
 
@@ -214,7 +215,7 @@ def test_other_options_and_other_folders_are_refused(
         with pytest.raises(UsageError, match="no folder of parts"):
             merged(none)
     with pytest.raises(UsageError, match="among the parts"):
-        parts.merge(tmp_path / "rows", tmp_path / "rows" / ALL[0], KINDS["parquet"])
+        parts.merge(open_store(tmp_path / "rows"), tmp_path / "rows" / ALL[0], KINDS["parquet"])
     assert content(tmp_path / "rows") == before
 
 

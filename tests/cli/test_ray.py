@@ -21,6 +21,7 @@ from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.sinks import KINDS
 from fmnist_cli.sinks.outputs import Wanted
 from fmnist_cli.sources import Inputs, open_sources
+from fmnist_cli.store import open_store
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("ray")
@@ -91,7 +92,7 @@ def test_a_node_is_lost_and_no_row(
     assert fill(photos, tmp_path / "local", exported_dir, engine="fork") == 3
     made = {path.name: path.read_bytes() for path in rows.glob("part-*")}
     assert made == {path.name: path.read_bytes() for path in (tmp_path / "local").glob("part-*")}
-    assert parts.merge(rows, tmp_path / "rows.jsonl", KINDS["jsonl"]) == (17, COUNT + 1)
+    assert parts.merge(open_store(rows), tmp_path / "rows.jsonl", KINDS["jsonl"]) == (17, COUNT + 1)
 
 
 def test_without_a_cluster_or_a_folder(photos: Path, tmp_path: Path, exported_dir: Path) -> None:
