@@ -285,6 +285,12 @@ def _work(names: Sequence[str], first: int, count: int, state: mmap.mmap) -> int
     return 0
 
 
+def _cpu() -> float:
+    """Seconds of CPU that the processes that ended so far have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def fuzz(
     names: Sequence[str], first: int, count: int, seconds: float, keep: Path | None = None
 ) -> tuple[int, dict[str, list[int]]]:
@@ -292,9 +298,9 @@ def fuzz(
     examples()
     state = mmap.mmap(-1, 4096)
     found: dict[str, list[int]] = {}
-    started = time.monotonic()
+    started = _cpu()
     seed = first
-    while seed < first + count and time.monotonic() - started < seconds:
+    while seed < first + count and _cpu() - started < seconds:
         state[:] = bytes(4096)
         some = min(CHUNK, first + count - seed)
         child = os.fork()
@@ -327,16 +333,14 @@ def fuzz(
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 1 where anything failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--minutes", type=float, default=60, help="of CPU")
     parser.add_argument("--targets", nargs="+", choices=list(examples()), default=list(examples()))
     parser.add_argument("--first", type=int, default=0, help="seed of the first input")
     parser.add_argument("--count", type=int, default=10**12, help="inputs at most")
     parser.add_argument("--keep", type=Path, help="folder for inputs that failed")
     asked = parser.parse_args(arguments)
     tried, found = fuzz(asked.targets, asked.first, asked.count, asked.minutes * 60, asked.keep)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = used.ru_utime + used.ru_stime
-    print(f"{tried:,} inputs in {seconds:,.0f} s of CPU, {len(found)} kinds of faults")
+    print(f"{tried:,} inputs in {_cpu():,.0f} s of CPU, {len(found)} kinds of faults")
     for what, seeds in sorted(found.items()):
         print(f"  {len(seeds):,} × {what}; seeds {seeds[:3]}")
     return 1 if found else 0
