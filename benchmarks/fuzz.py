@@ -19,7 +19,6 @@ import signal
 import struct
 import sys
 import tempfile
-import time
 import traceback
 import zlib
 from collections.abc import Callable, Sequence
