@@ -10,7 +10,8 @@ import pytest
 from fmnist_cli.cli import COMMANDS
 
 TRAINING = {"torch", "torchvision", "sklearn", "skl2onnx", "onnx", "onnxscript", "plotly", "skops"}
-HEAVY = TRAINING | {"onnxruntime", "cv2", "PIL", "scipy", "pandas", "matplotlib"}
+REMOTE = {"fsspec", "s3fs", "aiohttp"}
+HEAVY = TRAINING | REMOTE | {"onnxruntime", "cv2", "PIL", "scipy", "pandas", "matplotlib"}
 
 SCRIPT = """
 import importlib, pkgutil, sys
@@ -67,7 +68,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     ids=lambda modules: modules[0],
 )
 def test_serving_loads_no_training_library(modules: tuple[str, ...]) -> None:
-    assert not loaded_by(*modules) & TRAINING
+    assert not loaded_by(*modules) & (TRAINING | REMOTE)
 
 
 def test_templates_cost_only_who_makes_a_page() -> None:

@@ -8,6 +8,7 @@ import pytest
 from fmnist_cli.errors import UsageError
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.sinks.outputs import Outputs, Wanted, is_stream, open_stream
+from fmnist_cli.store import open_store
 
 
 def outputs(*names: str | Path, **wanted: str) -> Outputs:
@@ -80,8 +81,8 @@ def test_impossible_outputs(tmp_path: Path, names: list[str], message: str) -> N
 
 
 def test_a_folder_takes_parts(tmp_path: Path) -> None:
-    assert outputs(tmp_path).folder == tmp_path.resolve()
-    assert outputs(f"{tmp_path}/new/").folder == tmp_path.resolve() / "new"
+    assert outputs(tmp_path).folder == open_store(tmp_path.resolve())
+    assert outputs(f"{tmp_path}/new/").folder == open_store(tmp_path.resolve() / "new")
     with pytest.raises(UsageError, match="is empty"):
         outputs("")
 

@@ -132,6 +132,11 @@ def test_what_fails_is_tried_again_and_then_gets_a_row(classify: Classify, tmp_p
     }
     assert SlowFileSystem.requests["flaky/2.png"] == 3
     assert SlowFileSystem.requests["nothing/4.png"] == 1
+    SlowFileSystem.requests.clear()
+    assert classify(from_file=str(listing), resume=True) == rows
+    assert not SlowFileSystem.requests
+    assert classify(from_file=str(listing), retry_failed=True) == rows
+    assert {*SlowFileSystem.requests} == {"broken/3.png", "nothing/4.png", "closed/5.png"}
 
 
 def test_a_listing_is_streamed() -> None:
