@@ -5,7 +5,8 @@ Run: python benchmarks/remote.py [--only listing s3 slow ray] [--photos FOLDER] 
 Needs the extras `remote`, `ray` and `dev`. The bucket is moto's server, a process of its own that
 serves some tens of objects a second. The slow filesystem is that of the tests: it makes its
 pictures, and takes `DELAY` for every request. The cluster are two nodes of this machine with one
-core each, which get parts of `PART` inputs; the local engine has two workers.
+core each, which get parts of `PART` inputs, or of the usual number; the local engine has two
+workers.
 """
 
 from __future__ import annotations
@@ -184,18 +185,19 @@ class Listing(BaseHTTPRequestHandler):
 def listed(name: str, source: str | Path) -> dict[str, Any]:
     """Seconds to list an input, and the peak memory of the process that does it."""
     code = (
-        "import sys, time, resource\nfrom fmnist_cli.sources import open_sources\n"
+        "import re, sys, time\nfrom fmnist_cli.sources import open_sources\n"
         "started = time.perf_counter()\ncount = sum(1 for _ in open_sources([sys.argv[1]]))\n"
-        "print(count, time.perf_counter() - started,"
-        " resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
+        "seconds = time.perf_counter() - started\n"
+        "print(count, seconds, re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1])"
     )
     said = subprocess.run(
         [sys.executable, "-c", code, str(source)], stdout=subprocess.PIPE, text=True, check=True
     )
-    count, seconds, peak = said.stdout.split()
+    count, seconds, kib = said.stdout.split()
+    peak = int(kib) * 1024
     entry = {"name": name, "objects": int(count), "seconds": float(seconds)}
-    report(f"{name:<24}{int(count):>10,} objects {float(seconds):8.1f} s {int(peak) / 1e6:6.0f} MB")
-    return {**entry, "objects_per_s": int(count) / float(seconds), "peak_rss_bytes": int(peak)}
+    report(f"{name:<24}{int(count):>10,} objects {float(seconds):8.1f} s {peak / 1e6:6.0f} MB")
+    return {**entry, "objects_per_s": int(count) / float(seconds), "peak_rss_bytes": peak}
 
 
 def measure_listing(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -237,19 +239,20 @@ def measure_ray(options: argparse.Namespace) -> list[dict[str, Any]]:
     from ray.cluster_utils import Cluster
 
     frames = sets.frames(options.work).folder
-    parts.INPUTS = PART
+    usual = parts.INPUTS
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     folders = [frames, *([options.photos] if options.photos else [])]
     runs = []
     with buckets(*folders):
         cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
         other = cluster.add_node(num_cpus=1)
-        inputs = [(str(frames), "cnn", False), (str(frames), "cnn", True)]
+        inputs = [(str(frames), "cnn", PART, False), (str(frames), "cnn", PART, True)]
         with tree(options.work, files_in(frames), 100_000, "nested") as many:
-            inputs.insert(1, (str(many), "cnn", False))
+            inputs += [(str(many), "cnn", size, False) for size in (PART, usual)]
             if options.photos:
-                inputs.insert(2, (f"s3://{options.photos.name}/in/", "photo", False))
-            for source, model, kill in inputs:
+                inputs.append((f"s3://{options.photos.name}/in/", "photo", PART, False))
+            # The run that loses a node is the last.
+            for source, model, parts.INPUTS, kill in sorted(inputs, key=lambda one: one[3]):
                 local, spread = options.work / "local", options.work / "spread"
                 shutil.rmtree(local, ignore_errors=True)
                 shutil.rmtree(spread, ignore_errors=True)
@@ -264,6 +267,7 @@ def measure_ray(options: argparse.Namespace) -> list[dict[str, Any]]:
                         "source": source.replace(str(options.work), "WORK"),
                         "model": model,
                         "pictures": parts_rows(spread),
+                        "inputs_of_a_part": parts.INPUTS,
                         "local_s": here,
                         "ray_s": there,
                         "node_killed": kill,
@@ -326,7 +330,6 @@ def main() -> None:
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": Machine.current()._asdict(),
             "delay_s": DELAY,
-            "inputs_of_a_part": PART,
             "runs": MEASURED[name](options),
         }
         options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -22,6 +22,7 @@ from pictures import encoded, frame
 
 FOLDER = 1000  # pictures
 KINDS = 100  # different ones
+MOST_NOTED = 10_000  # requests of different things; memory has to stay flat over millions
 
 
 @lru_cache(maxsize=KINDS)
@@ -86,7 +87,8 @@ class SlowFileSystem(AbstractFileSystem):
         """Note a request and take the time for it; how often it was made."""
         kind = SlowFileSystem
         with kind._lock:
-            kind.requests[what] += 1
+            if len(kind.requests) < MOST_NOTED or what in kind.requests:
+                kind.requests[what] += 1
             number = kind.requests[what]
         time.sleep(float(os.environ.get("SLOWFS_DELAY", "0")))
         return number
