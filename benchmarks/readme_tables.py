@@ -11,6 +11,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import research_tables
+import scaling_tables
 from harness.tables import RESULTS, ROOT, read, render, table
 
 # Test accuracy in per cent that the student report states; it names none for KNN.
@@ -351,6 +352,7 @@ FILES = {
     "docs/photo.md": OF_PHOTO,
     "docs/portability.md": {"portability": portability_table},
     **research_tables.FILES,
+    **scaling_tables.FILES,
 }
 
 

@@ -1,6 +1,6 @@
 """Pictures in a bucket, on a slow filesystem and on a cluster, against the same from the disk.
 
-Run: python benchmarks/remote.py [--only listing s3 slow ray] [--photos FOLDER] [--million 1000000]
+Run: python benchmarks/remote.py [--only listing fetch s3 slow ray] [--photos FOLDER]
 
 Needs the extras `remote`, `ray` and `dev`. The bucket is moto's server, a process of its own that
 serves some tens of objects a second. The slow filesystem is that of the tests: it makes its
@@ -15,6 +15,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,7 @@ RESULTS = Path(__file__).resolve().parent / "results" / "remote.json"
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 DELAY = 0.02  # seconds
 PART = 500
+FEW = 1000
 PORT = 18765
 ACCOUNT = "123456789012"  # moto's
 ENVIRONMENT = {
@@ -222,6 +224,30 @@ def serve_listing() -> None:
     ThreadingHTTPServer(("127.0.0.1", PORT), Listing).serve_forever()
 
 
+def cpu_of(source: str | Path) -> float:
+    """Seconds of CPU that `fmnist classify` takes, in one process."""
+    command = [sys.executable, "-m", "fmnist_cli", "classify", str(source), "-q", "-m", "cnn"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [*command, "--engine", "threads", "--workers", "1"], stdout=subprocess.DEVNULL, check=True
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def measure_fetch(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """What the client of S3 costs, in CPU for each object."""
+    few = options.work / "few"
+    shutil.rmtree(few, ignore_errors=True)
+    few.mkdir()
+    for path in files_in(sets.frames(options.work).folder)[:FEW]:
+        shutil.copy(path, few)
+    with buckets(few):
+        costs = [(cpu_of("s3://few/in/") - cpu_of(few)) / FEW for _ in range(3)]
+    report(f"{sorted(costs)[1] * 1e3:.2f} ms of CPU for each object")
+    return [{"name": "s3", "objects": FEW, "cpu_s_per_object": costs}]
+
+
 def measure_slow(options: argparse.Namespace) -> list[dict[str, Any]]:
     """More and more pictures from a filesystem that takes its time, and from the disk."""
     sources, runs = files_in(sets.frames(options.work).folder), []
@@ -308,7 +334,13 @@ def lose(cluster: Any, node: Any, folder: Path) -> None:
     cluster.remove_node(node, allow_graceful=False)
 
 
-MEASURED = {"listing": measure_listing, "s3": measure_s3, "slow": measure_slow, "ray": measure_ray}
+MEASURED = {
+    "listing": measure_listing,
+    "fetch": measure_fetch,
+    "s3": measure_s3,
+    "slow": measure_slow,
+    "ray": measure_ray,
+}
 
 
 def main() -> None:

@@ -18,8 +18,8 @@ from fmnist_cli.errors import FmnistError, MissingExtraError, RemoteError, Usage
 T = TypeVar("T")
 
 # Requests that one process has under way. An object comes some 20 to 100 ms after it is asked for,
-# whatever its size, so one at a time are a few dozen per second. The client libraries take 0.8 ms
-# (HTTP) to 3 ms (S3) of a core for each, measured; 64 under way keep a core busy with either.
+# however small, so one at a time are a few dozen per second. The client of S3 takes nearly 4 ms of
+# a core for each; 64 under way keep a core busy.
 IN_FLIGHT = 64
 PAUSES = (0.2, 1.0, 5.0)  # seconds before a request is made again
 SECONDS = 60.0  # that a request may take, and one more for each megabyte
