@@ -22,6 +22,7 @@ from fmnist_cli.cli.options import (
     ResultsFile,
     Unknown,
     UnknownAt,
+    open_named,
 )
 from fmnist_cli.cli.output import Level, Results, aligned, check_file, detail, note_altered, say
 from fmnist_cli.errors import EXIT_REJECTED, DataError, ModelError, UsageError
@@ -154,23 +155,17 @@ def evaluate(
     read = [*filter(None, (data, labels)), *map(Path, model or ())]
     check_file(output, report, read=read)
 
-    from fmnist_cli.bench.run import unique_names
-    from fmnist_cli.inference.models import find_models_dir, open_model
-    from fmnist_cli.inference.session import Session
-    from fmnist_cli.machine import available_cores
-    from fmnist_cli.manifest import Manifest
-
-    asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
-    files = [open_model(one, models_dir) for one in asked]
-    for file in files:
+    named = open_named(model, models_dir)
+    for file in named.values():
         detail(f"model {file.name}: {file.path}, SHA-256 {file.sha256}")
-    named = dict(zip(unique_names([file.name for file in files]), files, strict=True))
     if not own:
         _on_data_set(named, model or (), split, data_dir, results)
         return
 
     from fmnist_cli.inference.ood import known_share
+    from fmnist_cli.inference.session import Session
     from fmnist_cli.labelled.source import open_labelled
+    from fmnist_cli.machine import available_cores
 
     asks = unknown or unknown_at is not None
     share = known_share("--unknown-at", unknown_at) if asks else None
