@@ -54,19 +54,16 @@ class AuditData:
         """uint8 [N, 28, 28]: the training images, then the test images."""
         return np.concatenate((self.train.pixels, self.test.pixels))
 
-    @property
-    def labels(self) -> Labels:
-        """int64 [N], in the same order."""
-        return np.concatenate((self.train.labels, self.test.labels))
-
-    def places(self) -> list[tuple[Split, int]]:
-        """The split and the position in its official file of each image, in the same order."""
+    def places(self) -> list[tuple[int, Split, int, int]]:
+        """Position, split, position in its official file, and label of each, in the same order."""
         _, held_out = split_indices(self.train.labels)
         names: list[Split] = ["train"] * len(self.train)
         for position in held_out.tolist():
             names[position] = "validation"
-        places = [(name, position) for position, name in enumerate(names)]
-        return places + [("test", position) for position in range(len(self.test))]
+        names += ["test"] * len(self.test)
+        indices = [*range(len(self.train)), *range(len(self.test))]
+        labels = np.concatenate((self.train.labels, self.test.labels)).tolist()
+        return list(zip(range(len(names)), names, indices, labels, strict=True))
 
 
 def _joined(train: LabelledImages, validation: LabelledImages) -> LabelledImages:

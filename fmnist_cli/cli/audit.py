@@ -12,7 +12,7 @@ from fmnist_cli.cli.output import Level, say, show
 from fmnist_cli.cli.train import Device
 from fmnist_cli.errors import EXIT_INTERRUPTED
 from fmnist_cli.files import check_folder
-from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
+from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
 
 if TYPE_CHECKING:
     from fmnist_cli.audit.labels import AuditData, Judgements
@@ -76,11 +76,17 @@ def audit(
 
     data = AuditData.load(data_dir)
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written to shows now, not hours later
-    settings = Settings.of(spec, preset, folds, seed, given=probabilities)
     try:
         if probabilities is None:
-            judgements = _train(model, preset, folds, seed, data, runs_dir, device, resume)
+            settings = Settings(
+                f"Judged by: {spec.name}, {preset} preset, {folds} folds",
+                {"model": spec.name, "preset": preset, "folds": folds, "seed": seed},
+            )
+            judgements = _train(spec, preset, folds, seed, data, runs_dir, device, resume)
         else:
+            # The name without its folder: where a file lies says nothing of what it holds.
+            name = probabilities.name
+            settings = Settings(f"Judged by {name}", {"probabilities": name})
             judgements = Judgements.read(probabilities, (len(data.train), len(data.test)))
         findings = write(out, data, judgements, settings, top=top, say=say)
     except KeyboardInterrupt:
@@ -95,7 +101,7 @@ def audit(
 
 
 def _train(
-    model: str,
+    spec: ModelSpec,
     preset: Preset,
     folds: int,
     seed: int,
@@ -111,7 +117,7 @@ def _train(
     from fmnist_cli.training.run import choose_device
 
     chosen = choose_device(device)
-    job = Job.of(get_spec(model), preset, seed)
+    job = Job.of(spec, preset, seed)
     parts = make_folds(data, folds, seed, runs_dir / "audit")
     if not resume:
         start_anew(job, parts, data)

@@ -145,8 +145,11 @@ def test_the_file_is_put_together_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.train.pixels, DATA.train.pixels)
     np.testing.assert_array_equal(data.train.labels, DATA.train.labels)
     places = data.places()
-    assert len(places) == len(data.labels) == 280
+    assert [position for position, *_ in places] == list(range(280))
+    labels = np.concatenate([DATA.train.labels, DATA.test.labels])
+    assert [label for *_, label in places] == labels.tolist()
     validation = load_split("validation", tmp_path)
     assert validation.positions is not None
-    assert [p for s, p in places if s == "validation"] == validation.positions.tolist()
-    assert places[240:] == [("test", position) for position in range(40)]
+    validated = [index for _, split, index, _ in places if split == "validation"]
+    assert validated == validation.positions.tolist()
+    assert [place[1:3] for place in places[240:]] == [("test", index) for index in range(40)]
