@@ -128,17 +128,15 @@ def explain(
     if maps is None:
         _check_pictures(inputs, model, output, split, prepare)
 
-    from fmnist_cli.explain.job import Chosen, Out, explain_pictures, write_maps
+    from fmnist_cli.explain.job import Chosen, explain_pictures, write_maps
 
     if maps is not None:
         write_maps(maps, model, method, layer, data_dir, models_dir, say)
         return
     assert output is not None  # noqa: S101
     chosen = Chosen(tuple(inputs or ()), prepare, split, class_, wrong_only, index, limit, data_dir)
-    out = Out(output, force)
-    rejected = explain_pictures(
-        chosen, out, (model or ["resnet"])[0], method, layer, target, models_dir, say
-    )
+    name = (model or ["resnet"])[0]
+    rejected = explain_pictures(chosen, output, force, name, method, layer, target, models_dir, say)
     show(str(output))
     if rejected:
         raise typer.Exit(EXIT_REJECTED)
