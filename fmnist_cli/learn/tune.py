@@ -13,9 +13,9 @@ from fmnist_cli.export.convert import convert_pictures
 from fmnist_cli.export.graph import halved, serialize
 from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.pictures import LabelledPictures, folds_of
 from fmnist_cli.labelled.source import Labelled
-from fmnist_cli.learn.head import Head, Held, fit, folds_of
+from fmnist_cli.learn.head import Head, Held, fit
 from fmnist_cli.models.network import PictureClassifier
 from fmnist_cli.models.registry import PictureRecipe
 from fmnist_cli.training.picture_views import Views, draw, enlarged

@@ -19,9 +19,8 @@ from fmnist_cli.data.dataset import SPLIT_SEED, LabelledImages, load_split
 from fmnist_cli.data.exclude import without
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, data_checksum, find_data_dir
 from fmnist_cli.errors import DataError, TrainingError, UsageError
-from fmnist_cli.labelled.classes import FolderClasses, resolve
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.labelled.source import open_labelled
+from fmnist_cli.labelled.source import FolderClasses, open_labelled, resolve
 from fmnist_cli.models.registry import ModelSpec, Recipe, StackRecipe, TorchRecipe
 from fmnist_cli.training.parents import Parent, Start, Teacher
 from fmnist_cli.training.picture_views import enlarged

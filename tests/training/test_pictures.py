@@ -15,7 +15,7 @@ from torch import nn
 from toypictures import INPUT, RECIPE, write_pictures
 
 from fmnist_cli.errors import DataError
-from fmnist_cli.labelled.pictures import LabelledPictures, Truth
+from fmnist_cli.labelled.pictures import LabelledPictures, Truth, folds_of
 from fmnist_cli.training import picture_fit
 from fmnist_cli.training.job import Job, Order, TrainingData
 from fmnist_cli.training.picture_fit import (
@@ -74,12 +74,12 @@ def test_folders_become_sets_of_right_classes(
 
 
 def test_every_folder_is_divided_evenly(pictures: LabelledPictures) -> None:
-    folds = pictures.folds(2, seed=1)
+    folds = folds_of(pictures.members, 2, seed=1)
     for folder in range(len(pictures.folders)):
         counts = np.bincount(folds[pictures.members == folder])
         assert abs(counts[0] - counts[1]) <= 1
-    assert (folds == pictures.folds(2, seed=1)).all()
-    assert (folds != pictures.folds(2, seed=2)).any()
+    assert (folds == folds_of(pictures.members, 2, seed=1)).all()
+    assert (folds != folds_of(pictures.members, 2, seed=2)).any()
 
 
 def test_wrong_folders_are_refused_before_any_slow_work(
@@ -186,7 +186,7 @@ def test_it_learns_and_an_interrupted_fit_ends_the_same(
     taught: TrainingData, pictures: LabelledPictures, truth: Truth, tmp_path: Path
 ) -> None:
     whole = fit(taught, tmp_path / "whole")
-    folds = pictures.folds(RECIPE.folds, seed=0)
+    folds = folds_of(pictures.members, RECIPE.folds)
     held = np.concatenate([np.flatnonzero(folds == fold) for fold in range(RECIPE.judged)])
     assert sorted(held) == list(range(len(pictures)))
     assert np.array_equal(whole.held.truth, truth[held])
