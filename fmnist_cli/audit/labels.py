@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
-from fmnist_cli.data.dataset import LabelledImages, load_split, split_indices
+from fmnist_cli.data.dataset import LabelledImages, load_file, split_indices
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, data_checksum, find_data_dir
 from fmnist_cli.errors import DataError
 from fmnist_cli.files import replace_file
@@ -46,8 +46,8 @@ class AuditData:
             DataError: one is not found or damaged.
         """
         folder = find_data_dir(data_dir)
-        parts = (load_split("train", folder), load_split("validation", folder))
-        return cls(_joined(*parts), load_split("test", folder), data_checksum(folder))
+        train, test = load_file("train", folder), load_file("test", folder)
+        return cls(train, test, data_checksum(folder))
 
     @property
     def pixels(self) -> Pixels:
@@ -64,19 +64,6 @@ class AuditData:
         indices = [*range(len(self.train)), *range(len(self.test))]
         labels = np.concatenate((self.train.labels, self.test.labels)).tolist()
         return list(zip(range(len(names)), names, indices, labels, strict=True))
-
-
-def _joined(train: LabelledImages, validation: LabelledImages) -> LabelledImages:
-    """Both splits of a file as one, in the order of the file."""
-    assert train.positions is not None  # noqa: S101  both are from files
-    assert validation.positions is not None  # noqa: S101
-    positions = np.concatenate((train.positions, validation.positions))
-    order = np.argsort(positions)
-    return LabelledImages(
-        np.concatenate((train.pixels, validation.pixels))[order],
-        np.concatenate((train.labels, validation.labels))[order],
-        positions[order],
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -47,11 +47,7 @@ def write(
 
     Args:
         out: the folder; made when missing, files of an earlier audit are replaced.
-        data: what is audited.
-        judgements: of its labels.
-        settings: who made them.
         top: how many issues and groups the page shows.
-        say: told what is being done.
     """
     judgements.save(out / "probabilities.npz")
     say("looking for duplicates")
@@ -193,8 +189,6 @@ def page(findings: Findings, data: AuditData, judge: str, top: int) -> Iterator[
     """The page, piece by piece.
 
     Args:
-        findings: what there is to show.
-        data: whose images they are.
         judge: who judged the labels, for people.
         top: how many issues, and how many groups of duplicates, are shown.
     """

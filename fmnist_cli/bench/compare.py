@@ -32,10 +32,6 @@ class Cell:
     """One figure of one model, before and after.
 
     Attributes:
-        model: its name.
-        metric: what was measured, with its unit.
-        old: before.
-        new: after.
         timed: whether it was measured with an interval; others are what they are.
     """
 
@@ -83,9 +79,7 @@ def check_comparable(old: Mapping[str, Any], new: Mapping[str, Any], path: Path)
     """Whether figures of both mean the same.
 
     Args:
-        old: the earlier document.
         new: at least the head of the later one: machine, threads, pixels and model names.
-        path: of the earlier one.
 
     Raises:
         UsageError: they come from other machines or settings, or have no model in common.
@@ -289,7 +283,6 @@ def violations(
     does one that is not of the data set by a rule on accuracy, if the rule judges any other.
 
     Args:
-        rules: the conditions.
         models: results by name, as in the document.
         old: those of the earlier document; empty without one.
     """

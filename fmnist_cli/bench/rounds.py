@@ -73,11 +73,6 @@ class Plan:
     batch_sizes: tuple[int, ...] = (1, 16, 64, 256)
 
     @property
-    def memory_runs(self) -> int:
-        """Processes per model whose peak memory is looked at; it varies little."""
-        return min(self.rounds, 3)
-
-    @property
     def thread_counts(self) -> tuple[int, ...]:
         """Threads that throughput is measured with: one, and `threads`."""
         return tuple(sorted({1, self.threads}))
@@ -105,10 +100,6 @@ def run_python(program: str, *words: str) -> subprocess.CompletedProcess[str]:
 
     The working directory is no place to import from: a file ``json.py`` in it would be taken
     for the standard library's.
-
-    Args:
-        program: after ``python -c``.
-        words: its arguments.
     """
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     return subprocess.run(
@@ -159,9 +150,7 @@ def take_rounds(
 
     Args:
         files: graphs that a `Session` accepted, by name.
-        plan: how time is measured.
         pixels: by the same names the images that calls are made of, uint8 [N, …].
-        on_step: told what happens next.
 
     Raises:
         ModelError: a round's process failed.
@@ -208,7 +197,6 @@ def take_turn(
         load: makes the model ready to run on so many threads; timed as well.
         pixels: uint8 [N, …], the images that calls are made of.
         plan: of which one round is done.
-        clock: seconds.
     """
     half_s = plan.seconds_per_model / plan.rounds / 2
     share_s = half_s / len(plan.batch_sizes) / len(plan.thread_counts)

@@ -43,6 +43,7 @@ from fmnist_cli.machine import Machine
 
 NOISE_LIMIT = 1.3  # spread over rounds from which timings are not to be trusted
 _LABELLING_ROUNDS = 3
+_MEMORY_RUNS = 3  # at most: peak memory varies little
 
 Results = dict[str, dict[str, Any]]  # name of each model → its figures as JSON values
 
@@ -90,8 +91,6 @@ def head(command: str, plan: Plan, *, pixels: str, started: datetime) -> dict[st
     """The document without its ``models``, which are what `run` gives.
 
     Args:
-        command: that makes it again.
-        plan: how time is measured.
         pixels: ``"test"`` or ``"random"``.
         started: when, with its time zone.
     """
@@ -123,10 +122,8 @@ def run(
 
     Args:
         files: by unique names.
-        plan: how to measure time.
         images: the test split; without it there is no accuracy, and timing uses noise.
         pictures: what to label with the whole command; None to leave that out.
-        on_step: told what happens next.
 
     Raises:
         ModelError: a file is no usable model.
@@ -170,8 +167,8 @@ def run(
 
 
 def _peak_memory(path: Path, plan: Plan) -> Estimate | None:
-    largest = max(plan.batch_sizes)
-    peaks = [peak_memory_bytes(path, plan.threads, largest) for _ in range(plan.memory_runs)]
+    largest, runs = max(plan.batch_sizes), min(plan.rounds, _MEMORY_RUNS)
+    peaks = [peak_memory_bytes(path, plan.threads, largest) for _ in range(runs)]
     known = [float(peak) for peak in peaks if peak is not None]
     return estimate(known) if known else None
 

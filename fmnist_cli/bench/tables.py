@@ -103,26 +103,24 @@ def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def quality_and_cost() -> Table:
-    """How good each model is and what it takes, time apart."""
-    return Table(
-        "Quality and cost",
-        (
-            Column(("accu-", "racy"), at("quality", "accuracy"), "{:.2%}".format),
-            Column(("macro", "F1"), at("quality", "macro_f1"), _f1),
-            Column(("Shirt", "F1"), at("quality", "shirt_f1"), _f1),
-            Column(("", "ECE"), at("quality", "calibration_error"), _f1),
-            Column(("size", "MB"), at("file_bytes", scale=1e-6), rounded, bar=True),
-            Column(("para-", "meters"), at("parameters"), shortened),
-            Column(("", "MACs"), at("macs"), shortened),
-            Column(
-                ("memory", "MB"),
-                at("peak_memory_bytes", scale=1e-6),
-                _whole,
-                _interval("peak_memory_interval", scale=1e-6),
-            ),
+_QUALITY_AND_COST = Table(
+    "Quality and cost",
+    (
+        Column(("accu-", "racy"), at("quality", "accuracy"), "{:.2%}".format),
+        Column(("macro", "F1"), at("quality", "macro_f1"), _f1),
+        Column(("Shirt", "F1"), at("quality", "shirt_f1"), _f1),
+        Column(("", "ECE"), at("quality", "calibration_error"), _f1),
+        Column(("size", "MB"), at("file_bytes", scale=1e-6), rounded, bar=True),
+        Column(("para-", "meters"), at("parameters"), shortened),
+        Column(("", "MACs"), at("macs"), shortened),
+        Column(
+            ("memory", "MB"),
+            at("peak_memory_bytes", scale=1e-6),
+            _whole,
+            _interval("peak_memory_interval", scale=1e-6),
         ),
-    )
+    ),
+)
 
 
 def speed(threads: int) -> Table:
@@ -180,26 +178,24 @@ def throughput(document: Mapping[str, Any]) -> Table:
     )
 
 
-def end_to_end() -> Table:
-    """The whole command on the user's pictures."""
-    return Table(
-        "fmnist classify on the pictures of --images",
-        (
-            Column(("", "pictures"), at("end_to_end", "images"), _whole),
-            Column(("", "rejected"), at("end_to_end", "rejected"), _whole),
-            _timed(("images/s,", "whole command"), "end_to_end", "images_per_s", bar=True),
-            _shown_margin("end_to_end", "images_per_s"),
-        ),
-    )
+_END_TO_END = Table(
+    "fmnist classify on the pictures of --images",
+    (
+        Column(("", "pictures"), at("end_to_end", "images"), _whole),
+        Column(("", "rejected"), at("end_to_end", "rejected"), _whole),
+        _timed(("images/s,", "whole command"), "end_to_end", "images_per_s", bar=True),
+        _shown_margin("end_to_end", "images_per_s"),
+    ),
+)
 
 
 def tables_of(document: Mapping[str, Any], *, all_cells: bool = False) -> list[Table]:
     """The tables of a document; with `all_cells` that of every throughput, too."""
-    tables = [quality_and_cost(), speed(document["threads"])]
+    tables = [_QUALITY_AND_COST, speed(document["threads"])]
     if all_cells:
         tables.append(throughput(document))
     if any(result["end_to_end"] for result in document["models"].values()):
-        tables.append(end_to_end())
+        tables.append(_END_TO_END)
     return tables
 
 

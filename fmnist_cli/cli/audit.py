@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,10 +12,7 @@ from fmnist_cli.cli.output import Level, say, show
 from fmnist_cli.cli.train import Device
 from fmnist_cli.errors import EXIT_INTERRUPTED
 from fmnist_cli.files import check_folder
-from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
-
-if TYPE_CHECKING:
-    from fmnist_cli.audit.labels import AuditData, Judgements
+from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
 
 
 def audit(
@@ -41,7 +38,6 @@ def audit(
             metavar="FILE",
             help="Train nothing; judge by this .npz: arrays train and test of a row per image and"
             " a column per class, by models that did not see the image. Every audit writes one.",
-            show_default=False,
         ),
     ] = None,
     out: Annotated[
@@ -78,11 +74,24 @@ def audit(
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written to shows now, not hours later
     try:
         if probabilities is None:
+            # Models are trained for it, in ``RUNS_DIR/audit/fold-1/MODEL`` and so on.
+            from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
+            from fmnist_cli.training.job import Job
+            from fmnist_cli.training.progress import console_reporter
+            from fmnist_cli.training.run import choose_device
+
+            chosen = choose_device(device)
+            job = Job.of(spec, preset, seed)
+            parts = make_folds(data, folds, seed, runs_dir / "audit")
+            if not resume:
+                start_anew(job, parts, data)
+            fits = folds * len(with_parents(job))
+            with console_reporter(fits, quiet=Level.quiet) as reporter:
+                judgements = judge(job, parts, data, device=chosen, reporter=reporter)
             settings = Settings(
                 f"Judged by: {spec.name}, {preset} preset, {folds} folds",
                 {"model": spec.name, "preset": preset, "folds": folds, "seed": seed},
             )
-            judgements = _train(spec, preset, folds, seed, data, runs_dir, device, resume)
         else:
             # The name without its folder: where a file lies says nothing of what it holds.
             name = probabilities.name
@@ -98,28 +107,3 @@ def audit(
         " duplicates"
     )
     show(str(out))
-
-
-def _train(
-    spec: ModelSpec,
-    preset: Preset,
-    folds: int,
-    seed: int,
-    data: AuditData,
-    runs_dir: Path,
-    device: Device,
-    resume: bool,
-) -> Judgements:
-    """Judgements by models trained for them, in ``RUNS_DIR/audit/fold-1/MODEL`` and so on."""
-    from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
-    from fmnist_cli.training.job import Job
-    from fmnist_cli.training.progress import console_reporter
-    from fmnist_cli.training.run import choose_device
-
-    chosen = choose_device(device)
-    job = Job.of(spec, preset, seed)
-    parts = make_folds(data, folds, seed, runs_dir / "audit")
-    if not resume:
-        start_anew(job, parts, data)
-    with console_reporter(folds * len(with_parents(job)), quiet=Level.quiet) as reporter:
-        return judge(job, parts, data, device=chosen, reporter=reporter)

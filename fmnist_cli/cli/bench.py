@@ -150,23 +150,6 @@ def _changes_text(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _write(
-    document: Mapping[str, Any], results: Results, csv: Path | None, report: Path | None
-) -> None:
-    """The document where it was asked for, and tables unless standard output holds JSON."""
-    from fmnist_cli.bench.compare import csv_text
-    from fmnist_cli.bench.tables import page
-    from fmnist_cli.files import write_text
-
-    if results.has_tables:
-        show(_document_text(document))
-    results.write(document)
-    if csv is not None:
-        write_text(csv, csv_text(document))
-    if report is not None:
-        write_text(report, "".join(page(document)))
-
-
 def bench(
     model: Models = None,
     threads: Annotated[
@@ -232,6 +215,8 @@ def bench(
     from fmnist_cli.bench import compare as earlier
     from fmnist_cli.bench.rounds import Plan
     from fmnist_cli.bench.run import Pictures, head, noisy_models, run, steps_of
+    from fmnist_cli.bench.tables import page
+    from fmnist_cli.files import write_text
     from fmnist_cli.inference.session import Session
     from fmnist_cli.machine import available_cores
     from fmnist_cli.preprocess import MODES, check_mode
@@ -275,7 +260,12 @@ def bench(
             f" rounds ({', '.join(noisy)}); stop other work, or give more --rounds"
         )
 
-    _write(document, results, csv, report)
+    results.show(_document_text(document))
+    results.write(document)
+    if csv is not None:
+        write_text(csv, earlier.csv_text(document))
+    if report is not None:
+        write_text(report, "".join(page(document)))
     if old is not None:
         (say if json_ else show)(_changes_text(old, document))
     broken = list(earlier.violations(rules, document["models"], old["models"] if old else {}))

@@ -115,7 +115,6 @@ def evaluate(
             "--data",
             metavar="DIR",
             help="Measure on your own labelled pictures instead: one folder per class in DIR.",
-            show_default=False,
         ),
     ] = None,
     labels: LabelsFile = None,
@@ -128,7 +127,6 @@ def evaluate(
         typer.Option(
             metavar="FILE",
             help="With --data: also write an HTML page of the pictures with a wrong label.",
-            show_default=False,
         ),
     ] = None,
     json_: Json = False,
@@ -251,13 +249,7 @@ def _on_folders(
     """Measure on labelled pictures; whether some pictures could not be read.
 
     Args:
-        files: models by name.
-        labelled: the pictures.
-        prepare: how to prepare them.
         unknown_at: share of known pictures that keeps its label; None not to ask what is unknown.
-        report: file for a page of those that are wrong.
-        models_dir: where the guard is.
-        results: where the figures go.
 
     Raises:
         FmnistError: it cannot be done, with the reason.

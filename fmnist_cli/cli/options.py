@@ -40,7 +40,6 @@ DataDir = Annotated[
         metavar="DIR",
         envvar="FMNIST_DATA_DIR",
         help="Folder of the data set; by default ./data/fashion-mnist, then the cache.",
-        show_default=False,
         rich_help_panel=FOLDERS,
     ),
 ]
@@ -61,7 +60,6 @@ ModelsDir = Annotated[
         metavar="DIR",
         envvar="FMNIST_MODELS_DIR",
         help="Folder of exported models; by default ./exported. Shipped models are found as well.",
-        show_default=False,
         rich_help_panel=FOLDERS,
     ),
 ]

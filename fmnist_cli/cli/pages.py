@@ -117,7 +117,6 @@ def report(
             "--results",
             metavar="DIR",
             help="Folder of JSON results, of any names. Default: ./benchmarks/results, if there.",
-            show_default=False,
         ),
     ] = None,
     models_dir: ModelsDir = None,

@@ -214,9 +214,6 @@ def write_folder(
 
     Args:
         out: made when missing; files of the same names are replaced, others stay.
-        explainer: what explained them.
-        explanations: of what could be read.
-        rejected: what could not.
         command: that makes the same again.
     """
     names = file_names([one.subject.source for one in explanations])

@@ -109,10 +109,7 @@ def write(
         members: what could be read, by the name of its file.
         draw: makes the content of the file.
         describe: says on the page what the file of this name shows.
-        rejected: what could not be read.
-        template: of the page.
         counts: what is counted besides pictures and rejected ones.
-        values: what else the template shows.
     """
     for name, one in members.items():
         replace_file(out / name, partial(draw(one).save, format="PNG"))
@@ -125,13 +122,7 @@ def write(
 
 
 def write_pairs(out: Path, pairs: Sequence[Prepared], rejected: Sequence[Rejected]) -> None:
-    """Originals and what a model sees of them; see `write`.
-
-    Args:
-        out: the folder.
-        pairs: what could be read, with the originals.
-        rejected: what could not.
-    """
+    """Originals and what a model sees of them; see `write`."""
     names = file_names([pair.path for pair in pairs])
     found = Counter(pair.prepared for pair in pairs)
     counts = {name: found[name] for name in _WORDS if found[name]}

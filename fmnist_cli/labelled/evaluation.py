@@ -167,8 +167,6 @@ def evaluate_folders(
     """Measure a model.
 
     Args:
-        found: the pictures.
-        classes: what their folders mean to this model.
         probabilities: float32 [N, classes] of `found.pixels`.
         strangeness: of each picture; None where that is not asked.
     """

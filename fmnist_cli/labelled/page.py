@@ -29,11 +29,6 @@ def write_page(
 ) -> None:
     """Write the page; pictures that went wrong are read again.
 
-    Args:
-        found: the pictures.
-        results: of each model, by its name.
-        target: the file.
-
     Raises:
         FmnistError: it cannot be written.
     """

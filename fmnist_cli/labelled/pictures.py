@@ -66,12 +66,8 @@ class LabelledPictures:
         """Read and prepare pictures.
 
         Args:
-            labelled: where they are.
-            spec: what the model wants.
-            mode: how to prepare them.
             workers: as many as there are cores by default.
             engine: what these are; by default processes where forking is safe.
-            advance: told how many more are done.
 
         Raises:
             DataError: there are none that can be read.

@@ -36,11 +36,9 @@ def tune(
     """Train the network of `base` on, once for each fold and once on all pictures.
 
     Args:
-        labelled: pictures.
         embeddings: float32 [N, 2, D], of these by `base`; heads start from what they say.
         strength: of these heads.
         base: the model to start from.
-        tell: told about each network.
         advance: told how many more pictures were learned from.
 
     Returns:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import toypictures
-from silent import SilentReporter
 from synthetic import images
 from torch import nn
 from toypictures import INPUT, RECIPE, write_pictures
@@ -26,6 +25,7 @@ from fmnist_cli.training.picture_fit import (
     predict_logits,
 )
 from fmnist_cli.training.picture_views import Views, draw
+from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 
 COUNTS = {"t-shirt": 8, "pants": 8, "shoes": 8, "hat": 6}
@@ -149,10 +149,11 @@ def test_classes_that_nobody_told_apart_become_equally_frequent() -> None:
     assert after[:, [1, 3]].equal(before[:, [1, 3]])
 
 
-class StopsAfter(SilentReporter):
+class StopsAfter(Reporter):
     """Interrupts in the middle of the epoch after the given number of them."""
 
     def __init__(self, epochs: int) -> None:
+        super().__init__()
         self._left = epochs
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
@@ -175,7 +176,7 @@ def fit(
         parents=(),
         device=torch.device("cpu"),
         resume=resume,
-        reporter=SilentReporter() if stop is None else StopsAfter(stop),
+        reporter=Reporter() if stop is None else StopsAfter(stop),
     )
     model = picture_fit.fit(order).native
     assert isinstance(model, PicturesModel)
