@@ -19,8 +19,7 @@ from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.evaluate.metrics import evaluate
 from fmnist_cli.files import write_text
 from fmnist_cli.models.registry import get_spec
-from fmnist_cli.training.record import RECORD_FILE, TrainingRecord
-from fmnist_cli.training.run import load_native
+from fmnist_cli.training.record import RECORD_FILE, TrainingRecord, load_native
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "benchmarks" / "results" / "accuracy.json"

@@ -99,7 +99,7 @@ def main() -> None:
     options = parser.parse_args()
     test = load_split("test")
     sets = {
-        "MNIST digits": read_idx(options.digits, dtype=np.uint8, ndim=3),
+        "MNIST digits": read_idx(options.digits, axes=3),
         **strangers(SEED, COUNT, test.pixels),
     }
     folder = find_models_dir()

@@ -30,10 +30,9 @@ import numpy.typing as npt
 
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.labelled.classes import resolve
 from fmnist_cli.labelled.evaluation import Strangeness, evaluate_folders
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.labelled.source import open_labelled
+from fmnist_cli.labelled.source import open_labelled, resolve
 from fmnist_cli.machine import Machine, available_cores
 
 HERE = Path(__file__).resolve().parent

@@ -33,12 +33,11 @@ from onnxruntime.quantization import (
 )
 
 from fmnist_cli.contract import INPUT_NAME, OUTPUT_NAME, Pixels
-from fmnist_cli.evaluate.metrics import allowed_of, is_right, macro, recalls
+from fmnist_cli.evaluate.metrics import is_right, macro, recalls
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
-from fmnist_cli.labelled.classes import resolve
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.labelled.source import open_labelled
+from fmnist_cli.labelled.source import open_labelled, resolve
 from fmnist_cli.machine import Machine
 
 RESULTS = Path(__file__).resolve().parent / "results" / "quantized.json"
@@ -97,8 +96,7 @@ def of_folders(
         for start in range(0, len(found), BATCH)
     ]
     best = np.concatenate(parts).argmax(axis=1)
-    columns = resolve(found.folders, names).columns
-    allowed = allowed_of(found.members, [columns[f] for f in found.folders], len(names))
+    allowed = found.truth(resolve(found.folders, names))[:, :-1]
     known = allowed.any(axis=1)
     right = is_right(best, allowed)[known]
     shares = recalls(right, found.members[known], found.folders)

@@ -11,7 +11,7 @@ so no label changes; with slopes that are all 1/T it is the temperature T.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from fmnist_cli.contract import OUTPUT_NAME, Labels, Pixels, Probabilities
+from fmnist_cli.contract import OUTPUT_NAME, Labels, Probabilities
 
 RULE = "margin slopes 1"  # changes with anything below that changes a fitted curve
 VOTE_FLOOR = 0.003  # of models that vote; validation loss is flat around it, for both of them
@@ -61,15 +61,6 @@ class Curve(NamedTuple):
         exponent = np.exp(stretched - stretched.max(axis=1, keepdims=True))
         result: Probabilities = (exponent / exponent.sum(axis=1, keepdims=True)).astype(np.float32)
         return result
-
-
-def behind(
-    infer: Callable[[Pixels], Probabilities], curve: Curve | None
-) -> Callable[[Pixels], Probabilities]:
-    """A classifier whose probabilities go through a curve, if there is one."""
-    if curve is None:
-        return infer
-    return lambda pixels: curve(infer(pixels))
 
 
 def fit_curve(
@@ -147,7 +138,8 @@ def with_curve(model: onnx.ModelProto, curve: Curve) -> onnx.ModelProto:
         floor = _constant(graph, "floor", curve.floor or 0)
         floored = _add(graph, "Max", [votes, floor], "floored")
         value = _add(graph, "Log", [floored], "logs")
-    top = _add(graph, "ReduceMax", [value, _axis(graph)], "top")  # keeps its axis
+    axis = _constant(graph, "axis", [1], np.int64)
+    top = _add(graph, "ReduceMax", [value, axis], "top")  # keeps its axis
     below = _add(graph, "Sub", [value, top], "below")
     terms = []
     for k, (knot, weight) in enumerate(zip(curve.knots, curve.weights(), strict=True)):
@@ -238,13 +230,9 @@ def _add(graph: onnx.GraphProto, operation: str, inputs: list[str], name: str) -
     return name
 
 
-def _constant(graph: onnx.GraphProto, name: str, value: float) -> str:
+def _constant(
+    graph: onnx.GraphProto, name: str, value: npt.ArrayLike, dtype: npt.DTypeLike = np.float32
+) -> str:
     name = _PREFIX + name
-    graph.initializer.append(numpy_helper.from_array(np.array(value, np.float32), name))
-    return name
-
-
-def _axis(graph: onnx.GraphProto) -> str:
-    name = _PREFIX + "axis"
-    graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), name))
+    graph.initializer.append(numpy_helper.from_array(np.array(value, dtype), name))
     return name

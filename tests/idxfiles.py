@@ -7,13 +7,11 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from fmnist_cli.data.dataset import _TYPES
-from fmnist_cli.errors import DataError
-
-_CODES = {dtype.newbyteorder("="): code for code, dtype in _TYPES.items()}
-_MAX_AXES = 32
+_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+_CODES = {np.dtype(name).newbyteorder("="): code for code, name in _TYPES.items()}
 
 
 def write_idx(path: Path, array: npt.NDArray[Any]) -> None:
@@ -24,17 +22,8 @@ def write_idx(path: Path, array: npt.NDArray[Any]) -> None:
     Args:
         path: the file; its folder must exist, an older file is replaced.
         array: 1 to 32 axes of uint8, int8, int16, int32, float32 or float64.
-
-    Raises:
-        DataError: IDX has no code for the array's type, or it has too many or too long axes.
-
     """
-    code = _CODES.get(array.dtype.newbyteorder("="))
-    if code is None:
-        names = ", ".join(str(dtype) for dtype in _CODES)
-        raise DataError(f"{path}: IDX cannot hold {array.dtype}; convert to one of {names} first")
-    if not 1 <= array.ndim <= _MAX_AXES or max(array.shape) >= 1 << 32:
-        raise DataError(f"{path}: IDX cannot hold an array of shape {array.shape}")
+    code = _CODES[array.dtype.newbyteorder("=")]
     header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
     content = header + array.astype(_TYPES[code], copy=False).tobytes()
     if path.suffix != ".gz":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -14,23 +12,32 @@ from fmnist_cli.data.fashion_mnist import Split
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
-    """A label that is likely wrong.
+class Place:
+    """An image.
 
     Attributes:
         position: among all images, the training file first.
-        split: where the image belongs.
+        split: where it belongs.
         index: position in its official file, from 0.
         label: class of the data set.
-        suggested: class that the model finds the most probable.
-        self_confidence: probability of the label, 0 to 1.
-        suggested_probability: of the suggested class, 0 to 1.
     """
 
     position: int
     split: Split
     index: int
     label: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issue(Place):
+    """A label that is likely wrong.
+
+    Attributes:
+        suggested: class that the model finds the most probable.
+        self_confidence: probability of the label, 0 to 1.
+        suggested_probability: of the suggested class, 0 to 1.
+    """
+
     suggested: int
     self_confidence: float
     suggested_probability: float
@@ -42,24 +49,16 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Place):
     """One image of a group of duplicates.
 
     Attributes:
-        position: among all images, the training file first.
-        split: where the image belongs.
-        index: position in its official file, from 0.
-        label: class of the data set.
         kind: how it is like the image of the group that it is most like; see `Pair`.
         correlation: with that image, up to 1.
         keep: whether it stays when duplicates are left out of training: the test images of a
             group, or else the first validation image, or else the first of all.
     """
 
-    position: int
-    split: Split
-    index: int
-    label: int
     kind: str
     correlation: float
     keep: bool
@@ -117,21 +116,19 @@ def examine(data: AuditData, judgements: Judgements, pairs: list[Pair]) -> Findi
     train = label_quality(judgements.train, data.train.labels)
     test = label_quality(judgements.test, data.test.labels)
     places = data.places()
-    offset = len(data.train)
-    issues = [
-        _issue(quality, position, start, places[start + position], labels)
-        for quality, labels, start in (
-            (train, data.train.labels, 0),
-            (test, data.test.labels, offset),
-        )
-        for position in np.flatnonzero(quality.issue).tolist()
-    ]
+    issues = []
+    for quality, start in ((train, 0), (test, len(data.train))):
+        for at in np.flatnonzero(quality.issue).tolist():
+            own = float(quality.self_confidence[at])
+            suggested, probability = int(quality.suggested[at]), own - float(quality.margin[at])
+            issues.append(Issue(*places[start + at], suggested, own, probability))
     issues.sort(key=lambda issue: (issue.margin, issue.position))
-    labels = data.labels
-    found = [
-        Group(_copies(members, pairs_of, places, labels.tolist()))
-        for members, pairs_of in _with_pairs(pairs, len(labels))
-    ]
+    best: dict[int, Pair] = {}
+    for pair in pairs:
+        for end in (pair.first, pair.second):
+            if end not in best or best[end].correlation < pair.correlation:
+                best[end] = pair
+    found = [Group(_copies(members, best, places)) for members in groups(pairs, len(places))]
     found.sort(key=lambda group: (not group.conflicting, not group.across_splits, -group.closest))
     return Findings(
         issues,
@@ -143,46 +140,16 @@ def examine(data: AuditData, judgements: Judgements, pairs: list[Pair]) -> Findi
     )
 
 
-def _issue(
-    quality: LabelQuality, position: int, start: int, place: tuple[Split, int], labels: Any
-) -> Issue:
-    own = float(quality.self_confidence[position])
-    return Issue(
-        start + position,
-        *place,
-        int(labels[position]),
-        int(quality.suggested[position]),
-        own,
-        own - float(quality.margin[position]),
-    )
-
-
-def _with_pairs(pairs: list[Pair], images: int) -> Iterable[tuple[list[int], dict[int, Pair]]]:
-    """Each group with the best pair of each of its members."""
-    best: dict[int, Pair] = {}
-    for pair in pairs:
-        for end in (pair.first, pair.second):
-            if end not in best or best[end].correlation < pair.correlation:
-                best[end] = pair
-    for members in groups(pairs, images):
-        yield members, {member: best[member] for member in members}
-
-
 def _copies(
-    members: list[int],
-    best: dict[int, Pair],
-    places: list[tuple[Split, int]],
-    labels: list[int],
+    members: list[int], best: dict[int, Pair], places: list[tuple[int, Split, int, int]]
 ) -> tuple[Copy, ...]:
-    splits = [places[member][0] for member in members]
+    """The images of a group; `best` is the pair of each with what it is most like."""
+    splits = [places[member][1] for member in members]
     held_out: Split | None = next((s for s in ("test", "validation") if s in splits), None)
     stays = members[splits.index(held_out)] if held_out else members[0]
     return tuple(
         Copy(
-            member,
-            split,
-            places[member][1],
-            labels[member],
+            *places[member],
             best[member].kind,
             best[member].correlation,
             member == stays or split == "test",

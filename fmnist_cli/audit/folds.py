@@ -23,6 +23,7 @@ from fmnist_cli.models.registry import get_spec
 from fmnist_cli.training import run
 from fmnist_cli.training.job import Job, TrainingData
 from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import load_native
 
 _JUDGED_FILE = "judged.npz"
 
@@ -113,34 +114,18 @@ def judge(
     train = np.zeros((len(data.train), len(CLASS_NAMES)), np.float32)
     test = np.zeros((len(data.test), len(CLASS_NAMES)), np.float32)
     for fold in folds:
-        part = _judge_fold(job, fold, data, device, reporter)
+        training = fold.training_data(data)
+        # Finished runs are only checked. What was judged belongs to them: new ones drop it.
+        for made in with_parents(job):
+            folder = fold.runs_dir / made.spec.name
+            run.train(made, training, folder, device=device, resume=True, reporter=reporter)
+        folder = fold.runs_dir / job.spec.name
+        kept = folder / _JUDGED_FILE
+        if not kept.exists():
+            model = load_native(job.spec, folder)
+            pixels = data.train.pixels[fold.judged], data.test.pixels
+            Judgements(*map(model.probabilities, pixels)).save(kept)
+        part = Judgements.read(kept, (len(fold.judged), len(data.test)))
         train[fold.judged] = part.train
         test += part.test / len(folds)
     return Judgements(train, test)
-
-
-def _judge_fold(
-    job: Job, fold: Fold, data: AuditData, device: torch.device, reporter: Reporter
-) -> Judgements:
-    """What one fold's model says of its part of the training file and of the test file."""
-    training = fold.training_data(data)
-    # Finished runs are only checked. What was judged belongs to them: new ones drop it.
-    for made in with_parents(job):
-        run.train(
-            made,
-            training,
-            fold.runs_dir / made.spec.name,
-            device=device,
-            resume=True,
-            reporter=reporter,
-        )
-    run_dir = fold.runs_dir / job.spec.name
-    kept = run_dir / _JUDGED_FILE
-    if kept.exists():
-        return Judgements.read(kept, (len(fold.judged), len(data.test)))
-    model = run.load_native(job.spec, run_dir)
-    judgements = Judgements(
-        model.probabilities(data.train.pixels[fold.judged]), model.probabilities(data.test.pixels)
-    )
-    judgements.save(kept)
-    return judgements

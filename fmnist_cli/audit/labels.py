@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
-from fmnist_cli.data.dataset import LabelledImages, load_split, split_indices
+from fmnist_cli.data.dataset import LabelledImages, load_file, split_indices
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, data_checksum, find_data_dir
 from fmnist_cli.errors import DataError
 from fmnist_cli.files import replace_file
@@ -46,40 +46,24 @@ class AuditData:
             DataError: one is not found or damaged.
         """
         folder = find_data_dir(data_dir)
-        parts = (load_split("train", folder), load_split("validation", folder))
-        return cls(_joined(*parts), load_split("test", folder), data_checksum(folder))
+        train, test = load_file("train", folder), load_file("test", folder)
+        return cls(train, test, data_checksum(folder))
 
     @property
     def pixels(self) -> Pixels:
         """uint8 [N, 28, 28]: the training images, then the test images."""
         return np.concatenate((self.train.pixels, self.test.pixels))
 
-    @property
-    def labels(self) -> Labels:
-        """int64 [N], in the same order."""
-        return np.concatenate((self.train.labels, self.test.labels))
-
-    def places(self) -> list[tuple[Split, int]]:
-        """The split and the position in its official file of each image, in the same order."""
+    def places(self) -> list[tuple[int, Split, int, int]]:
+        """Position, split, position in its official file, and label of each, in the same order."""
         _, held_out = split_indices(self.train.labels)
         names: list[Split] = ["train"] * len(self.train)
         for position in held_out.tolist():
             names[position] = "validation"
-        places = [(name, position) for position, name in enumerate(names)]
-        return places + [("test", position) for position in range(len(self.test))]
-
-
-def _joined(train: LabelledImages, validation: LabelledImages) -> LabelledImages:
-    """Both splits of a file as one, in the order of the file."""
-    assert train.positions is not None  # noqa: S101  both are from files
-    assert validation.positions is not None  # noqa: S101
-    positions = np.concatenate((train.positions, validation.positions))
-    order = np.argsort(positions)
-    return LabelledImages(
-        np.concatenate((train.pixels, validation.pixels))[order],
-        np.concatenate((train.labels, validation.labels))[order],
-        positions[order],
-    )
+        names += ["test"] * len(self.test)
+        indices = [*range(len(self.train)), *range(len(self.test))]
+        labels = np.concatenate((self.train.labels, self.test.labels)).tolist()
+        return list(zip(range(len(names)), names, indices, labels, strict=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,50 +7,31 @@ import io
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fmnist_cli import __version__
 from fmnist_cli.audit.duplicates import THRESHOLD, find_pairs
-from fmnist_cli.audit.findings import Findings, Group, Issue, examine
+from fmnist_cli.audit.findings import Findings, Group, Issue, Place, examine
 from fmnist_cli.audit.labels import AuditData, Judgements
-from fmnist_cli.audit.page import page
+from fmnist_cli.contract import Pixels
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.files import write_text
+from fmnist_cli.html.contact_sheet import Card, Shown, pixels_of
+from fmnist_cli.html.page import render
 from fmnist_cli.machine import Machine
-from fmnist_cli.models.registry import ModelSpec
+
+_PAIRS_LISTED = 12
+_SPLITS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Who judged the labels.
-
-    Attributes:
-        judge: for people.
-        options: of the command, as JSON values.
-        command: that makes the same again.
-    """
+class Settings(NamedTuple):
+    """Who judged the labels, for people; and the options of the command, as JSON values."""
 
     judge: str
-    options: Mapping[str, Any]
-    command: str
-
-    @classmethod
-    def of(
-        cls, spec: ModelSpec, preset: str, folds: int, seed: int, *, given: Path | None
-    ) -> Settings:
-        """Those of an audit by `spec`, or by the probabilities that were `given`."""
-        if given is not None:
-            # The name without its folder: where a file lies says nothing of what it holds.
-            words = ["--probabilities", given.name]
-            return cls(f"Judged by {given.name}", {"probabilities": given.name}, _command(words))
-        options = {"model": spec.name, "preset": preset, "folds": folds, "seed": seed}
-        words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        judge = f"Judged by: {spec.name}, {preset} preset, {folds} folds"
-        return cls(judge, options, _command(words))
+    options: Mapping[str, str | int]
 
 
 def write(
@@ -66,11 +47,7 @@ def write(
 
     Args:
         out: the folder; made when missing, files of an earlier audit are replaced.
-        data: what is audited.
-        judgements: of its labels.
-        settings: who made them.
         top: how many issues and groups the page shows.
-        say: told what is being done.
     """
     judgements.save(out / "probabilities.npz")
     say("looking for duplicates")
@@ -83,8 +60,9 @@ def write(
         f" {findings.test_accuracy:.2%} on test images"
     )
     write_text(out / "audit.html", "".join(page(findings, data, judge, top)))
+    options = (word for name, value in settings.options.items() for word in (f"--{name}", value))
     document = {
-        "command": settings.command,
+        "command": shlex.join(["fmnist", "data", "audit", *map(str, options)]),
         "settings": settings.options,
         "data_checksum": data.checksum,
         "duplicate_threshold": THRESHOLD,
@@ -97,10 +75,6 @@ def write(
     }
     write_text(out / "audit.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return findings
-
-
-def _command(words: list[str]) -> str:
-    return shlex.join(["fmnist", "data", "audit", *words])
 
 
 def issues_csv(issues: list[Issue]) -> str:
@@ -157,7 +131,6 @@ def duplicates_csv(found: list[Group]) -> str:
 def summary(findings: Findings, data: AuditData) -> dict[str, Any]:
     """Counts and estimates as JSON values, classes by name."""
     issues, found = findings.issues, findings.groups
-    pairs = Counter((issue.label, issue.suggested) for issue in issues)
     noise = {"train": findings.train.noise(), "test": findings.test.noise()}
     return {
         "images": {"train": len(data.train), "test": len(data.test)},
@@ -174,7 +147,7 @@ def summary(findings: Findings, data: AuditData) -> dict[str, Any]:
                     "suggested": CLASS_NAMES[suggested],
                     "images": count,
                 }
-                for (label, suggested), count in pairs.most_common()
+                for (label, suggested), count in _pairs(issues)
             ],
         },
         "estimated_noise": {
@@ -210,3 +183,80 @@ def _csv(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     writer.writerow(header)
     writer.writerows(rows)
     return stream.getvalue()
+
+
+def page(findings: Findings, data: AuditData, judge: str, top: int) -> Iterator[str]:
+    """The page, piece by piece.
+
+    Args:
+        judge: who judged the labels, for people.
+        top: how many issues, and how many groups of duplicates, are shown.
+    """
+    issues, groups, pixels = findings.issues[:top], findings.groups[:top], data.pixels
+    by_split = Counter[str](issue.split for issue in findings.issues)
+    shares = zip(CLASS_NAMES, findings.train.noise(), findings.test.noise(), strict=True)
+    return render(
+        "audit.html",
+        script="page.js",
+        judge=judge,
+        counts={
+            "labels likely wrong": len(findings.issues),
+            **{f"of these in {name}": by_split[name] for name in _SPLITS},
+            "groups of duplicates": len(findings.groups),
+            "of these across splits": sum(group.across_splits for group in findings.groups),
+            "of these with differing labels": sum(group.conflicting for group in findings.groups),
+        },
+        noise=[(name, f"{train:.1%}", f"{test:.1%}") for name, train, test in shares],
+        pairs=[
+            (CLASS_NAMES[label], CLASS_NAMES[suggested], f"{count:,}")
+            for (label, suggested), count in _pairs(findings.issues)[:_PAIRS_LISTED]
+        ],
+        pair_options=[
+            (f"{one}-{other}", f"{CLASS_NAMES[one]} → {CLASS_NAMES[other]} ({count:,})")
+            for (one, other), count in _pairs(issues)
+        ],
+        split_options=[(name, name) for name in _SPLITS],
+        issues_found=len(findings.issues),
+        issues=[_issue(rank, issue, pixels) for rank, issue in enumerate(issues, start=1)],
+        groups_found=len(findings.groups),
+        groups=[_group(number, group, pixels) for number, group in enumerate(groups, start=1)],
+    )
+
+
+def _pairs(issues: Sequence[Issue]) -> list[tuple[tuple[int, int], int]]:
+    """Label and suggestion with how many issues there are, the most frequent first."""
+    return Counter((issue.label, issue.suggested) for issue in issues).most_common()
+
+
+def _issue(rank: int, issue: Issue, pixels: Pixels) -> Card:
+    label, suggested = CLASS_NAMES[issue.label], CLASS_NAMES[issue.suggested]
+    return Card(
+        [_shown(issue, pixels)],
+        given=(label, f"{issue.self_confidence:.1%}"),
+        verdicts=[(f"→ {suggested}", f"{issue.suggested_probability:.1%}")],
+        path=f"{issue.split} {issue.index} · #{rank}",
+        data={"pair": f"{issue.label}-{issue.suggested}", "split": issue.split},
+    )
+
+
+def _group(number: int, group: Group, pixels: Pixels) -> Card:
+    flags = [" and ".join(sorted({copy.kind for copy in group.copies}))]
+    if group.conflicting:
+        flags.append("labels differ")
+    if group.across_splits:
+        flags.append("across splits")
+    return Card(
+        [
+            _shown(copy, pixels)._replace(
+                caption=(CLASS_NAMES[copy.label], f"{copy.split} {copy.index}")
+            )
+            for copy in group.copies
+        ],
+        flags=flags,
+        notes=[f"group {number} · correlation {group.closest:.4f}"],
+    )
+
+
+def _shown(place: Place, pixels: Pixels) -> Shown:
+    words = f"{place.split} image {place.index}, labelled {CLASS_NAMES[place.label]}"
+    return pixels_of(pixels[place.position], words)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from fmnist_cli.bench.statistics import Estimate
+from fmnist_cli.bench.rounds import Estimate
+from fmnist_cli.bench.tables import at
 from fmnist_cli.errors import DataError, UsageError
 from fmnist_cli.files import read_json
 
@@ -31,10 +32,6 @@ class Cell:
     """One figure of one model, before and after.
 
     Attributes:
-        model: its name.
-        metric: what was measured, with its unit.
-        old: before.
-        new: after.
         timed: whether it was measured with an interval; others are what they are.
     """
 
@@ -45,14 +42,9 @@ class Cell:
     timed: bool
 
     @property
-    def agrees(self) -> bool:
-        """Whether the two intervals overlap; of figures without, whether they are equal."""
-        return self.old.overlaps(self.new)
-
-    @property
     def verdict(self) -> Verdict:
-        """What became of it; within the intervals it is the same."""
-        if self.agrees:
+        """What became of it; where intervals overlap it is the same."""
+        if self.old.overlaps(self.new):
             return "same"
         grew = self.new.median > self.old.median
         return "better" if grew == self.metric.startswith(_MORE_IS_BETTER) else "worse"
@@ -65,7 +57,7 @@ def read(path: Path) -> dict[str, Any]:
         DataError: it cannot be read, is something else, or was written by another version.
     """
     try:
-        document = read_json(path)
+        document: dict[str, Any] = read_json(path)
         if document["format"] != FORMAT:
             raise DataError(
                 f"{path} has format {document['format']}, this version compares format {FORMAT};"
@@ -80,17 +72,14 @@ def read(path: Path) -> dict[str, Any]:
         raise DataError(
             f"{path} is no result of fmnist bench ({type(error).__name__}: {error})"
         ) from error
-    found: dict[str, Any] = document
-    return found
+    return document
 
 
 def check_comparable(old: Mapping[str, Any], new: Mapping[str, Any], path: Path) -> None:
     """Whether figures of both mean the same.
 
     Args:
-        old: the earlier document.
         new: at least the head of the later one: machine, threads, pixels and model names.
-        path: of the earlier one.
 
     Raises:
         UsageError: they come from other machines or settings, or have no model in common.
@@ -184,16 +173,12 @@ def _row(document: Mapping[str, Any], name: str) -> dict[str, Any]:
     row: dict[str, Any] = {"model": name}
     row |= {key: result[key] for key in ("title", "sha256", "parameters")}
     for metric, (found, timed) in figures(document, name):
-        column = _column(metric)
+        # ``images/s, batch 1, threads 2`` → ``images_per_s_batch_1_threads_2``
+        column = re.sub(r"\W+", "_", metric.replace("/s", " per s").lower())
         row[column] = found.median
         if timed:
             row |= {f"{column}_low": found.low, f"{column}_high": found.high}
     return row
-
-
-def _column(metric: str) -> str:
-    """``images/s, batch 1, threads 2`` → ``images_per_s_batch_1_threads_2``."""
-    return re.sub(r"\W+", "_", metric.replace("/s", " per s").lower())
 
 
 OPERATORS: dict[str, Callable[[float, float], bool]] = {
@@ -220,12 +205,8 @@ class Metric:
 
     def of(self, result: Mapping[str, Any]) -> float | None:
         """Its value in the unit of rules; None where it was not measured."""
-        value: Any = result
-        for key in self.keys:
-            if value is None:
-                return None
-            value = value[key]
-        return None if value is None else value * self.scale
+        value: float | None = at(*self.keys, scale=self.scale)(result)
+        return value
 
 
 _QUALITY = "quality"
@@ -302,7 +283,6 @@ def violations(
     does one that is not of the data set by a rule on accuracy, if the rule judges any other.
 
     Args:
-        rules: the conditions.
         models: results by name, as in the document.
         old: those of the earlier document; empty without one.
     """

@@ -3,7 +3,8 @@
 How fast a model is differs between processes by more than between calls: where its memory lies
 and on which cores its threads begin is settled once per process. Rounds within one process share
 that, and their interval would leave it out (Kalibera and Jones 2013, "Rigorous Benchmarking in
-Reasonable Time": repeat at the highest level that varies).
+Reasonable Time": repeat at the highest level that varies). So the unit of what is estimated is a
+round, too.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from math import comb
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar
+from statistics import median
+from typing import Any, Literal, NamedTuple, TypedDict, TypeVar
 
 import numpy as np
 
@@ -32,7 +35,6 @@ from fmnist_cli.bench.measure import (
     split_batches,
     time_calls,
 )
-from fmnist_cli.bench.statistics import estimate, spread
 from fmnist_cli.contract import Pixels
 from fmnist_cli.errors import ModelError
 from fmnist_cli.inference.models import ModelFile
@@ -43,6 +45,7 @@ _STATUS = Path("/proc/self/status")
 _BATCH_BYTES = 4 * 2**20  # pixels of a batch; larger ones of large images take seconds
 _MIN_SINGLE_CALLS = 100  # a 99th percentile of fewer calls is their maximum
 _MIN_BATCH_CALLS = 2
+_LEVEL = 0.95  # of intervals
 _WARM_UP_SHARE = 0.1
 _WARM_UP_CALLS = {True: 3, False: 1}  # single images, batches
 
@@ -70,11 +73,6 @@ class Plan:
     batch_sizes: tuple[int, ...] = (1, 16, 64, 256)
 
     @property
-    def memory_runs(self) -> int:
-        """Processes per model whose peak memory is looked at; it varies little."""
-        return min(self.rounds, 3)
-
-    @property
     def thread_counts(self) -> tuple[int, ...]:
         """Threads that throughput is measured with: one, and `threads`."""
         return tuple(sorted({1, self.threads}))
@@ -83,14 +81,6 @@ class Plan:
         """The plan for images of this size: without batches that are too large for them."""
         sizes = [size for size in self.batch_sizes if size * image_bytes <= _BATCH_BYTES]
         return replace(self, batch_sizes=tuple(sizes) or self.batch_sizes[:1])
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A model to measure: its unique name in the results, and its checked file."""
-
-    name: str
-    file: ModelFile
 
 
 class Turn(TypedDict):
@@ -110,10 +100,6 @@ def run_python(program: str, *words: str) -> subprocess.CompletedProcess[str]:
 
     The working directory is no place to import from: a file ``json.py`` in it would be taken
     for the standard library's.
-
-    Args:
-        program: after ``python -c``.
-        words: its arguments.
     """
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     return subprocess.run(
@@ -152,7 +138,7 @@ def _load(path: Path, threads: int) -> Session:
 
 
 def take_rounds(
-    candidates: Sequence[Candidate],
+    files: Mapping[str, ModelFile],
     plan: Plan,
     pixels: Mapping[str, Pixels],
     on_step: Say = lambda _: None,
@@ -163,41 +149,39 @@ def take_rounds(
     does so for all of them.
 
     Args:
-        candidates: graphs that a `Session` accepted.
-        plan: how time is measured.
-        pixels: for each model's name the images that calls are made of, uint8 [N, …].
-        on_step: told what happens next.
+        files: graphs that a `Session` accepted, by name.
+        pixels: by the same names the images that calls are made of, uint8 [N, …].
 
     Raises:
         ModelError: a round's process failed.
     """
-    turns: dict[str, list[Turn]] = {candidate.name: [] for candidate in candidates}
+    turns: dict[str, list[Turn]] = {name: [] for name in files}
     with tempfile.TemporaryDirectory() as folder:
         asked = []
-        for number, candidate in enumerate(candidates):
+        for number, (name, file) in enumerate(files.items()):
             images = Path(folder) / f"{number}.npy"
-            np.save(images, pixels[candidate.name])
-            asked.append((str(candidate.file.path), str(images)))
+            np.save(images, pixels[name])
+            asked.append((name, str(file.path), str(images)))
         for number in range(plan.rounds):
             on_step(f"latency and throughput: round {number + 1} of {plan.rounds}")
-            step = 1 if number % 2 == 0 else -1
-            words = json.dumps({"models": asked[::step], "plan": asdict(plan)})
-            found: list[Turn] = json.loads(_child(_round, "a round of timing", words))
-            for candidate, turn in zip(candidates[::step], found, strict=True):
-                turns[candidate.name].append(turn)
+            order = asked if number % 2 == 0 else asked[::-1]
+            words = json.dumps({"models": order, "plan": asdict(plan)})
+            found: dict[str, Turn] = json.loads(_child(_round, "a round of timing", words))
+            for name, turn in found.items():
+                turns[name].append(turn)
     return turns
 
 
 def _round() -> None:
-    """The child: one turn for each file, in the order given, as JSON on standard output."""
+    """The child: one turn for each file, in the order given, by name, as JSON."""
     asked = json.loads(sys.argv[1])
     values = asked["plan"]
     plan = Plan(**{**values, "batch_sizes": tuple(values["batch_sizes"])})
-    turns = []
-    for path, images in asked["models"]:
+    turns = {}
+    for name, path, images in asked["models"]:
         pixels = np.load(images)
         bounded = plan.bounded(pixels[0].nbytes)
-        turns.append(take_turn(partial(_load, Path(path)), pixels, bounded))
+        turns[name] = take_turn(partial(_load, Path(path)), pixels, bounded)
     json.dump(turns, sys.stdout)
 
 
@@ -213,7 +197,6 @@ def take_turn(
         load: makes the model ready to run on so many threads; timed as well.
         pixels: uint8 [N, …], the images that calls are made of.
         plan: of which one round is done.
-        clock: seconds.
     """
     half_s = plan.seconds_per_model / plan.rounds / 2
     share_s = half_s / len(plan.batch_sizes) / len(plan.thread_counts)
@@ -256,6 +239,44 @@ def interleave(turns: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, l
         for name in names if number % 2 == 0 else reversed(names):
             results[name].append(turns[name]())
     return results
+
+
+class Estimate(NamedTuple):
+    """A median over rounds and the ends of its 95 % interval."""
+
+    median: float
+    low: float
+    high: float
+
+    def overlaps(self, other: Estimate) -> bool:
+        """Whether the two intervals have a value in common."""
+        return self.low <= other.high and other.low <= self.high
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Median and interval of one figure.
+
+    The interval goes from the k-th smallest to the k-th largest value, k as large as 95 % allow: of
+    n rounds, fewer than k lie on one side of the true median with the probability of fewer than k
+    heads in n throws of a coin. It supposes no distribution, but rounds that do not depend on each
+    other. Of fewer than nine values it is their range; of fewer than six that holds the median less
+    often: of five in 94 %, of three in 75 %.
+
+    Args:
+        values: one per round; at least one.
+    """
+    ordered, rounds = sorted(values), len(values)
+    at, outside = 0, 1 / 2**rounds
+    while True:
+        outside += comb(rounds, at + 1) / 2**rounds
+        if 1 - 2 * outside < _LEVEL or 2 * (at + 2) > rounds:
+            return Estimate(median(ordered), ordered[at], ordered[-1 - at])
+        at += 1
+
+
+def spread(values: Sequence[float]) -> float:
+    """Largest / smallest value, 1 where all are the same."""
+    return max(values) / min(values)
 
 
 def summarise(turns: Sequence[Turn], threads: int) -> dict[str, Any]:

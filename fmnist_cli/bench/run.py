@@ -22,9 +22,10 @@ from fmnist_cli import __version__
 from fmnist_cli.bench.compare import FORMAT
 from fmnist_cli.bench.measure import Quality, count_macs, measure_quality, timed_pixels
 from fmnist_cli.bench.rounds import (
-    Candidate,
+    Estimate,
     Plan,
     Say,
+    estimate,
     interleave,
     last_words,
     peak_memory_bytes,
@@ -32,16 +33,17 @@ from fmnist_cli.bench.rounds import (
     summarise,
     take_rounds,
 )
-from fmnist_cli.bench.statistics import Estimate, estimate
 from fmnist_cli.contract import Pixels
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import of_data_set
 from fmnist_cli.errors import EXIT_REJECTED, DataError
+from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
 from fmnist_cli.machine import Machine
 
 NOISE_LIMIT = 1.3  # spread over rounds from which timings are not to be trusted
 _LABELLING_ROUNDS = 3
+_MEMORY_RUNS = 3  # at most: peak memory varies little
 
 Results = dict[str, dict[str, Any]]  # name of each model → its figures as JSON values
 
@@ -59,18 +61,6 @@ class Labelled(NamedTuple):
     images: int
     rejected: int
     seconds: float
-
-
-def unique_names(names: Sequence[str]) -> list[str]:
-    """The names, a repeated one with a number: ``a, b, a`` → ``a, b, a #2``."""
-    result: list[str] = []
-    for name in names:
-        unique, count = name, 1
-        while unique in result:
-            count += 1
-            unique = f"{name} #{count}"
-        result.append(unique)
-    return result
 
 
 def noisy_models(results: Results, limit: float = NOISE_LIMIT) -> list[str]:
@@ -101,8 +91,6 @@ def head(command: str, plan: Plan, *, pixels: str, started: datetime) -> dict[st
     """The document without its ``models``, which are what `run` gives.
 
     Args:
-        command: that makes it again.
-        plan: how time is measured.
         pixels: ``"test"`` or ``"random"``.
         started: when, with its time zone.
     """
@@ -123,7 +111,7 @@ def steps_of(models: int, plan: Plan, *, pictures: bool) -> int:
 
 
 def run(
-    candidates: Sequence[Candidate],
+    files: Mapping[str, ModelFile],
     plan: Plan,
     images: LabelledImages | None,
     *,
@@ -133,11 +121,9 @@ def run(
     """Measure all models, in the order given.
 
     Args:
-        candidates: with unique names.
-        plan: how to measure time.
+        files: by unique names.
         images: the test split; without it there is no accuracy, and timing uses noise.
         pictures: what to label with the whole command; None to leave that out.
-        on_step: told what happens next.
 
     Raises:
         ModelError: a file is no usable model.
@@ -147,7 +133,7 @@ def run(
     quality: dict[str, Quality | None] = {}
     known: dict[str, bool] = {}
     macs: dict[str, int] = {}
-    for name, file in ((one.name, one.file) for one in candidates):
+    for name, file in files.items():
         on_step(f"{name}: accuracy")
         session = Session(file, plan.threads)  # unusable files show before time is spent
         pixels[name] = timed_pixels(session.spec, None if images is None else images.pixels)
@@ -155,15 +141,14 @@ def run(
         quality[name] = None if images is None else measure_quality(session, images)
         macs[name] = count_macs(file)
     memory = {}
-    for candidate in candidates:
-        on_step(f"{candidate.name}: memory")
-        bounded = plan.bounded(pixels[candidate.name][0].nbytes)
-        memory[candidate.name] = _peak_memory(candidate, bounded)
-    turns = take_rounds(candidates, plan, pixels, on_step)
-    labelled = {} if pictures is None else _label(candidates, plan, pictures, on_step)
+    for name, file in files.items():
+        on_step(f"{name}: memory")
+        memory[name] = _peak_memory(file.path, plan.bounded(pixels[name][0].nbytes))
+    turns = take_rounds(files, plan, pixels, on_step)
+    labelled = {} if pictures is None else _label(files, plan, pictures, on_step)
 
     results = {}
-    for name, file in ((one.name, one.file) for one in candidates):
+    for name, file in files.items():
         peak = memory[name]
         results[name] = {
             "title": file.entry.title if file.entry else file.name,
@@ -181,24 +166,22 @@ def run(
     return results
 
 
-def _peak_memory(candidate: Candidate, plan: Plan) -> Estimate | None:
-    path, largest = candidate.file.path, max(plan.batch_sizes)
-    peaks = [peak_memory_bytes(path, plan.threads, largest) for _ in range(plan.memory_runs)]
+def _peak_memory(path: Path, plan: Plan) -> Estimate | None:
+    largest, runs = max(plan.batch_sizes), min(plan.rounds, _MEMORY_RUNS)
+    peaks = [peak_memory_bytes(path, plan.threads, largest) for _ in range(runs)]
     known = [float(peak) for peak in peaks if peak is not None]
     return estimate(known) if known else None
 
 
-def _label(
-    candidates: Sequence[Candidate], plan: Plan, pictures: Pictures, on_step: Say
-) -> Results:
+def _label(files: Mapping[str, ModelFile], plan: Plan, pictures: Pictures, on_step: Say) -> Results:
     """The rate of the whole command: start, reading, decoding, inference, rows in a file."""
 
-    def turn(candidate: Candidate) -> Labelled:
-        on_step(f"{candidate.name}: labelling {pictures.folder}")
-        return label_folder(pictures, candidate.file.path, plan.threads)
+    def turn(name: str) -> Labelled:
+        on_step(f"{name}: labelling {pictures.folder}")
+        return label_folder(pictures, files[name].path, plan.threads)
 
-    turn(candidates[0])  # puts the files into the system's cache
-    runs = interleave({c.name: partial(turn, c) for c in candidates}, _LABELLING_ROUNDS)
+    turn(next(iter(files)))  # puts the files into the system's cache
+    runs = interleave({name: partial(turn, name) for name in files}, _LABELLING_ROUNDS)
     return {
         name: {
             "images": found[0].images,

@@ -1,10 +1,12 @@
-"""The tables of a measurement, for the terminal and for the page: what is in which column."""
+"""The tables of a measurement, for the terminal and for its page, and that page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from fmnist_cli.html.page import render
 
 Result = Mapping[str, Any]  # one model of the document
 
@@ -52,46 +54,39 @@ def shortened(count: float) -> str:
     return str(round(count))
 
 
-def interval(estimate: Mapping[str, float]) -> str:
-    """The ends of an interval: 1.20–1.31."""
-    return f"{rounded(estimate['low'])}–{rounded(estimate['high'])}"
+def interval(estimate: Mapping[str, float], scale: float = 1) -> str:
+    """The ends of an interval, times `scale`: 1.20–1.31."""
+    return f"{rounded(scale * estimate['low'])}–{rounded(scale * estimate['high'])}"
 
 
-def _at(*keys: str) -> Callable[[Result], Any]:
-    """What stands at the end of these keys; None where one of them has nothing."""
+def at(*keys: str, scale: float = 1) -> Callable[[Result], Any]:
+    """What stands at the end of these keys, a number times `scale`.
+
+    It is None where one of them has nothing.
+    """
 
     def value(result: Result) -> Any:
         found: Any = result
         for key in keys:
             found = None if found is None else found.get(key)
-        return found
+        return found if found is None or scale == 1 else scale * found
 
     return value
 
 
-def _times(factor: float, *keys: str) -> Callable[[Result], float | None]:
-    value = _at(*keys)
-
-    def multiplied(result: Result) -> float | None:
-        found = value(result)
-        return None if found is None else float(factor * found)
-
-    return multiplied
-
-
-def _interval(*keys: str) -> Callable[[Result], str]:
-    value = _at(*keys)
-    return lambda result: interval(value(result)) if value(result) else ""
+def _interval(*keys: str, scale: float = 1) -> Callable[[Result], str]:
+    value = at(*keys)
+    return lambda result: interval(value(result), scale) if value(result) else ""
 
 
 def _timed(head: tuple[str, str], *keys: str, bar: bool = False) -> Column:
     """A figure that comes with an interval."""
-    return Column(head, _at(*keys, "median"), rounded, _interval(*keys), bar)
+    return Column(head, at(*keys, "median"), rounded, _interval(*keys), bar)
 
 
 def _shown_margin(*keys: str) -> Column:
     """The margin of the figure before it, which fits where the interval does not."""
-    value = _at(*keys)
+    value = at(*keys)
 
     def half(result: Result) -> float | None:
         found = value(result)
@@ -108,21 +103,24 @@ def _whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def quality_and_cost() -> Table:
-    """How good each model is and what it takes, time apart."""
-    return Table(
-        "Quality and cost",
-        (
-            Column(("accu-", "racy"), _at("quality", "accuracy"), "{:.2%}".format),
-            Column(("macro", "F1"), _at("quality", "macro_f1"), _f1),
-            Column(("Shirt", "F1"), _at("quality", "shirt_f1"), _f1),
-            Column(("", "ECE"), _at("quality", "calibration_error"), _f1),
-            Column(("size", "MB"), _times(1e-6, "file_bytes"), rounded, bar=True),
-            Column(("para-", "meters"), _at("parameters"), shortened),
-            Column(("", "MACs"), _at("macs"), shortened),
-            Column(("memory", "MB"), _times(1e-6, "peak_memory_bytes"), _whole, _memory_interval),
+_QUALITY_AND_COST = Table(
+    "Quality and cost",
+    (
+        Column(("accu-", "racy"), at("quality", "accuracy"), "{:.2%}".format),
+        Column(("macro", "F1"), at("quality", "macro_f1"), _f1),
+        Column(("Shirt", "F1"), at("quality", "shirt_f1"), _f1),
+        Column(("", "ECE"), at("quality", "calibration_error"), _f1),
+        Column(("size", "MB"), at("file_bytes", scale=1e-6), rounded, bar=True),
+        Column(("para-", "meters"), at("parameters"), shortened),
+        Column(("", "MACs"), at("macs"), shortened),
+        Column(
+            ("memory", "MB"),
+            at("peak_memory_bytes", scale=1e-6),
+            _whole,
+            _interval("peak_memory_interval", scale=1e-6),
         ),
-    )
+    ),
+)
 
 
 def speed(threads: int) -> Table:
@@ -134,13 +132,18 @@ def speed(threads: int) -> Table:
 
     intervals = ("timing", "intervals")
     columns = [
-        Column(("load", "ms"), _times(1e3, "timing", "load_s"), rounded, _load_interval),
+        Column(
+            ("load", "ms"),
+            at("timing", "load_s", scale=1e3),
+            rounded,
+            _interval(*intervals, "load_s", scale=1e3),
+        ),
         _timed(("p50", "ms"), *intervals, "p50_ms", bar=True),
         _shown_margin(*intervals, "p50_ms"),
         _timed(("p95", "ms"), *intervals, "p95_ms"),
         _timed(("p99", "ms"), *intervals, "p99_ms"),
-        Column(("images", "/s"), _at("timing", "images_per_s"), _whole, _best_interval, bar=True),
-        Column(("at", "batch"), _at("timing", "batch_size"), _whole),
+        Column(("images", "/s"), at("timing", "images_per_s"), _whole, _best_interval, bar=True),
+        Column(("at", "batch"), at("timing", "batch_size"), _whole),
         Column(("on one", "thread"), one_thread, _whole),
         Column(
             ("", "spread"),
@@ -151,19 +154,6 @@ def speed(threads: int) -> Table:
         ),
     ]
     return Table(f"Speed, threads: {threads}", tuple(columns))
-
-
-def _scaled(estimate: Mapping[str, float], factor: float) -> str:
-    return interval({end: factor * estimate[end] for end in ("low", "high")})
-
-
-def _load_interval(result: Result) -> str:
-    return _scaled(result["timing"]["intervals"]["load_s"], 1e3)
-
-
-def _memory_interval(result: Result) -> str:
-    found = result["peak_memory_interval"]
-    return _scaled(found, 1e-6) if found else ""
 
 
 def _best_interval(result: Result) -> str:
@@ -188,26 +178,24 @@ def throughput(document: Mapping[str, Any]) -> Table:
     )
 
 
-def end_to_end() -> Table:
-    """The whole command on the user's pictures."""
-    return Table(
-        "fmnist classify on the pictures of --images",
-        (
-            Column(("", "pictures"), _at("end_to_end", "images"), _whole),
-            Column(("", "rejected"), _at("end_to_end", "rejected"), _whole),
-            _timed(("images/s,", "whole command"), "end_to_end", "images_per_s", bar=True),
-            _shown_margin("end_to_end", "images_per_s"),
-        ),
-    )
+_END_TO_END = Table(
+    "fmnist classify on the pictures of --images",
+    (
+        Column(("", "pictures"), at("end_to_end", "images"), _whole),
+        Column(("", "rejected"), at("end_to_end", "rejected"), _whole),
+        _timed(("images/s,", "whole command"), "end_to_end", "images_per_s", bar=True),
+        _shown_margin("end_to_end", "images_per_s"),
+    ),
+)
 
 
 def tables_of(document: Mapping[str, Any], *, all_cells: bool = False) -> list[Table]:
     """The tables of a document; with `all_cells` that of every throughput, too."""
-    tables = [quality_and_cost(), speed(document["threads"])]
+    tables = [_QUALITY_AND_COST, speed(document["threads"])]
     if all_cells:
         tables.append(throughput(document))
     if any(result["end_to_end"] for result in document["models"].values()):
-        tables.append(end_to_end())
+        tables.append(_END_TO_END)
     return tables
 
 
@@ -244,3 +232,52 @@ def footer_text(
         f"Medians of {document['rounds']} interleaved rounds on {pixels}; {intervals};\n"
         "spread: slowest / fastest round."
     )
+
+
+def page(document: Mapping[str, Any]) -> Iterator[str]:
+    """The page, piece by piece, of what `fmnist bench -o` writes."""
+    words = footer_text(document, "below a figure: its 95 % interval").replace("\n", " ")
+    return render(
+        "bench.html",
+        script="page.js",
+        machine=header_text(document),
+        date=document["date"],
+        command=document["command"],
+        tables=[_table(one, document["models"]) for one in tables_of(document, all_cells=True)],
+        footer=words,
+    )
+
+
+def _table(table: Table, models: Mapping[str, Any]) -> dict[str, Any]:
+    columns = [column for column in table.columns if not column.narrow]
+    most = [
+        max((column.value(result) or 0 for result in models.values()), default=0)
+        for column in columns
+    ]
+    rows = [
+        {
+            "name": name,
+            "title": result["title"],
+            "cells": [_cell(*one, result) for one in zip(columns, most, strict=True)],
+        }
+        for name, result in models.items()
+    ]
+    return {"title": table.title, "heads": list(map(_head, columns)), "rows": rows}
+
+
+def _head(column: Column) -> str:
+    """The two lines of a head as one, a word that was divided put together."""
+    first, second = column.head
+    return f"{first[:-1]}{second}" if first.endswith("-") else f"{first} {second}".strip()
+
+
+def _cell(column: Column, largest: float, result: Mapping[str, Any]) -> dict[str, str]:
+    value = column.value(result)
+    if value is None:
+        return {"value": "", "words": "–", "note": "", "bar": ""}
+    return {
+        "value": repr(value),
+        "words": column.words(value),
+        "note": column.note(result) if column.note else "",
+        "bar": f"{value / largest:.2%}" if column.bar and largest else "",
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +13,6 @@ from fmnist_cli.cli.train import Device
 from fmnist_cli.errors import EXIT_INTERRUPTED
 from fmnist_cli.files import check_folder
 from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
-
-if TYPE_CHECKING:
-    from fmnist_cli.audit.labels import AuditData, Judgements
 
 
 def audit(
@@ -41,7 +38,6 @@ def audit(
             metavar="FILE",
             help="Train nothing; judge by this .npz: arrays train and test of a row per image and"
             " a column per class, by models that did not see the image. Every audit writes one.",
-            show_default=False,
         ),
     ] = None,
     out: Annotated[
@@ -76,11 +72,30 @@ def audit(
 
     data = AuditData.load(data_dir)
     out.mkdir(parents=True, exist_ok=True)  # what cannot be written to shows now, not hours later
-    settings = Settings.of(spec, preset, folds, seed, given=probabilities)
     try:
         if probabilities is None:
-            judgements = _train(model, preset, folds, seed, data, runs_dir, device, resume)
+            # Models are trained for it, in ``RUNS_DIR/audit/fold-1/MODEL`` and so on.
+            from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
+            from fmnist_cli.training.job import Job
+            from fmnist_cli.training.progress import console_reporter
+            from fmnist_cli.training.run import choose_device
+
+            chosen = choose_device(device)
+            job = Job.of(spec, preset, seed)
+            parts = make_folds(data, folds, seed, runs_dir / "audit")
+            if not resume:
+                start_anew(job, parts, data)
+            fits = folds * len(with_parents(job))
+            with console_reporter(fits, quiet=Level.quiet) as reporter:
+                judgements = judge(job, parts, data, device=chosen, reporter=reporter)
+            settings = Settings(
+                f"Judged by: {spec.name}, {preset} preset, {folds} folds",
+                {"model": spec.name, "preset": preset, "folds": folds, "seed": seed},
+            )
         else:
+            # The name without its folder: where a file lies says nothing of what it holds.
+            name = probabilities.name
+            settings = Settings(f"Judged by {name}", {"probabilities": name})
             judgements = Judgements.read(probabilities, (len(data.train), len(data.test)))
         findings = write(out, data, judgements, settings, top=top, say=say)
     except KeyboardInterrupt:
@@ -92,28 +107,3 @@ def audit(
         " duplicates"
     )
     show(str(out))
-
-
-def _train(
-    model: str,
-    preset: Preset,
-    folds: int,
-    seed: int,
-    data: AuditData,
-    runs_dir: Path,
-    device: Device,
-    resume: bool,
-) -> Judgements:
-    """Judgements by models trained for them, in ``RUNS_DIR/audit/fold-1/MODEL`` and so on."""
-    from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
-    from fmnist_cli.training.job import Job
-    from fmnist_cli.training.progress import console_reporter
-    from fmnist_cli.training.run import choose_device
-
-    chosen = choose_device(device)
-    job = Job.of(get_spec(model), preset, seed)
-    parts = make_folds(data, folds, seed, runs_dir / "audit")
-    if not resume:
-        start_anew(job, parts, data)
-    with console_reporter(folds * len(with_parents(job)), quiet=Level.quiet) as reporter:
-        return judge(job, parts, data, device=chosen, reporter=reporter)

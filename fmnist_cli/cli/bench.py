@@ -17,6 +17,7 @@ from fmnist_cli.cli.options import (
     Prepare,
     ResultsFile,
     one_of,
+    open_named,
 )
 from fmnist_cli.cli.output import (
     Level,
@@ -34,7 +35,7 @@ from fmnist_cli.errors import EXIT_RULE_FAILED, DataError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fmnist_cli.bench.rounds import Candidate, Plan
+    from fmnist_cli.bench.rounds import Plan
     from fmnist_cli.bench.tables import Table
     from fmnist_cli.data.dataset import LabelledImages
 
@@ -54,39 +55,6 @@ def _test_split(data_dir: Path | None) -> LabelledImages | None:
         note(f"no accuracy, and timing on random pixels: {missing}")
         return None
     return load_split("test", data_dir)
-
-
-def _check_paths(images: Path | None, targets: Sequence[Path | None]) -> None:
-    """What would fail after minutes of measuring fails now.
-
-    Raises:
-        UsageError: the pictures are not there, or a target is a folder.
-    """
-    if images is not None and not images.exists():
-        raise UsageError(f"--images {images} does not exist")
-    check_file(*targets)
-
-
-def _candidates(asked: Sequence[str] | None, models_dir: Path | None) -> list[Candidate]:
-    """The models asked for, or all, under unique names.
-
-    Raises:
-        UsageError: there are none.
-        ModelError: a file is missing or another one than its manifest says.
-    """
-    from fmnist_cli.bench.rounds import Candidate
-    from fmnist_cli.bench.run import unique_names
-    from fmnist_cli.inference.models import find_models_dir, open_model
-    from fmnist_cli.manifest import Manifest
-
-    names = asked or list(Manifest.read(find_models_dir(models_dir)).models)
-    if not names:
-        raise UsageError(
-            f"{find_models_dir(models_dir)} has no models; make some with: fmnist export"
-        )
-    files = [open_model(one, models_dir) for one in names]
-    unique = unique_names([file.name for file in files])
-    return [Candidate(name, file) for name, file in zip(unique, files, strict=True)]
 
 
 def _command(models: Sequence[str], plan: Plan, images: Path | None, prepare: str) -> str:
@@ -182,23 +150,6 @@ def _changes_text(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _write(
-    document: Mapping[str, Any], results: Results, csv: Path | None, report: Path | None
-) -> None:
-    """The document where it was asked for, and tables unless standard output holds JSON."""
-    from fmnist_cli.bench.compare import csv_text
-    from fmnist_cli.bench.page import page
-    from fmnist_cli.files import write_text
-
-    if results.has_tables:
-        show(_document_text(document))
-    results.write(document)
-    if csv is not None:
-        write_text(csv, csv_text(document))
-    if report is not None:
-        write_text(report, "".join(page(document)))
-
-
 def bench(
     model: Models = None,
     threads: Annotated[
@@ -264,6 +215,8 @@ def bench(
     from fmnist_cli.bench import compare as earlier
     from fmnist_cli.bench.rounds import Plan
     from fmnist_cli.bench.run import Pictures, head, noisy_models, run, steps_of
+    from fmnist_cli.bench.tables import page
+    from fmnist_cli.files import write_text
     from fmnist_cli.inference.session import Session
     from fmnist_cli.machine import available_cores
     from fmnist_cli.preprocess import MODES, check_mode
@@ -275,12 +228,14 @@ def bench(
     if compare is None and (relative := [rule.text for rule in rules if rule.relative]):
         raise UsageError(f"--fail-if {relative[0]!r} needs --compare OLD.json to be a multiple of")
     results = Results(json_, output)
-    results.check()
-    _check_paths(images, [csv, report])
-    candidates = _candidates(model, models_dir)
+    # What would fail after minutes of measuring fails now.
+    if images is not None and not images.exists():
+        raise UsageError(f"--images {images} does not exist")
+    check_file(output, csv, report)
+    files = open_named(model, models_dir)
     if prepare != "auto":
-        for candidate in candidates:
-            check_mode(prepare, Session(candidate.file).spec)
+        for file in files.values():
+            check_mode(prepare, Session(file).spec)
     plan = Plan(threads or available_cores(), seconds, rounds)
     split = _test_split(data_dir)
     begun = head(
@@ -293,12 +248,11 @@ def bench(
     old: dict[str, Any] | None = None
     if compare is not None:  # what cannot be compared shows before minutes of measuring
         old = earlier.read(compare)
-        names: Mapping[str, Any] = {candidate.name: None for candidate in candidates}
-        earlier.check_comparable(old, {**begun, "models": names}, compare)
+        earlier.check_comparable(old, {**begun, "models": files}, compare)
 
     pictures = None if images is None else Pictures(images, prepare)
-    with _progress(steps_of(len(candidates), plan, pictures=images is not None)) as on_step:
-        measured = run(candidates, plan, split, pictures=pictures, on_step=on_step)
+    with _progress(steps_of(len(files), plan, pictures=images is not None)) as on_step:
+        measured = run(files, plan, split, pictures=pictures, on_step=on_step)
     document = {**begun, "altered": other_files, "models": measured}
     if noisy := noisy_models(measured):
         say(
@@ -306,7 +260,12 @@ def bench(
             f" rounds ({', '.join(noisy)}); stop other work, or give more --rounds"
         )
 
-    _write(document, results, csv, report)
+    results.show(_document_text(document))
+    results.write(document)
+    if csv is not None:
+        write_text(csv, earlier.csv_text(document))
+    if report is not None:
+        write_text(report, "".join(page(document)))
     if old is not None:
         (say if json_ else show)(_changes_text(old, document))
     broken = list(earlier.violations(rules, document["models"], old["models"] if old else {}))

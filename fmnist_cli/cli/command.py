@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from typer._click import Command as AnyCommand
 from typer._click.types import IntRange
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
@@ -12,7 +13,6 @@ from fmnist_cli.cli.output import Level, detail, note_models_dir
 from fmnist_cli.errors import DEBUG
 
 if TYPE_CHECKING:
-    from typer._click import Command as AnyCommand
     from typer._click import Context, HelpFormatter, Parameter
     from typer._click.shell_completion import CompletionItem
 
@@ -59,11 +59,6 @@ def _shared_options() -> list[TyperOption]:
     ]
 
 
-def _split_examples(settings: dict[str, Any]) -> dict[str, Any]:
-    text, _, examples = (settings["help"] or "").partition(_EXAMPLES)
-    return {**settings, "help": text.rstrip(), "epilog": examples or None}
-
-
 def _write_options(command: AnyCommand, context: Context, formatter: HelpFormatter) -> None:
     """Options under the heading of their group, those of all commands last."""
     groups: dict[str, list[tuple[str, str]]] = {}
@@ -80,30 +75,42 @@ def _write_options(command: AnyCommand, context: Context, formatter: HelpFormatt
             formatter.write_dl(records)
 
 
-def _write_examples(command: AnyCommand, formatter: HelpFormatter) -> None:
-    if command.epilog:
-        with formatter.section("Examples"):
-            for line in command.epilog.splitlines():
-                formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
+class _Shared(AnyCommand):
+    """What single commands and groups of them have in common.
 
-
-def _briefly(items: list[CompletionItem]) -> list[CompletionItem]:
-    """Completions with one short line of help each: shells take a second line for another one."""
-    for item in items:
-        if item.help:
-            item.help = re.split(r"[.;:](?:\s|$)", item.help)[0][:70]
-    return items
-
-
-class Command(TyperCommand):
-    """One command. The section ``Examples:`` of its docstring stands at the end of its help."""
+    The section ``Examples:`` of a docstring stands at the end of its help.
+    """
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**_split_examples(settings))
+        text, _, examples = (settings["help"] or "").partition(_EXAMPLES)
+        super().__init__(**{**settings, "help": text.rstrip(), "epilog": examples or None})
+        self.params += _shared_options()
+
+    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
+        """What a shell offers for a word that was begun."""
+        items = super().shell_complete(ctx, incomplete)
+        for item in items:
+            if item.help:  # one short line: shells take a second one for another word
+                item.help = re.split(r"[.;:](?:\s|$)", item.help)[0][:70]
+        return items
+
+    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Examples."""
+        del ctx
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.splitlines():
+                    formatter.write(f"{'':{formatter.current_indent}}{line.strip()}\n")
+
+
+class Command(_Shared, TyperCommand):
+    """One command."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
         for parameter in self.params:
             if isinstance(parameter.type, IntRange) and parameter.type.max is None:
                 parameter.type.max = _LARGEST
-        self.params += _shared_options()
 
     def invoke(self, ctx: Context) -> Any:
         """Run it; first say with which settings, if that is asked for."""
@@ -120,37 +127,15 @@ class Command(TyperCommand):
             note_models_dir()
         return super().invoke(ctx)
 
-    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
-        """What a shell offers for a word that was begun."""
-        return _briefly(super().shell_complete(ctx, incomplete))
-
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """Options under the heading of their group."""
         _write_options(self, ctx, formatter)
 
-    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Examples."""
-        del ctx
-        _write_examples(self, formatter)
 
-
-class Group(TyperGroup):
+class Group(_Shared, TyperGroup):
     """Several commands under one name."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**_split_examples(settings))
-        self.params += _shared_options()
-
-    def shell_complete(self, ctx: Context, incomplete: str) -> list[CompletionItem]:
-        """What a shell offers for a word that was begun."""
-        return _briefly(super().shell_complete(ctx, incomplete))
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """The commands, then the options."""
         self.format_commands(ctx, formatter)
         _write_options(self, ctx, formatter)
-
-    def format_epilog(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Examples."""
-        del ctx
-        _write_examples(self, formatter)

@@ -15,11 +15,11 @@ import typer
 from fmnist_cli.cli.audit import audit
 from fmnist_cli.cli.command import Command, Group
 from fmnist_cli.cli.options import FOLDERS, DataDir, Force, Json, SplitName, require_extra
-from fmnist_cli.cli.output import Level, Results, aligned, note, say, show
+from fmnist_cli.cli.output import Level, Results, aligned, check_file, note, say, show
 
 if TYPE_CHECKING:
     from fmnist_cli.data.download import DownloadEvent, Progress
-    from fmnist_cli.data.fashion_mnist import DataFile, Split
+    from fmnist_cli.data.fashion_mnist import Split
 
 app = typer.Typer(
     cls=Group,
@@ -37,7 +37,6 @@ def download(
             metavar="DIR",
             help="Folder for the files; by default ./data/fashion-mnist inside a clone of the"
             " project, else the cache.",
-            show_default=False,
             rich_help_panel=FOLDERS,
         ),
     ] = None,
@@ -48,7 +47,6 @@ def download(
             metavar="URL",
             help="Address of a folder with the four files, instead of the built-in mirrors;"
             " repeatable, tried in order.",
-            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -61,13 +59,12 @@ def download(
         fmnist data download
         fmnist data download --data-dir fashion-mnist
     """
-    from fmnist_cli.data.download import MIRRORS
-    from fmnist_cli.data.download import download as fetch
+    from fmnist_cli.data.download import MIRRORS, Downloader
     from fmnist_cli.data.fashion_mnist import ENV_VAR, default_download_dir
 
     target = default_download_dir() if data_dir is None else data_dir.expanduser()
     with _progress() as progress:
-        fetch(target, mirror or MIRRORS, progress=progress)
+        Downloader(progress).download(target, mirror or MIRRORS)
     elsewhere = os.environ.get(ENV_VAR)
     if elsewhere and Path(elsewhere).expanduser().absolute() != target.absolute():
         note(f"{ENV_VAR} is set, so commands read {elsewhere} instead")
@@ -153,53 +150,44 @@ def describe(
         fmnist data describe -o data.json
     """
     results = Results(json_ or output is None, output)
-    results.check()
+    check_file(output)
     require_extra()
-    from fmnist_cli.describe import MapOptions
     from fmnist_cli.describe import describe as measure
 
     options = ["--points", str(points), "--seed", str(seed)]
-    found = measure(data_dir, MapOptions(points, seed))
+    found = measure(data_dir, points, seed)
     results.write({"command": shlex.join(["fmnist", "data", "describe", *options]), **found}, None)
 
 
 def _describe(folder: Path) -> dict[str, Any]:
     """What ``info`` shows, as plain values."""
-    import numpy as np
-
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.data.fashion_mnist import CLASS_NAMES, FILES, TORCHVISION_DIR, files_of
+    from fmnist_cli.data.fashion_mnist import (
+        FILES,
+        TORCHVISION_DIR,
+        files_of,
+        is_official,
+    )
 
     in_torchvision_layout = folder.parts[-2:] == TORCHVISION_DIR.parts
     splits: dict[str, Any] = {}
     names: tuple[Split, ...] = ("train", "validation", "test")
     for split in names:
-        if any(file.locate(folder) is None for file in files_of(split)):
-            continue
-        labels = load_split(split, folder).labels
-        counts = np.bincount(labels, minlength=len(CLASS_NAMES)).tolist()
-        splits[split] = {
-            "images": len(labels),
-            "classes": dict(zip(CLASS_NAMES, counts, strict=True)),
-        }
+        if all(file.locate(folder) for file in files_of(split)):
+            splits[split] = load_split(split, folder).counts()
+    files: list[dict[str, Any]] = []
+    for file in FILES:
+        path = file.locate(folder)
+        if path is None:
+            files.append({"name": file.name, "bytes": None, "md5": "missing"})
+        else:
+            md5 = "ok" if is_official(path, file) else "unknown"
+            files.append({"name": path.name, "bytes": path.stat().st_size, "md5": md5})
     return {
         "data_dir": str(folder.absolute()),
         "layout": "torchvision" if in_torchvision_layout else "plain",
-        "files": [_describe_file(folder, file) for file in FILES],
+        "files": files,
         "splits": splits,
-    }
-
-
-def _describe_file(folder: Path, file: DataFile) -> dict[str, Any]:
-    from fmnist_cli.data.fashion_mnist import is_official
-
-    path = file.locate(folder)
-    if path is None:
-        return {"name": file.name, "bytes": None, "md5": "missing"}
-    return {
-        "name": path.name,
-        "bytes": path.stat().st_size,
-        "md5": "ok" if is_official(path, file) else "unknown",
     }
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,12 +22,13 @@ from fmnist_cli.cli.options import (
     ResultsFile,
     Unknown,
     UnknownAt,
+    open_named,
 )
 from fmnist_cli.cli.output import Level, Results, aligned, check_file, detail, note_altered, say
 from fmnist_cli.errors import EXIT_REJECTED, DataError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from fmnist_cli.contract import InputSpec, Pixels, Probabilities
+    from fmnist_cli.contract import Pixels, Probabilities
     from fmnist_cli.evaluate.metrics import ClassReport, Evaluation
     from fmnist_cli.inference.models import ModelFile
     from fmnist_cli.inference.session import Session
@@ -114,7 +115,6 @@ def evaluate(
             "--data",
             metavar="DIR",
             help="Measure on your own labelled pictures instead: one folder per class in DIR.",
-            show_default=False,
         ),
     ] = None,
     labels: LabelsFile = None,
@@ -127,7 +127,6 @@ def evaluate(
         typer.Option(
             metavar="FILE",
             help="With --data: also write an HTML page of the pictures with a wrong label.",
-            show_default=False,
         ),
     ] = None,
     json_: Json = False,
@@ -154,17 +153,9 @@ def evaluate(
     read = [*filter(None, (data, labels)), *map(Path, model or ())]
     check_file(output, report, read=read)
 
-    from fmnist_cli.bench.run import unique_names
-    from fmnist_cli.inference.models import find_models_dir, open_model
-    from fmnist_cli.inference.session import Session
-    from fmnist_cli.machine import available_cores
-    from fmnist_cli.manifest import Manifest
-
-    asked = model or list(Manifest.read(find_models_dir(models_dir)).models)
-    files = [open_model(one, models_dir) for one in asked]
-    for file in files:
+    named = open_named(model, models_dir)
+    for file in named.values():
         detail(f"model {file.name}: {file.path}, SHA-256 {file.sha256}")
-    named = dict(zip(unique_names([file.name for file in files]), files, strict=True))
     if not own:
         _on_data_set(named, model or (), split, data_dir, results)
         return
@@ -174,13 +165,8 @@ def evaluate(
 
     asks = unknown or unknown_at is not None
     share = known_share("--unknown-at", unknown_at) if asks else None
-    sessions = {
-        name: (file.sha256, Session(file, threads=available_cores()))
-        for name, file in named.items()
-    }
     labelled = open_labelled(data, labels, root)
-    folders = _Folders(labelled, prepare, share, report, models_dir)
-    if _on_folders(sessions, folders, results):
+    if _on_folders(named, labelled, prepare, share, report, models_dir, results):
         raise typer.Exit(EXIT_REJECTED)
 
 
@@ -251,25 +237,19 @@ def _on_data_set(
     )
 
 
-class _Folders(NamedTuple):
-    """What to measure on labelled pictures; `unknown_at` is None not to ask what is unknown."""
-
-    labelled: Labelled
-    prepare: str
-    unknown_at: float | None
-    report: Path | None
-    models_dir: Path | None
-
-
 def _on_folders(
-    sessions: Mapping[str, tuple[str, Session]], asked: _Folders, results: Results
+    files: Mapping[str, ModelFile],
+    labelled: Labelled,
+    prepare: str,
+    unknown_at: float | None,
+    report: Path | None,
+    models_dir: Path | None,
+    results: Results,
 ) -> bool:
     """Measure on labelled pictures; whether some pictures could not be read.
 
     Args:
-        sessions: by name, SHA-256 of the file and the model.
-        asked: what to do.
-        results: where the figures go.
+        unknown_at: share of known pictures that keeps its label; None not to ask what is unknown.
 
     Raises:
         FmnistError: it cannot be done, with the reason.
@@ -277,57 +257,78 @@ def _on_folders(
     from fmnist_cli.files import check_target
     from fmnist_cli.inference.classifier import route_of
     from fmnist_cli.inference.ood import open_guard
-    from fmnist_cli.labelled.classes import resolve
+    from fmnist_cli.inference.session import Session
     from fmnist_cli.labelled.evaluation import evaluate_folders, judge
     from fmnist_cli.labelled.page import write_page
     from fmnist_cli.labelled.pictures import LabelledPictures
+    from fmnist_cli.labelled.source import resolve
+    from fmnist_cli.machine import available_cores
     from fmnist_cli.preprocess import check_mode
     from fmnist_cli.progress import progress
 
-    if asked.report is not None:
-        check_target(asked.report)
+    if report is not None:
+        check_target(report)
     # Before any picture is read, which takes time.
-    folders = asked.labelled.names()
+    folders = labelled.names()
     routes = {}
-    for name, (_, session) in sessions.items():
-        check_mode(asked.prepare, session.spec)
-        resolve(folders, session.card.class_names, source=asked.labelled.name)
-        guard = open_guard(asked.unknown_at, session.card, asked.models_dir)
+    for name, file in files.items():
+        session = Session(file, threads=available_cores())
+        check_mode(prepare, session.spec)
+        resolve(folders, session.card.class_names, source=labelled.name)
+        guard = open_guard(unknown_at, session.card, models_dir)
         routes[name] = route_of(session, guard)
     measured: dict[str, FolderEvaluation] = {}
     read: list[LabelledPictures] = []
     # The pictures are read once for all models that want the same, and then let go.
-    for spec in _distinct([session.spec for _, session in sessions.values()]):
+    specs = [route.spec for route in routes.values()]  # which cannot be hashed
+    for spec in (spec for at, spec in enumerate(specs) if spec not in specs[:at]):
         with progress(not Level.quiet, None) as advance:
-            found = LabelledPictures.read(asked.labelled, spec, asked.prepare, advance=advance)
+            found = LabelledPictures.read(labelled, spec, prepare, advance=advance)
         if read and found.paths != read[0].paths:
-            raise DataError(f"the pictures of {asked.labelled.name} changed while they were read")
+            raise DataError(f"the pictures of {labelled.name} changed while they were read")
         for name, route in routes.items():
             if route.spec == spec:
                 classes = resolve(found.folders, route.class_names)
                 measured[name] = evaluate_folders(found, classes, *judge(found, route))
         read.append(replace(found, pixels=found.pixels[:0]))
-    measured = {name: measured[name] for name in sessions}
+    measured = {name: measured[name] for name in files}
     found = read[0]
-    prepared = _prepared(read)
-    names = {name: session.card.class_names for name, (_, session) in sessions.items()}
-    results.show(_folders_text(found, prepared, names, measured))
-    if asked.report is not None:
-        write_page(found, names, measured, asked.report)
-    checksums = {name: sha256 for name, (sha256, _) in sessions.items()}
-    results.write(_document(found, prepared, checksums, names, measured, asked))
+    # How many pictures were prepared how, for any of the models.
+    counts: Counter[str] = Counter()
+    for one in read:
+        counts |= Counter(one.prepared)
+    prepared = dict(counts.most_common())
+    results.show(_folders_text(found, prepared, measured))
+    if report is not None:
+        write_page(found, measured, report)
+    results.write(
+        {
+            "version": __version__,
+            "pictures": {
+                # Folders without those above them: what was measured, not where it lies.
+                "folder": labelled.name,
+                "prepare": found.mode,
+                "unknown_at": unknown_at,
+                "images": len(found),
+                "prepared": prepared,
+                "rejected": [row._asdict() for row in found.rejected],
+            },
+            "models": {
+                name: {
+                    "sha256": files[name].sha256,
+                    "class_names": list(result.class_names),
+                    **result.to_json(),
+                }
+                for name, result in measured.items()
+            },
+        }
+    )
     return bool(found.rejected)
-
-
-def _distinct(specs: Sequence[InputSpec]) -> list[InputSpec]:
-    """Each once, in the order of the first of its kind; a spec cannot be hashed."""
-    return [spec for at, spec in enumerate(specs) if spec not in specs[:at]]
 
 
 def _folders_text(
     found: LabelledPictures,
     counts: Mapping[str, int],
-    names: Mapping[str, tuple[str, ...]],
     results: Mapping[str, FolderEvaluation],
 ) -> str:
     from fmnist_cli.contract import printable
@@ -344,7 +345,7 @@ def _folders_text(
     lines += [f"not read: {printable(r.path)}: {printable(r.error)}" for r in found.rejected]
     lines.append("")
     for name, result in results.items():
-        confusion = confusion_rows(result, names[name])
+        confusion = confusion_rows(result)
         lines += [
             f"{name}: {accuracy_words(result)}",
             *filter(None, [unknown_words(result)]),
@@ -362,41 +363,3 @@ def _folders_text(
         ]
         lines.append(aligned(rows, "<>>"))
     return "\n".join(lines)
-
-
-def _prepared(read: Sequence[LabelledPictures]) -> Mapping[str, int]:
-    """How many pictures were prepared how, for any of the models."""
-    counts: Counter[str] = Counter()
-    for found in read:
-        counts |= Counter(found.prepared)
-    return dict(counts.most_common())
-
-
-def _document(
-    found: LabelledPictures,
-    prepared: Mapping[str, int],
-    checksums: Mapping[str, str],
-    names: Mapping[str, Sequence[str]],
-    results: Mapping[str, FolderEvaluation],
-    asked: _Folders,
-) -> dict[str, Any]:
-    return {
-        "version": __version__,
-        "pictures": {
-            # Folders without those above them: what was measured, not where it lies.
-            "folder": found.labelled.name,
-            "prepare": found.mode,
-            "unknown_at": asked.unknown_at,
-            "images": len(found),
-            "prepared": prepared,
-            "rejected": [{"path": row.path, "error": row.error} for row in found.rejected],
-        },
-        "models": {
-            name: {
-                "sha256": checksums[name],
-                "class_names": list(names[name]),
-                **result.to_json(),
-            }
-            for name, result in results.items()
-        },
-    }

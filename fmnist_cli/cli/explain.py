@@ -125,39 +125,11 @@ def explain(
     if split is not None and prepare != "auto":
         raise UsageError("--prepare is for files; images of the data set are frames already")
     check_file(maps)
-    if maps is None:
-        _check_pictures(inputs, model, output, split, prepare)
-
-    from fmnist_cli.explain.job import Chosen, Out, explain_pictures, write_maps
-
     if maps is not None:
+        from fmnist_cli.explain.job import write_maps
+
         write_maps(maps, model, method, layer, data_dir, models_dir, say)
         return
-    assert output is not None  # noqa: S101
-    chosen = Chosen(tuple(inputs or ()), prepare, split, class_, wrong_only, index, limit, data_dir)
-    out = Out(output, force)
-    rejected = explain_pictures(
-        chosen, out, (model or ["resnet"])[0], method, layer, target, models_dir, say
-    )
-    show(str(output))
-    if rejected:
-        raise typer.Exit(EXIT_REJECTED)
-
-
-def _check_pictures(
-    inputs: list[str] | None,
-    model: list[str] | None,
-    output: Path | None,
-    split: str | None,
-    prepare: str,
-) -> None:
-    """What can be said before anything is loaded.
-
-    Raises:
-        UsageError: something is missing, twice there or unknown.
-    """
-    from fmnist_cli.preprocess import MODES
-
     if model == ["auto"]:
         raise UsageError(
             "--model auto chooses a model for each picture, which explain does not; name one"
@@ -168,4 +140,15 @@ def _check_pictures(
         raise UsageError("name the folder to write into with -o")
     if bool(inputs) == (split is not None):
         raise UsageError("name pictures, or take images of the data set with --split; one of both")
+    from fmnist_cli.preprocess import MODES
+
     one_of(prepare, MODES, "--prepare")
+
+    from fmnist_cli.explain.job import Chosen, explain_pictures
+
+    chosen = Chosen(tuple(inputs or ()), prepare, split, class_, wrong_only, index, limit, data_dir)
+    name = (model or ["resnet"])[0]
+    rejected = explain_pictures(chosen, output, force, name, method, layer, target, models_dir, say)
+    show(str(output))
+    if rejected:
+        raise typer.Exit(EXIT_REJECTED)

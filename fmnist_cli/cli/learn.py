@@ -15,7 +15,7 @@ from fmnist_cli.cli.output import Level, Results, aligned, check_file, note, not
 from fmnist_cli.errors import EXIT_REJECTED, UsageError
 
 if TYPE_CHECKING:
-    from fmnist_cli.learn.head import Members
+    from fmnist_cli.labelled.pictures import Members
 
 _MANY = 100  # classes
 
@@ -66,10 +66,9 @@ def learn(
     from fmnist_cli.files import check_target
     from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
-    from fmnist_cli.labelled.classes import FolderClasses
     from fmnist_cli.labelled.evaluation import accuracy_words, evaluate_folders, folder_rows
     from fmnist_cli.labelled.page import write_page
-    from fmnist_cli.labelled.source import open_labelled
+    from fmnist_cli.labelled.source import FolderClasses, open_labelled
     from fmnist_cli.learn.head import cross_validate, fit
     from fmnist_cli.learn.model import remembered, write
     from fmnist_cli.learn.pictures import check, check_names, see
@@ -122,7 +121,7 @@ def learn(
     evaluation = evaluate_folders(found, FolderClasses(names, columns), shown)
     evaluation = replace(evaluation, folds=held.folds)
     if report is not None:
-        write_page(found, {target.stem: names}, {target.stem: evaluation}, report)
+        write_page(found, {target.stem: evaluation}, report)
     results = Results(json_)
     table = aligned(folder_rows(evaluation), "<>>><")
     results.show(f"held out in turn: {accuracy_words(evaluation)}\n\n{table}")
@@ -139,7 +138,7 @@ def learn(
             "folds": held.folds,
             "fine_tuning": tuning,
             **evaluation.to_json(),
-            "rejected": [{"path": row.path, "error": row.error} for row in found.rejected],
+            "rejected": [row._asdict() for row in found.rejected],
         }
     )
     if found.rejected:

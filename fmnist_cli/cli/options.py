@@ -6,11 +6,14 @@ import importlib.util
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fmnist_cli.errors import FmnistError, MissingExtraError, UsageError
+
+if TYPE_CHECKING:
+    from fmnist_cli.inference.models import ModelFile
 
 # Headings of groups of options in `--help`.
 MODEL, FOLDERS = "Model", "Folders"
@@ -37,7 +40,6 @@ DataDir = Annotated[
         metavar="DIR",
         envvar="FMNIST_DATA_DIR",
         help="Folder of the data set; by default ./data/fashion-mnist, then the cache.",
-        show_default=False,
         rich_help_panel=FOLDERS,
     ),
 ]
@@ -58,7 +60,6 @@ ModelsDir = Annotated[
         metavar="DIR",
         envvar="FMNIST_MODELS_DIR",
         help="Folder of exported models; by default ./exported. Shipped models are found as well.",
-        show_default=False,
         rich_help_panel=FOLDERS,
     ),
 ]
@@ -142,6 +143,30 @@ def require_extra(extra: str = "train") -> None:
     for package in _PACKAGES[extra]:
         if importlib.util.find_spec(package) is None:
             raise MissingExtraError(package, extra)
+
+
+def open_named(asked: Sequence[str] | None, models_dir: Path | None) -> dict[str, ModelFile]:
+    """The models asked for, or all of a folder; of two with one name the second is ``NAME #2``.
+
+    Raises:
+        UsageError: there are none.
+        ModelError: a file is missing or another one than its manifest says.
+    """
+    from fmnist_cli.inference.models import find_models_dir, open_model
+    from fmnist_cli.manifest import Manifest
+
+    folder = find_models_dir(models_dir)
+    files: dict[str, ModelFile] = {}
+    for one in asked or Manifest.read(folder).models:
+        file = open_model(one, models_dir)
+        name, count = file.name, 1
+        while name in files:
+            count += 1
+            name = f"{file.name} #{count}"
+        files[name] = file
+    if not files:
+        raise UsageError(f"{folder} has no models; make some with: fmnist export")
+    return files
 
 
 def one_of(value: str, allowed: Sequence[str], option: str) -> str:

@@ -189,14 +189,6 @@ class Results:
     def __init__(self, as_json: bool = False, file: Path | None = None) -> None:
         self.as_json, self.file = as_json, file
 
-    def check(self) -> None:
-        """Find out before the work what could not be written after it.
-
-        Raises:
-            UsageError: the file is a folder, or a picture.
-        """
-        check_file(self.file)
-
     @property
     def has_tables(self) -> bool:
         """Whether people see tables: not where JSON goes, nor, if quiet, beside a file."""

@@ -62,8 +62,7 @@ def prepare(
     from fmnist_cli.decode.quiet import libraries_quiet
     from fmnist_cli.engines import default_engine, ordered_map
     from fmnist_cli.files import check_folder
-    from fmnist_cli.html.folder import PANEL
-    from fmnist_cli.html.prepared import write_pairs
+    from fmnist_cli.html.folder import PANEL, write_pairs
     from fmnist_cli.inference.models import open_model
     from fmnist_cli.inference.session import Session
     from fmnist_cli.machine import available_cores
@@ -118,7 +117,6 @@ def report(
             "--results",
             metavar="DIR",
             help="Folder of JSON results, of any names. Default: ./benchmarks/results, if there.",
-            show_default=False,
         ),
     ] = None,
     models_dir: ModelsDir = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,10 +19,7 @@ from fmnist_cli.cli.options import (
 )
 from fmnist_cli.cli.output import Level, detail, error, note, say
 from fmnist_cli.errors import EXIT_INTERRUPTED, FmnistError, ModelError, UsageError
-from fmnist_cli.models.registry import REGISTRY, ModelSpec, Preset, get_spec
-
-if TYPE_CHECKING:
-    from fmnist_cli.training.job import TrainingData
+from fmnist_cli.models.registry import REGISTRY, Preset, get_spec
 
 Device = Literal["auto", "cpu", "cuda"]
 Features = Literal["pixels", "hog"]
@@ -53,7 +50,6 @@ _Features = Annotated[
     typer.Option(
         help="What svm, logreg, knn, mlp and random-forest see: histograms of gradients (hog) or"
         " pixels; by default what is best for each.",
-        show_default=False,
         rich_help_panel=_DATA,
     ),
 ]
@@ -64,7 +60,6 @@ _Teacher = Annotated[
         metavar="MODEL",
         help="Exported model, or .onnx file, whose predictions are learned beside the labels;"
         " repeatable, then their mean. For hybrid: its members. By default the preset decides.",
-        show_default=False,
         autocompletion=complete_model,
         rich_help_panel=_DATA,
     ),
@@ -75,7 +70,6 @@ _LeaveOut = Annotated[
         "--leave-out",
         metavar="FILE",
         help="List of training images to leave out, such as audit.csv of `fmnist data audit`.",
-        show_default=False,
         rich_help_panel=_DATA,
     ),
 ]
@@ -86,7 +80,6 @@ _LeaveOutFirst = Annotated[
         min=1,
         metavar="N",
         help="Leave out only the first N images of the list.",
-        show_default=False,
         rich_help_panel=_DATA,
     ),
 ]
@@ -96,7 +89,6 @@ _Photos = Annotated[
         "--photos",
         metavar="DIR",
         help="Folder of labelled pictures, DIR/CLASS/..., for models of photos (photo).",
-        show_default=False,
         rich_help_panel=_DATA,
     ),
 ]
@@ -106,7 +98,6 @@ _Init = Annotated[
         "--init",
         metavar="MODEL",
         help="Exported model, or .onnx file, whose weights training starts from.",
-        show_default=False,
         autocompletion=complete_model,
         rich_help_panel=_DATA,
     ),
@@ -155,6 +146,7 @@ def train(
 
     from fmnist_cli.data.exclude import read_exclusions
     from fmnist_cli.data.fashion_mnist import find_data_dir
+    from fmnist_cli.progress import progress
     from fmnist_cli.training import run
     from fmnist_cli.training.job import Job, TrainingData, in_order
     from fmnist_cli.training.parents import Start, Teacher
@@ -178,7 +170,10 @@ def train(
     data_of = {spec.name: data for spec in specs}
     for spec in of_pictures:
         assert photos is not None  # noqa: S101
-        data_of[spec.name] = _with_pictures(data, photos, spec)
+        with progress(not Level.quiet, None) as advance:
+            data_of[spec.name] = data.with_pictures(photos, spec.input, advance)
+        pictures = data_of[spec.name].pictures
+        say("\n".join(pictures.told() if pictures else ()))
     if not resume:
         for job in jobs:  # all of them now, so that --resume knows what was left to do
             run.announce(job, data_of[job.spec.name], runs_dir / job.spec.name)
@@ -199,17 +194,6 @@ def train(
             " The same command with --resume goes on."
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
-
-
-def _with_pictures(data: TrainingData, root: Path, spec: ModelSpec) -> TrainingData:
-    """With the pictures to learn from; says on standard error what was made of them."""
-    from fmnist_cli.progress import progress
-
-    with progress(not Level.quiet, None) as advance:
-        data = data.with_pictures(root, spec.input, advance)
-    assert data.pictures is not None  # noqa: S101
-    say("\n".join(data.pictures.told()))
-    return data
 
 
 def train_all(
@@ -356,12 +340,11 @@ def train_guard(
     """
     require_extra()
     from fmnist_cli.data.dataset import load_split
-    from fmnist_cli.ood.export import write
-    from fmnist_cli.ood.fit import Schedule, make
+    from fmnist_cli.ood.fit import make, write
     from fmnist_cli.training.job import TrainingData
 
     data = TrainingData.load(data_dir)
     test = load_split("test", data_dir)
-    outcome = make(data, seed=seed, schedule=Schedule(steps), report=say)
+    outcome = make(data, seed=seed, steps=steps, report=say)
     part = write(outcome, output, test.pixels)
     say(f"{output / part.file}: {part.bytes / 1e6:.2f} MB")

@@ -35,18 +35,9 @@ from fmnist_cli.errors import DataError
 SPLIT_SEED = 0
 _VALIDATION_SHARE = 12  # one in twelve: 5,000 of 60,000
 
-_TYPES: dict[int, np.dtype[Any]] = {
-    0x08: np.dtype("u1"),
-    0x09: np.dtype("i1"),
-    0x0B: np.dtype(">i2"),
-    0x0C: np.dtype(">i4"),
-    0x0D: np.dtype(">f4"),
-    0x0E: np.dtype(">f8"),
-}
+_BYTES = 0x08  # the type code of what MNIST's family holds
 _GZIP_MAGIC = b"\x1f\x8b"
 _MOST = 1 << 30  # bytes; the largest of this family have half of that
-_MAX_AXES = 32  # what every supported numpy can hold
-_CHUNK = 1 << 20
 _REFETCH = "Delete the file and run: fmnist data download"
 
 
@@ -59,7 +50,6 @@ class LabelledImages:
         labels: int64 ``[N]``, 0 to 9, read-only.
         positions: intp ``[N]``, where each image is in the official file, from 0; None where
             the images are from no file.
-
     """
 
     pixels: Pixels
@@ -69,24 +59,36 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def counts(self) -> dict[str, Any]:
+        """How many there are, in all and of each class, as JSON values."""
+        classes = np.bincount(self.labels, minlength=len(CLASS_NAMES)).tolist()
+        return {"images": len(self), "classes": dict(zip(CLASS_NAMES, classes, strict=True))}
 
-def load_split(
-    split: Split, data_dir: Path | None = None, *, seed: int = SPLIT_SEED
-) -> LabelledImages:
+
+def load_split(split: Split, data_dir: Path | None = None) -> LabelledImages:
     """One split, in the order of its file.
 
     Args:
         split: ``"train"`` and ``"validation"`` share the official training files (55,000 and
             5,000 images); ``"test"`` is the official test files (10,000).
         data_dir: where the files are; see `find_data_dir` for the places without it.
-        seed: decides which training images are for validation.
 
     Raises:
         DataError: files are missing, corrupt, or no 28x28 images with labels 0 to 9.
-
     """
     if split not in ("train", "validation", "test"):
         raise ValueError(f"unknown split {split!r}")
+    images = load_file(split, data_dir)
+    if split == "test":
+        return images
+    train, validation = split_indices(images.labels)
+    chosen = train if split == "train" else validation
+    pixels, labels = _frozen(images.pixels[chosen]), _frozen(images.labels[chosen])
+    return LabelledImages(pixels, labels, _frozen(chosen))
+
+
+def load_file(split: Split, data_dir: Path | None = None) -> LabelledImages:
+    """All images of the official files that a split is from; see `load_split`."""
     folder = find_data_dir(data_dir, split=split)
     images_file, labels_file = files_of(split)
     images_path, labels_path = require(folder, images_file), require(folder, labels_file)
@@ -98,11 +100,7 @@ def load_split(
             f"{len(labels):,} labels; the files do not belong together. "
             "Delete both and run: fmnist data download"
         )
-    if split == "test":
-        return LabelledImages(pixels, labels, _frozen(np.arange(len(labels))))
-    train, validation = split_indices(labels, seed)
-    chosen = train if split == "train" else validation
-    return LabelledImages(_frozen(pixels[chosen]), _frozen(labels[chosen]), _frozen(chosen))
+    return LabelledImages(pixels, labels, _frozen(np.arange(len(labels))))
 
 
 def split_indices(
@@ -119,7 +117,6 @@ def split_indices(
 
     Returns:
         Two ascending position arrays; together they cover ``0 … N-1`` once.
-
     """
     # Raw generator output is what numpy promises to keep; the order of `permutation` is not.
     keys = np.random.PCG64(seed).random_raw(len(labels))
@@ -133,7 +130,7 @@ def split_indices(
 
 
 def _read_pixels(path: Path) -> Pixels:
-    pixels: Pixels = read_idx(path, dtype=np.uint8, ndim=3)
+    pixels = read_idx(path, axes=3)
     if pixels.shape[1:] != (SIDE, SIDE):
         height, width = pixels.shape[1:]
         raise DataError(
@@ -143,7 +140,7 @@ def _read_pixels(path: Path) -> Pixels:
 
 
 def _read_labels(path: Path) -> Labels:
-    labels = read_idx(path, dtype=np.uint8, ndim=1)
+    labels = read_idx(path, axes=1)
     if labels.size and labels.max() >= len(CLASS_NAMES):
         raise DataError(
             f"{path}: holds the label {labels.max()}, but classes go from 0 to "
@@ -158,33 +155,27 @@ def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return array
 
 
-def read_idx(
-    path: Path, *, dtype: npt.DTypeLike | None = None, ndim: int | None = None
-) -> npt.NDArray[Any]:
-    """The array in an IDX file, plain or gzip.
+def read_idx(path: Path, axes: int) -> npt.NDArray[np.uint8]:
+    """The bytes in an IDX file, plain or gzip.
 
     Args:
-        path: the file.
-        dtype: the type the array must have, in native byte order; any when ``None``.
-        ndim: the number of axes the array must have; any when ``None``.
+        axes: how many it must have: three of images, one of labels.
 
     Returns:
-        A read-only array in native byte order with the shape the header states.
+        A read-only array of the shape that the header states.
 
     Raises:
-        DataError: the file is missing, is no IDX file, is truncated or corrupt, has bytes
-            after its end, or holds another type or number of axes than asked for.
-
+        DataError: the file is missing, is no IDX file of bytes with so many axes, is truncated or
+            corrupt, or has bytes after its end.
     """
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP_MAGIC
             raw.seek(0)
-            if packed:
-                with gzip.GzipFile(fileobj=raw, mode="rb") as stream:
-                    array = _read(path, stream)
-            else:
-                array = _read(path, raw)
+            if not packed:
+                return _read(path, raw, axes)
+            with gzip.GzipFile(fileobj=raw, mode="rb") as stream:
+                return _read(path, stream, axes)
     # BadGzipFile is an OSError, so it has to be told apart first.
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path}: the gzip data is corrupt ({error}). {_REFETCH}") from error
@@ -195,40 +186,36 @@ def read_idx(
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
 
-    if dtype is not None and array.dtype != np.dtype(dtype):
-        raise DataError(
-            f"{path}: holds {array.dtype} values where {np.dtype(dtype)} is needed; "
-            "this is another file than its name says. " + _REFETCH
-        )
-    if ndim is not None and array.ndim != ndim:
-        raise DataError(
-            f"{path}: holds an array of {array.ndim} axes where {ndim} are needed; "
-            "images and labels may be swapped. " + _REFETCH
-        )
-    return array
 
-
-def _read(path: Path, stream: IO[bytes] | gzip.GzipFile) -> npt.NDArray[Any]:
+def _read(path: Path, stream: IO[bytes] | gzip.GzipFile, axes: int) -> npt.NDArray[np.uint8]:
     """Header and values of an open IDX file; gzip errors pass through."""
     magic = stream.read(4)
     if len(magic) < 4:
         raise DataError(f"{path}: too short to be an IDX file. {_REFETCH}")
-    zeros, code, axes = struct.unpack(">HBB", magic)
-    if zeros != 0 or code not in _TYPES or not 1 <= axes <= _MAX_AXES:
+    zeros, code, found = struct.unpack(">HBB", magic)
+    if zeros:
         raise DataError(f"{path}: not an IDX file (it begins with {magic.hex(' ')}). {_REFETCH}")
+    if code != _BYTES:
+        raise DataError(
+            f"{path}: holds values of type 0x{code:02x} where bytes, type 0x08, are needed;"
+            f" this is another file than its name says. {_REFETCH}"
+        )
+    if found != axes:
+        raise DataError(
+            f"{path}: holds an array of {found} axes where {axes} are needed;"
+            f" images and labels may be swapped. {_REFETCH}"
+        )
     sizes = stream.read(4 * axes)
     if len(sizes) < 4 * axes:
         raise DataError(f"{path}: truncated within the header. {_REFETCH}")
     shape = struct.unpack(f">{axes}I", sizes)
-    stored = _TYPES[code]
-    expected = math.prod(shape) * stored.itemsize
-    if expected > _MOST:
+    expected = math.prod(shape)
+    if max(expected, *shape) > _MOST:
         raise DataError(
-            f"{path}: announces {expected:,} bytes of values, which is too much. {_REFETCH}"
+            f"{path}: announces {expected:,} bytes, of shape {shape}, which is too much. {_REFETCH}"
         )
-
     # One byte more than expected: it shows trailing bytes, and makes gzip check its CRC.
-    payload = _read_up_to(stream, expected + 1)
+    payload = stream.read(expected + 1)
     if len(payload) < expected:
         raise DataError(
             f"{path}: truncated, {len(payload):,} of {expected:,} bytes of values are there. "
@@ -239,21 +226,4 @@ def _read(path: Path, stream: IO[bytes] | gzip.GzipFile) -> npt.NDArray[Any]:
             f"{path}: has bytes after the {expected:,} that its header {shape} announces. "
             + _REFETCH
         )
-    try:
-        array = np.frombuffer(payload, dtype=stored).reshape(shape)
-    except ValueError as error:  # an empty array whose other axes are beyond numpy
-        raise DataError(f"{path}: impossible shape {shape} in the header. {_REFETCH}") from error
-    array = array.astype(stored.newbyteorder("="), copy=False)
-    array.setflags(write=False)
-    return array
-
-
-def _read_up_to(stream: IO[bytes] | gzip.GzipFile, limit: int) -> bytearray:
-    """At most ``limit`` bytes, in steps: a header that lies about its size costs no memory."""
-    content = bytearray()
-    while len(content) < limit:
-        chunk = stream.read(min(_CHUNK, limit - len(content)))
-        if not chunk:
-            break
-        content += chunk
-    return content
+    return np.frombuffer(payload, np.uint8).reshape(shape)  # bytes, so it is read-only

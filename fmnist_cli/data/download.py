@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import socket
 import ssl
 import time
@@ -18,7 +17,7 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fmnist_cli import __version__
 from fmnist_cli.data.fashion_mnist import FILES, DataFile, is_official, md5_of
@@ -38,8 +37,10 @@ Opener = Callable[[urllib.request.Request, float], Any]
 """Opens a request with a timeout in seconds; answers and raises like ``urllib``'s ``urlopen``."""
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadEvent:
+Kind = Literal["kept", "started", "advanced", "note", "finished"]
+
+
+class DownloadEvent(NamedTuple):
     """One step of a download.
 
     Attributes:
@@ -49,10 +50,9 @@ class DownloadEvent:
         done: bytes there so far.
         total: bytes of the whole file.
         message: what happened, for ``note``.
-
     """
 
-    kind: Literal["kept", "started", "advanced", "note", "finished"]
+    kind: Kind
     name: str
     done: int
     total: int
@@ -67,70 +67,6 @@ def open_url(request: urllib.request.Request, timeout_s: float) -> Any:
     return urllib.request.urlopen(request, timeout=timeout_s)  # noqa: S310 - checked by _folder_url
 
 
-def download(
-    target: Path,
-    mirrors: Sequence[str] = MIRRORS,
-    *,
-    files: Sequence[DataFile] = FILES,
-    progress: Progress | None = None,
-    opener: Opener = open_url,
-    sleep: Callable[[float], None] = time.sleep,
-    timeout_s: float = 30.0,
-    attempts: int = 4,
-    backoff_s: float = 1.0,
-) -> tuple[Path, ...]:
-    """Fetches the data files into a folder; those already whole are kept.
-
-    A dropped connection, a timeout, or an HTTP 5xx is tried again on the same mirror after a
-    pause that doubles each time, and goes on where it stopped. Any other answer, or content
-    with a wrong MD5, moves on to the next mirror. An interrupt leaves ``NAME.partial`` for
-    the next run to resume.
-
-    Args:
-        target: folder for the files; made when missing.
-        mirrors: http or https addresses of folders, asked in order.
-        files: what to fetch.
-        progress: called at each step.
-        opener: opens requests.
-        sleep: waits between attempts.
-        timeout_s: how long a mirror may be silent.
-        attempts: tries per mirror and file.
-        backoff_s: the first pause.
-
-    Returns:
-        The path of each file, in the order of ``files``.
-
-    Raises:
-        UsageError: a mirror is no http or https address, or there is none.
-        DownloadError: a file could not be fetched from any mirror, or not be written.
-
-    """
-    if not mirrors:
-        raise UsageError("no mirror to download from; give one with --mirror URL")
-    fetcher = _Fetcher(
-        mirrors=tuple(_folder_url(mirror) for mirror in mirrors),
-        progress=progress or _ignore,
-        opener=opener,
-        sleep=sleep,
-        timeout_s=timeout_s,
-        attempts=attempts,
-        backoff_s=backoff_s,
-    )
-    # Network errors are handled where they happen; what is left to catch here is the disk.
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        return tuple(fetcher.fetch(file, target) for file in files)
-    except OSError as error:
-        raise DownloadError(
-            f"cannot write to {target} ({error.strerror or error}). "
-            "Free some space, or choose another folder with --data-dir"
-        ) from error
-
-
-def _ignore(event: DownloadEvent) -> None:
-    """The progress of those who do not ask."""
-
-
 class _DroppedError(Exception):
     """The transfer broke off in a way that may heal: try this mirror again."""
 
@@ -140,18 +76,64 @@ class _UselessError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Fetcher:
-    """Fetches single files; holds what stays the same between them."""
+class Downloader:
+    """Fetches the data files.
 
-    mirrors: tuple[str, ...]
-    progress: Progress
-    opener: Opener
-    sleep: Callable[[float], None]
-    timeout_s: float
-    attempts: int
-    backoff_s: float
+    A dropped connection, a timeout, or an HTTP 5xx is tried again on the same mirror after a
+    pause that doubles each time, and goes on where it stopped. Any other answer, or content
+    with a wrong MD5, moves on to the next mirror. An interrupt leaves ``NAME.partial`` for
+    the next run to resume.
 
-    def fetch(self, file: DataFile, target: Path) -> Path:
+    Attributes:
+        progress: called at each step.
+        opener: opens requests.
+        sleep: waits between attempts.
+        timeout_s: how long a mirror may be silent.
+        attempts: tries per mirror and file.
+        backoff_s: the first pause.
+    """
+
+    progress: Progress = lambda _event: None
+    opener: Opener = open_url
+    sleep: Callable[[float], None] = time.sleep
+    timeout_s: float = 30.0
+    attempts: int = 4
+    backoff_s: float = 1.0
+
+    def download(
+        self,
+        target: Path,
+        mirrors: Sequence[str] = MIRRORS,
+        files: Sequence[DataFile] = FILES,
+    ) -> tuple[Path, ...]:
+        """Fetch files into a folder; those already whole are kept.
+
+        Args:
+            target: folder for the files; made when missing.
+            mirrors: http or https addresses of folders, asked in order.
+            files: what to fetch.
+
+        Returns:
+            The path of each file, in the order of ``files``.
+
+        Raises:
+            UsageError: a mirror is no http or https address, or there is none.
+            DownloadError: a file could not be fetched from any mirror, or not be written.
+        """
+        if not mirrors:
+            raise UsageError("no mirror to download from; give one with --mirror URL")
+        folders = [_folder_url(mirror) for mirror in mirrors]
+        # Network errors are handled where they happen; what is left to catch here is the disk.
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            return tuple(self._fetch(file, target, folders) for file in files)
+        except OSError as error:
+            raise DownloadError(
+                f"cannot write to {target} ({error.strerror or error}). "
+                "Free some space, or choose another folder with --data-dir"
+            ) from error
+
+    def _fetch(self, file: DataFile, target: Path, folders: Sequence[str]) -> Path:
         """Puts one whole, checked file into ``target``."""
         final = target / file.name
         partial = target / f"{file.name}.partial"
@@ -160,8 +142,8 @@ class _Fetcher:
             return final
         self._report("started", file, _size(partial))
         answers: list[str] = []
-        for mirror in self.mirrors:
-            url = mirror + file.name
+        for folder in folders:
+            url = folder + file.name
             try:
                 self._ask_mirror(url, file, partial)
             except _UselessError as useless:
@@ -169,7 +151,6 @@ class _Fetcher:
                 self._report("note", file, _size(partial), f"{url}: {useless}")
                 continue
             partial.replace(final)
-            _sync_folder(target)
             self._report("finished", file, file.size)
             return final
         raise DownloadError(
@@ -183,7 +164,6 @@ class _Fetcher:
 
         Raises:
             _UselessError: this mirror does not have the file, or does not deliver it.
-
         """
         for attempt in range(1, self.attempts + 1):
             try:
@@ -236,8 +216,6 @@ class _Fetcher:
                     sink.write(chunk)
                     have += len(chunk)
                     self._report("advanced", file, have)
-                sink.flush()
-                os.fsync(sink.fileno())
 
     def _request(self, url: str, have: int) -> Any:
         """An open response for the file from byte ``have`` on."""
@@ -258,13 +236,7 @@ class _Fetcher:
         except (OSError, http.client.HTTPException) as error:
             raise _network_error(error) from error
 
-    def _report(
-        self,
-        kind: Literal["kept", "started", "advanced", "note", "finished"],
-        file: DataFile,
-        done: int,
-        message: str = "",
-    ) -> None:
+    def _report(self, kind: Kind, file: DataFile, done: int, message: str = "") -> None:
         self.progress(DownloadEvent(kind, file.name, done, file.size, message))
 
 
@@ -307,14 +279,3 @@ def _range_start(response: Any) -> int | None:
 def _size(path: Path) -> int:
     """Bytes of a file, 0 when it is not there."""
     return path.stat().st_size if path.is_file() else 0
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename survive a power cut; only POSIX can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,8 @@ def read_exclusions(
     # Comments and empty lines before a header are passed over; below it, every line is a row.
     used = [(n, line) for n, line in enumerate(lines, 1) if line.strip() and line[0] != "#"]
     is_table = bool(used) and not used[0][1].strip().isdecimal()
-    rows = _table(path, used[0][0], lines) if is_table else _plain(path, used)
+    plain = (_position(path, number, line) for number, line in used)
+    rows = _table(path, used[0][0], lines) if is_table else plain
     positions = dict.fromkeys(rows)
     if not positions:
         raise DataError(f"{path}: names no image of the training file, so nothing is left out")
@@ -80,11 +81,6 @@ def without(images: LabelledImages, excluded: Set[int]) -> LabelledImages:
         labels=images.labels[kept],
         positions=images.positions[kept],
     )
-
-
-def _plain(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[int]:
-    for number, line in lines:
-        yield _position(path, number, line)
 
 
 def _table(path: Path, header: int, lines: list[str]) -> Iterator[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -71,7 +72,6 @@ Split = Literal["train", "validation", "test"]
 ENV_VAR = "FMNIST_DATA_DIR"
 PROJECT_DIR = Path("data", "fashion-mnist")
 TORCHVISION_DIR = Path("FashionMNIST", "raw")
-_CHUNK = 1 << 20
 
 
 class DataFile(NamedTuple):
@@ -82,7 +82,6 @@ class DataFile(NamedTuple):
         size: bytes of the gzip file.
         md5: MD5 of the gzip file.
         payload_md5: MD5 of what the gzip file unpacks to.
-
     """
 
     name: str
@@ -163,7 +162,6 @@ def find_data_dir(data_dir: Path | None = None, *, split: Split | None = None) -
 
     Raises:
         DataError: no place, or not the named one, holds the files.
-
     """
     named, source = data_dir, "--data-dir"
     variable = os.environ.get(ENV_VAR)
@@ -193,7 +191,6 @@ def require(folder: Path, file: DataFile) -> Path:
 
     Raises:
         DataError: it is not there.
-
     """
     path = file.locate(folder)
     if path is None:
@@ -209,17 +206,14 @@ def md5_of(path: Path) -> str:
 
     Raises:
         DataError: the file cannot be read.
-
     """
     # MD5 is what the data set is published with; it guards against accidents, not attacks.
-    digest = hashlib.md5(usedforsecurity=False)
+    md5 = partial(hashlib.md5, usedforsecurity=False)
     try:
         with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
+            return hashlib.file_digest(stream, md5).hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return digest.hexdigest()
 
 
 def is_official(path: Path, file: DataFile) -> bool:
@@ -246,7 +240,6 @@ def data_checksum(data_dir: Path | None = None, *, images: DataFile = TRAIN_IMAG
 
     Raises:
         DataError: there is no training images file, or it cannot be read.
-
     """
     path = require(find_data_dir(data_dir, split="train"), images)
     digest = md5_of(path)

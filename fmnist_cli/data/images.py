@@ -16,15 +16,13 @@ LABELS_NAME = "labels.csv"
 _NUMBERED = re.compile(r"\d{5,}\.png")
 
 
-def write_images(
-    images: LabelledImages, out: Path, *, labels_csv: bool = True, force: bool = False
-) -> list[Path]:
+def write_images(images: LabelledImages, out: Path, *, force: bool = False) -> list[Path]:
     """Writes ``00000.png``, ``00001.png``, …: lossless 8-bit grey, 28x28, in data set order.
 
+    Beside them ``labels.csv``, with the columns file, class_id, label.
+
     Args:
-        images: what to write.
         out: the folder; made when missing.
-        labels_csv: write ``labels.csv`` beside them, with the columns file, class_id, label.
         force: write into a folder that is not empty. The numbered pictures that an earlier
             run listed in ``labels.csv`` are replaced; all other files stay.
 
@@ -34,7 +32,6 @@ def write_images(
     Raises:
         UsageError: ``out`` is a file, or a folder that is not empty, without ``force``.
         DataError: a file cannot be written.
-
     """
     check_folder(out, force=force)
     width = max(5, len(str(len(images) - 1)))
@@ -45,8 +42,7 @@ def write_images(
             (out / name).unlink(missing_ok=True)
         (out / LABELS_NAME).unlink(missing_ok=True)
         _write_pngs(images, paths)
-        if labels_csv:
-            _write_labels(images, paths, out / LABELS_NAME)
+        _write_labels(images, paths, out / LABELS_NAME)
     except OSError as error:
         raise DataError(f"cannot write to {out} ({error.strerror or error})") from error
     return paths

@@ -169,25 +169,6 @@ def evaluate(
     )
 
 
-def allowed_of(
-    members: npt.NDArray[np.intp], columns: Sequence[Sequence[int]], classes: int
-) -> Allowed:
-    """Which classes are right for each picture.
-
-    Args:
-        members: intp [N], the folder of each.
-        columns: of each folder, the classes that are right; none where no class is.
-        classes: how many there are.
-
-    Returns:
-        bool [N, classes].
-    """
-    table = np.zeros((len(columns), classes), np.bool_)
-    for row, right in zip(table, columns, strict=True):
-        row[list(right)] = True
-    return table[members]
-
-
 def is_right(predicted: Labels, allowed: Allowed) -> npt.NDArray[np.bool_]:
     """Whether each prediction is among the allowed classes, bool [N]."""
     result: npt.NDArray[np.bool_] = allowed[np.arange(len(predicted)), predicted]

@@ -34,10 +34,7 @@ class Layer:
 
     Attributes:
         name: path of the module in the network, as PyTorch names it.
-        module: the module itself.
         channels: planes in its output.
-        height: of each.
-        width: of each.
     """
 
     name: str
@@ -105,15 +102,11 @@ def stages_of(layers: Sequence[Layer]) -> tuple[Layer, ...]:
             runs[-1].append(layer)
         else:
             runs.append([layer])
-    return tuple(run[-1] for run in runs if any(_has_weights(layer) for layer in run))
+    return tuple(run[-1] for run in runs if any(list(layer.module.parameters()) for layer in run))
 
 
 def _is_plain(layer: Layer) -> bool:
     return not list(layer.module.children())
-
-
-def _has_weights(layer: Layer) -> bool:
-    return any(True for _ in layer.module.parameters())
 
 
 def choose_layers(layers: Sequence[Layer], wanted: str = STAGES) -> tuple[Layer, ...]:
@@ -246,13 +239,9 @@ def _batch(
     total = torch.zeros(len(pixels), *size)
     for plane, slopes in zip(planes, torch.autograd.grad(score, planes), strict=True):
         evidence = METHODS[method](plane.detach(), slopes)
-        total += _scaled(_resized(relu(evidence), size))
+        enlarged = interpolate(relu(evidence)[:, None], size, mode="bilinear")[:, 0]
+        total += _scaled(enlarged)
     return _scaled(total).numpy()
-
-
-def _resized(maps: Tensor, size: tuple[int, ...]) -> Tensor:
-    """[N, h, w] → [N, H, W], bilinear."""
-    return interpolate(maps[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
 def _scaled(maps: Tensor) -> Tensor:

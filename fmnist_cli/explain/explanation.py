@@ -100,39 +100,31 @@ def from_split(
     """Images of the data set, in its order.
 
     Args:
-        images: the split.
-        split: its name.
         infer: uint8 [N, 28, 28] → probabilities; asked only of images that may be taken.
-        class_id: only images with this label.
         wrong_only: only those that the model puts into another class than the label.
         index: only the image of this place in the split, from 0.
-        limit: at most so many.
 
     Raises:
         UsageError: there is no image of this place, or nothing is left.
     """
-    keep = np.ones(len(images), bool)
-    if index is not None:
-        if index >= len(images):
-            raise UsageError(
-                f"--index {index} is none of the {len(images):,} {split} images, which count from 0"
-            )
-        keep &= np.arange(len(images)) == index
+    if index is not None and index >= len(images):
+        raise UsageError(
+            f"--index {index} is none of the {len(images):,} {split} images, which count from 0"
+        )
+    places = np.arange(len(images)) if index is None else np.array([index])
     if class_id is not None:
-        keep &= images.labels == class_id
-    places = np.flatnonzero(keep)
+        places = places[images.labels[places] == class_id]
     if not wrong_only:
         places = places[:limit]
-    probabilities = infer(images.pixels[places]) if len(places) else np.empty((0, 1), np.float32)
-    taken = np.ones(len(places), bool)
+    said = infer(images.pixels[places]) if len(places) else np.empty((0, 1), np.float32)
     if wrong_only:
-        taken = probabilities.argmax(axis=1) != images.labels[places]
-    if not taken.any():
+        wrong = said.argmax(axis=1) != images.labels[places]
+        places, said = places[wrong][:limit], said[wrong][:limit]
+    if not len(places):
         raise UsageError(
             f"no {split} image is like that; leave out --class, --wrong-only or --index"
         )
-    chosen = zip(places[taken][:limit], probabilities[taken][:limit], strict=True)
-    return [_of_split(images, split, int(place), said) for place, said in chosen]
+    return [_of_split(images, split, int(p), one) for p, one in zip(places, said, strict=True)]
 
 
 def _of_split(
@@ -211,12 +203,8 @@ class Explainer:
     """A network and how it is explained.
 
     Attributes:
-        file: the exported model.
-        classifier: its network.
-        method: one of `METHODS`.
         layer: names of layers, as for `choose_layers`.
         layers: these layers.
-        class_names: of the model.
     """
 
     file: ModelFile

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
+
+import numpy as np
+from PIL import Image
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import Rejected, printable
+from fmnist_cli.contract import Pixels, Rejected, printable
 from fmnist_cli.data.dataset import LabelledImages, load_split
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, Split, of_data_set
 from fmnist_cli.decode.quiet import libraries_quiet
@@ -18,6 +20,7 @@ from fmnist_cli.errors import FmnistError, ModelError
 from fmnist_cli.explain.explanation import (
     Explainer,
     Explanation,
+    Heat,
     Subject,
     class_id,
     from_items,
@@ -25,9 +28,18 @@ from fmnist_cli.explain.explanation import (
     one_per_class,
     parse_target,
 )
-from fmnist_cli.explain.page import page, side_by_side
-from fmnist_cli.files import check_folder, replace_file, write_text
-from fmnist_cli.html.folder import PAGE, file_names
+from fmnist_cli.files import check_folder, write_text
+from fmnist_cli.html.contact_sheet import (
+    Card,
+    Shown,
+    data_uri,
+    heat_colors,
+    in_color,
+    pixels_of,
+    under_heat,
+)
+from fmnist_cli.html.folder import file_names, panels, write
+from fmnist_cli.html.page import SPACE
 from fmnist_cli.inference.classifier import Settings
 from fmnist_cli.inference.models import open_model
 from fmnist_cli.inference.session import Session
@@ -65,16 +77,10 @@ class Chosen(NamedTuple):
         return words + ([] if self.limit is None else ["--limit", str(self.limit)])
 
 
-class Out(NamedTuple):
-    """Where the results go, and whether that may hold something already."""
-
-    folder: Path
-    force: bool
-
-
 def explain_pictures(
     chosen: Chosen,
-    out: Out,
+    out: Path,
+    force: bool,
     model: str,
     method: str,
     layer: str,
@@ -83,13 +89,13 @@ def explain_pictures(
     say: Callable[[str], None],
 ) -> int:
     """Write the folder, and `say` what was done; how many inputs were rejected."""
-    check_folder(out.folder, force=out.force)
+    check_folder(out, force=force)
     explainer, session = open_explainer(
         model, method, layer, models_dir, on_data_set=chosen.split is not None
     )
     check_mode(chosen.prepare, session.spec)
     wanted = parse_target(target, explainer.class_names)
-    subjects, rejected = _subjects(chosen, session, out.folder)
+    subjects, rejected = _subjects(chosen, session, out)
     if not subjects and not rejected:
         raise FmnistError(
             f"no pictures found in {', '.join(chosen.inputs)}."
@@ -99,7 +105,7 @@ def explain_pictures(
     words = [*chosen.words(), "--model", Path(model).name, "--method", method]
     words += ["--layer", explainer.layer, "--target", target]
     command = shlex.join(["fmnist", "explain", *words])
-    write_folder(out.folder, explainer, explanations, rejected, command)
+    write_folder(out, explainer, explanations, rejected, command)
     for row in rejected[:_SHOWN_REASONS]:
         say(f"rejected: {printable(row.path)}: {printable(row.error)}")
     if len(rejected) > _SHOWN_REASONS:
@@ -120,14 +126,21 @@ def write_maps(
 ) -> None:
     """Write maps of a right and a wrong test image per class and model, as one JSON file."""
     images = load_split("test", data_dir)
-    explained = {}
+    checksums, maps = {}, {}
     for model in models or MODELS:
         explainer, session = open_explainer(model, method, layer, models_dir)
         subjects = one_per_class(images, "test", session.probabilities(images.pixels))
-        explained[explainer.file.name] = (explainer, explainer.explain(subjects))
-        say(f"{explainer.file.name}: {len(subjects)} explained by {method} at {explainer.layer}")
-    words = ["fmnist", "explain", "--maps", path.name, *_chosen_words(models, method, layer)]
-    write_json(path, maps_of_models(explained, shlex.join(words)))
+        name = explainer.file.name
+        checksums[name] = explainer.file.sha256
+        shared = {"model": name, "method": explainer.method, "layer": explainer.layer}
+        maps[name] = [{**shared, **one.to_json()} for one in explainer.explain(subjects)]
+        say(f"{name}: {len(subjects)} explained by {method} at {explainer.layer}")
+    words = [word for one in models or () for word in ("--model", Path(one).name)]
+    words = ["fmnist", "explain", "--maps", path.name, *words, "--method", method, "--layer", layer]
+    items = [one for of_model in maps.values() for one in of_model]
+    for one in items:
+        del one["source"]  # split and index say the same
+    _write_json(path, shlex.join(words), models=checksums, items=items)
 
 
 def open_explainer(
@@ -177,9 +190,17 @@ def _subjects(chosen: Chosen, session: Session, out: Path) -> tuple[list[Subject
     return found, []
 
 
-def _chosen_words(models: Sequence[str] | None, method: str, layer: str) -> list[str]:
-    words = [word for one in models or () for word in ("--model", Path(one).name)]
-    return [*words, "--method", method, "--layer", layer]
+def side_by_side(
+    pixels: Pixels, heat: Heat, caption: str, below: str, original: Pixels | None = None
+) -> Image.Image:
+    """Original where there is one, picture, heat map and overlay, with two lines below."""
+    parts = (
+        *(() if original is None else [("original", in_color(original))]),
+        ("as the model sees it", in_color(pixels)),
+        ("heat map", heat_colors(heat)),
+        ("both", under_heat(pixels, heat)),
+    )
+    return panels(parts, caption, below)
 
 
 def write_folder(
@@ -193,63 +214,45 @@ def write_folder(
 
     Args:
         out: made when missing; files of the same names are replaced, others stay.
-        explainer: what explained them.
-        explanations: of what could be read.
-        rejected: what could not.
         command: that makes the same again.
     """
-    names = file_names([explanation.subject.source for explanation in explanations])
-    for explanation, name in zip(explanations, names, strict=True):
-        caption, below = _captions(explanation, explainer)
-        subject = explanation.subject
-        image = side_by_side(subject.pixels, explanation.heat, caption, below, subject.original)
-        replace_file(out / name, partial(image.save, format="PNG"))
-    write_text(out / PAGE, "".join(page(explainer, explanations, names, rejected)))
-    items = [
-        {"file": name, **explanation.to_json()}
-        for explanation, name in zip(explanations, names, strict=True)
-    ]
-    document = {
-        **_asked(command),
-        "model": _model(explainer),
-        "method": explainer.method,
-        "layer": explainer.layer,
-        "items": items,
-        "rejected": [row._asdict() for row in rejected],
-    }
-    write_json(out / DATA, document)
+    names = file_names([one.subject.source for one in explanations])
+    members = dict(zip(names, explanations, strict=True))
+    labelled = [one.subject for one in explanations if one.subject.true is not None]
+    counts = {}
+    if labelled:
+        counts["of another class than predicted"] = sum(s.true != s.predicted for s in labelled)
+    ramp = heat_colors(np.arange(256, dtype=np.uint8)[None])
+
+    def draw(one: Explanation) -> Image.Image:
+        caption, below = _captions(one, explainer)
+        subject = one.subject
+        return side_by_side(subject.pixels, one.heat, caption, below, subject.original)
+
+    shared = {"method": explainer.method, "layer": explainer.layer}
+    write(
+        out,
+        members,
+        draw,
+        _card,
+        rejected,
+        "explain.html",
+        counts,
+        model=explainer.file.name,
+        ramp=pixels_of(ramp, "scale of colours from dark blue to yellow", "colors"),
+        **shared,
+    )
+    items = [{"file": name, **one.to_json()} for name, one in members.items()]
+    refused = [row._asdict() for row in rejected]
+    _write_json(
+        out / DATA, command, model=_model(explainer), **shared, items=items, rejected=refused
+    )
 
 
-def maps_of_models(
-    explained: Mapping[str, tuple[Explainer, Sequence[Explanation]]], command: str
-) -> dict[str, Any]:
-    """Heat maps of several models in one document, without any pixels of the pictures.
-
-    Args:
-        explained: name of each model → what explained, and the explanations.
-        command: that makes the same again.
-    """
-    items = [
-        {
-            "model": name,
-            "method": explainer.method,
-            "layer": explainer.layer,
-            **{key: value for key, value in explanation.to_json().items() if key != "source"},
-        }
-        for name, (explainer, explanations) in explained.items()
-        for explanation in explanations
-    ]
-    models = {name: _model(explainer)["sha256"] for name, (explainer, _) in explained.items()}
-    return {**_asked(command), "models": models, "items": items}
-
-
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
+def _write_json(path: Path, command: str, **values: Any) -> None:
     """Replace a JSON file in one step; ASCII, since names of files need not be Unicode."""
+    document = {"format": FORMAT, "command": command, "version": __version__, **values}
     write_text(path, json.dumps(document, indent=1) + "\n")
-
-
-def _asked(command: str) -> dict[str, Any]:
-    return {"format": FORMAT, "command": command, "version": __version__}
 
 
 def _model(explainer: Explainer) -> dict[str, str]:
@@ -263,4 +266,27 @@ def _captions(explanation: Explanation, explainer: Explainer) -> tuple[str, str]
     return verdict, (
         f"evidence for {explanation.target_name} · {explainer.file.name}"
         f" {explainer.method} {explainer.layer} · {printable(subject.source)}"
+    )
+
+
+def _card(explanation: Explanation, name: str) -> Card:
+    subject = explanation.subject
+    source, target = subject.source, explanation.target_name
+    pictures = (
+        (in_color(subject.pixels), f"{source} as the model sees it"),
+        (heat_colors(explanation.heat), f"heat map of {source}: evidence for {target}"),
+        (under_heat(subject.pixels, explanation.heat), f"{source} under its heat map"),
+    )
+    height, width = explanation.heat.shape
+    # Frames are shown by their pixels; of photos no pixel matters.
+    kind: Literal["png", "webp"] = "png" if subject.pixels.ndim == 2 else "webp"
+    true = f"true: {explanation.true_name} · " if explanation.true_name else ""
+    shown = [Shown(data_uri(one, kind), alt, size=(width, height)) for one, alt in pictures]
+    if subject.original is not None:
+        shown.insert(0, Shown(data_uri(subject.original), f"{source}, the original"))
+    return Card(
+        shown,
+        verdicts=[(explanation.predicted_name, f"{100 * subject.confidence:.1f}{SPACE}%")],
+        notes=[f"{true}evidence for: {target}"],
+        path=f"{source} · {name}",
     )

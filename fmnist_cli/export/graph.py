@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME
+from fmnist_cli.contract import INPUT_NAME, NOVELTY_NAME, OUTPUT_NAME, ModelCard
 from fmnist_cli.data.fashion_mnist import SIDE
+from fmnist_cli.inference.ood import GuardCard
 
+Card = ModelCard | GuardCard  # what goes into a graph's metadata
 OPSET = 20
 ML_OPSET = 3
 IR_VERSION = 10
@@ -44,16 +46,6 @@ class GraphBuilder:
         """A node; returns the names of all its outputs."""
         names = [f"{op}_{len(self._nodes)}_{i}" for i in range(outputs)]
         self._nodes.append(helper.make_node(op, inputs, names, domain=domain, **attrs))
-        return names
-
-    def add_node(self, node: onnx.NodeProto, inputs: Sequence[str]) -> list[str]:
-        """A copy of a finished node on other inputs; returns the names of its outputs."""
-        copy = onnx.NodeProto()
-        copy.CopyFrom(node)
-        names = [f"{node.op_type}_{len(self._nodes)}_{i}" for i in range(len(node.output))]
-        copy.input[:] = inputs
-        copy.output[:] = names
-        self._nodes.append(copy)
         return names
 
     def include(
@@ -168,13 +160,6 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
     del graph.node[:]
     graph.node.extend(nodes)
     return result
-
-
-class Card(Protocol):
-    """What goes into a graph's metadata: a `ModelCard`, or the card of a part."""
-
-    def to_metadata(self) -> dict[str, str]:
-        """String values."""
 
 
 def serialize(model: onnx.ModelProto, card: Card) -> bytes:

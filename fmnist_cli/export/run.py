@@ -13,7 +13,6 @@ import numpy.typing as npt
 import onnx
 
 from fmnist_cli import __version__
-from fmnist_cli.calibration import behind
 from fmnist_cli.contract import ModelCard, Pixels, Probabilities
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import knows_fashion_mnist
@@ -57,8 +56,6 @@ def export(
     """Write ``out/<name>.onnx``, calibrated, and ``out/<name>.json``, its learning curves.
 
     Args:
-        spec: the model.
-        run_dir: of its finished run.
         out: folder of the models; a manifest is made if there is none.
         splits: ``"test"`` and ``"validation"``; the graph is verified on test images. If it knows
             their classes, it is calibrated on validation images and measured on both.
@@ -108,7 +105,6 @@ def recalibrate(file: ModelFile, out: Path, splits: Mapping[str, LabelledImages]
 
     Args:
         file: of a folder with a manifest.
-        out: folder of the models.
         splits: ``"validation"`` to fit on, and ``"test"``; metrics are measured on both.
 
     Raises:
@@ -166,7 +162,11 @@ def _calibrated(
     """
     made = calibrate(graph, card, splits["validation"] if held is None else held)
     session = draft_session(made.graph, card)
-    expected = behind(native or made.before.probabilities, made.curve)
+
+    def expected(pixels: Pixels) -> Probabilities:
+        said = (native or made.before.probabilities)(pixels)
+        return said if made.curve is None else made.curve(said)
+
     atol = card.tolerance if native else _CURVE_ATOL
     verification = verify(card.name, expected, session.probabilities, pixels, atol)
     graph, metrics = made.graph, {}
@@ -204,10 +204,6 @@ def write_graph(
     """Write ``out/<name>.onnx`` and note it in the manifest there, made if there is none.
 
     Args:
-        out: folder of the models.
-        name: of the model, or of the part.
-        graph: verified.
-        card: goes into the file.
         part: whether it is no model but helps them all.
         facts: what else `Entry` holds.
 
@@ -223,28 +219,20 @@ def write_graph(
         card=card.to_metadata(),
         **facts,
     )
-    earlier = _manifest(out)
+    manifest = with_entry(out, name, entry, part=part)
     write_bytes(out / entry.file, content)
-    if part:
-        manifest = earlier._replace(parts={**earlier.parts, name: entry})
-        write_text(out / MANIFEST_FILE, manifest.to_json())
-    else:
-        update_manifest(out, name, entry)
+    write_text(out / MANIFEST_FILE, manifest.to_json())
     return entry
 
 
-def update_manifest(out: Path, name: str, entry: Entry) -> Manifest:
-    """Put one model into the folder's manifest, models in registry order."""
-    earlier = _manifest(out)
+def with_entry(out: Path, name: str, entry: Entry, *, part: bool = False) -> Manifest:
+    """The folder's manifest with one model, or part, more; models in registry order."""
+    earlier = Manifest.read(out) if (out / MANIFEST_FILE).exists() else Manifest({})
+    if part:
+        return earlier._replace(parts={**earlier.parts, name: entry})
     known = {**earlier.models, name: entry}
     order = [n for n in REGISTRY if n in known] + [n for n in known if n not in REGISTRY]
-    manifest = Manifest({n: known[n] for n in order}, earlier.parts)
-    write_text(out / MANIFEST_FILE, manifest.to_json())
-    return manifest
-
-
-def _manifest(out: Path) -> Manifest:
-    return Manifest.read(out) if (out / MANIFEST_FILE).exists() else Manifest({})
+    return Manifest({n: known[n] for n in order}, earlier.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +262,6 @@ def verify(
     """Decide whether a graph may be written: it must agree with the native model.
 
     Args:
-        name: model name, for the message.
         native: uint8 [N, …] → probabilities float32 [N, classes], or novelty float32 [N].
         exported: the same through ONNX Runtime.
         pixels: uint8 [N, …], N at least 33.

@@ -203,21 +203,15 @@ def _forest(graph: GraphBuilder, step: RandomForestClassifier, features: str) ->
         target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
     )
     (trees,) = (n for n in converted.graph.node if n.op_type == "TreeEnsembleClassifier")
-    return graph.add_node(_slim(trees), [features])[1]
-
-
-def _slim(trees: onnx.NodeProto) -> onnx.NodeProto:
-    """The node without optional attributes that hold defaults and without weights of zero.
-
-    skl2onnx writes all ten weights of every leaf, though most are zero.
-    """
     values = {a.name: helper.get_attribute_value(a) for a in trees.attribute}
+    # Without optional attributes that hold defaults, and without weights of zero: skl2onnx writes
+    # all ten weights of every leaf, though most are zero.
     for name in ("nodes_hitrates", "nodes_missing_value_tracks_true"):
         values.pop(name, None)
     kept = np.flatnonzero(values["class_weights"])
     for name in ("class_ids", "class_nodeids", "class_treeids", "class_weights"):
         values[name] = np.asarray(values[name])[kept].tolist()
-    return helper.make_node(trees.op_type, trees.input, trees.output, domain=trees.domain, **values)
+    return graph.add_many(trees.op_type, features, outputs=2, domain=trees.domain, **values)[1]
 
 
 CONVERTERS: dict[type, Converter] = {

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fmnist_cli.html.contact_sheet import SMALL, Color
+from fmnist_cli.contract import Rejected, printable
+from fmnist_cli.files import replace_file, write_text
+from fmnist_cli.html.contact_sheet import SMALL, Card, Color, Shown, data_uri, in_color
+from fmnist_cli.html.page import render
+from fmnist_cli.preprocess.pipeline import Prepared
+
+T = TypeVar("T")
 
 PAGE = "index.html"
 SCALE = 8  # of the pixels of a frame
@@ -17,6 +27,11 @@ _TITLE = 22
 _LINE = 22
 _LONGEST = 300  # letters that could fit a line
 _PAPER, _INK, _SOFT = "#14171b", "#e8eaed", "#a6afba"
+_WORDS = {
+    "frame": "taken as it is",
+    "product": "trimmed on its plain background",
+    "letterbox": "the whole picture, on grey",
+}
 
 
 def file_names(sources: Sequence[str]) -> list[str]:
@@ -75,3 +90,65 @@ def _fitted(
     while text and draw.textlength(f"… {text}", font) > room:
         text = text[1:]
     return f"… {text}"
+
+
+def write(
+    out: Path,
+    members: Mapping[str, T],
+    draw: Callable[[T], Image.Image],
+    describe: Callable[[T, str], Card],
+    rejected: Sequence[Rejected],
+    template: str,
+    counts: Mapping[str, int],
+    **values: Any,
+) -> None:
+    """A PNG per picture, and ``index.html`` with all of them.
+
+    Args:
+        out: made when missing; files of the same names are replaced, others stay.
+        members: what could be read, by the name of its file.
+        draw: makes the content of the file.
+        describe: says on the page what the file of this name shows.
+        counts: what is counted besides pictures and rejected ones.
+    """
+    for name, one in members.items():
+        replace_file(out / name, partial(draw(one).save, format="PNG"))
+    counts = {"pictures": len(members), **counts}
+    if rejected:
+        counts["rejected"] = len(rejected)
+    cards = (describe(one, name) for name, one in members.items())
+    page = render(template, counts=counts, rejected=rejected, cards=cards, **values)
+    write_text(out / PAGE, "".join(page))
+
+
+def write_pairs(out: Path, pairs: Sequence[Prepared], rejected: Sequence[Rejected]) -> None:
+    """Originals and what a model sees of them; see `write`."""
+    names = file_names([pair.path for pair in pairs])
+    found = Counter(pair.prepared for pair in pairs)
+    counts = {name: found[name] for name in _WORDS if found[name]}
+    members = dict(zip(names, pairs, strict=True))
+    write(out, members, _draw_pair, _describe_pair, rejected, "prepare.html", counts)
+
+
+def _draw_pair(pair: Prepared) -> Image.Image:
+    assert pair.original is not None  # noqa: S101
+    parts = [
+        ("original", in_color(pair.original)),
+        ("as the model sees it", in_color(pair.pixels)),
+    ]
+    return panels(parts, f"{pair.prepared}: {_WORDS[pair.prepared]}", printable(pair.path))
+
+
+def _describe_pair(pair: Prepared, name: str) -> Card:
+    assert pair.original is not None  # noqa: S101
+    height, width = pair.pixels.shape[:2]
+    seen = f"{pair.path} as the model sees it"
+    return Card(
+        (
+            Shown(data_uri(pair.original), pair.path),
+            Shown(data_uri(pair.pixels), seen, size=(width, height)),
+        ),
+        verdicts=[(pair.prepared, "")],
+        notes=[_WORDS[pair.prepared]],
+        path=f"{pair.path} · {name}",
+    )

@@ -14,8 +14,8 @@ from fmnist_cli.contract import UNKNOWN, Labels, Novelty, Probabilities
 from fmnist_cli.evaluate.metrics import auroc, interval, is_right, macro, recalls
 from fmnist_cli.inference.classifier import Route
 from fmnist_cli.inference.session import batch_of
-from fmnist_cli.labelled.classes import FolderClasses
 from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.source import FolderClasses
 
 Mask = npt.NDArray[np.bool_]  # [N]
 
@@ -45,8 +45,7 @@ class FolderResult:
     @property
     def mistaken(self) -> tuple[str, int] | None:
         """The most frequent wrong label; None where all are right."""
-        wrong = [(label, count) for label, count in self.labels.items()]
-        return next((pair for pair in wrong if pair[0] not in self.classes), None)
+        return next((pair for pair in self.labels.items() if pair[0] not in self.classes), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +100,7 @@ class FolderEvaluation:
     """One model on labelled folders.
 
     Attributes:
+        class_names: of the model.
         images: pictures in folders that mean a class; what accuracies are over.
         accuracy: share of them that is labelled right, 0 to 1.
         macro_accuracy: mean over their folders.
@@ -114,6 +114,7 @@ class FolderEvaluation:
         folds: of the cross-validation that this is of; 0 where nothing was learned from pictures.
     """
 
+    class_names: tuple[str, ...]
     images: int
     accuracy: float
     macro_accuracy: float
@@ -124,6 +125,12 @@ class FolderEvaluation:
     is_unknown: Mask
     wrong: Mask
     folds: int = 0
+
+    @property
+    def given(self) -> list[str]:
+        """The labels that were given, in the order of the classes."""
+        given = {label for one in self.folders for label in one.labels}
+        return [name for name in self.class_names if name in given]
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -160,8 +167,6 @@ def evaluate_folders(
     """Measure a model.
 
     Args:
-        found: the pictures.
-        classes: what their folders mean to this model.
         probabilities: float32 [N, classes] of `found.pixels`.
         strangeness: of each picture; None where that is not asked.
     """
@@ -184,6 +189,7 @@ def evaluate_folders(
             auroc=auroc(novelty[known], novelty[~known]) if both else None,
         )
     return FolderEvaluation(
+        class_names=classes.class_names,
         images=int(known.sum()),
         accuracy=_share(right[known]) or 0.0,
         macro_accuracy=macro(shares),
@@ -257,13 +263,11 @@ def folder_rows(found: FolderEvaluation) -> list[tuple[str, ...]]:
     return rows
 
 
-def confusion_rows(found: FolderEvaluation, class_names: tuple[str, ...]) -> list[tuple[str, ...]]:
+def confusion_rows(found: FolderEvaluation) -> list[tuple[str, ...]]:
     """Cells of a table, headings first. A row per folder, a column per label that was given."""
-    given = {label for one in found.folders for label in one.labels}
-    labels = [name for name in class_names if name in given]
     return [
-        ("true ↓ said →", *(name[:SHORT] for name in labels)),
-        *((one.folder, *(str(one.labels.get(n, 0)) for n in labels)) for one in found.folders),
+        ("true ↓ said →", *(name[:SHORT] for name in found.given)),
+        *((one.folder, *(str(one.labels.get(n, 0)) for n in found.given)) for one in found.folders),
     ]
 
 

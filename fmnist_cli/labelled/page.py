@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,37 +24,10 @@ _AT_ONCE = 14  # of these; the others are behind a click
 Draw = Callable[[str, str], Sequence[Shown]]
 
 
-class Wrong(NamedTuple):
-    """What the page tells.
-
-    Attributes:
-        found: the pictures.
-        title: what they are called.
-        class_names: of each model.
-        results: of each model, by the same names.
-        draw: makes the pictures of a card.
-    """
-
-    found: LabelledPictures
-    title: str
-    class_names: Mapping[str, Sequence[str]]
-    results: Mapping[str, FolderEvaluation]
-    draw: Draw
-
-
 def write_page(
-    found: LabelledPictures,
-    names: Mapping[str, Sequence[str]],
-    results: Mapping[str, FolderEvaluation],
-    target: Path,
+    found: LabelledPictures, results: Mapping[str, FolderEvaluation], target: Path
 ) -> None:
     """Write the page; pictures that went wrong are read again.
-
-    Args:
-        found: the pictures.
-        names: the classes of each model.
-        results: of each model, by the same names.
-        target: the file.
 
     Raises:
         FmnistError: it cannot be written.
@@ -70,38 +43,44 @@ def write_page(
     def draw(path: str, prepared: str) -> Sequence[Shown]:
         return thumbnails(items[path], path, prepared) if path in items else []
 
-    shown = Wrong(found, found.labelled.name, names, results, draw)
     with libraries_quiet(), whole_file(target) as partial, writing(partial):
-        partial.write_text("".join(page(shown)), encoding="utf-8", newline="\n")
+        text = "".join(page(found, results, draw))
+        partial.write_text(text, encoding="utf-8", newline="\n")
 
 
-def page(wrong: Wrong) -> Iterator[str]:
+def page(
+    found: LabelledPictures, results: Mapping[str, FolderEvaluation], draw: Draw
+) -> Iterator[str]:
     """The page, piece by piece; pictures are drawn when it comes to them."""
-    found, results = wrong.found, wrong.results
     anywhere = np.any([result.wrong for result in results.values()], axis=0)
-    meant = {one.folder: one for one in next(iter(results.values())).folders}
-    chosen = {
-        folder: np.flatnonzero(anywhere & (found.members == at))
-        for at, folder in enumerate(found.folders)
-    }
+    meant = next(iter(results.values())).folders
+
+    def card(position: int, folder: str) -> Card:
+        path, prepared = found.paths[position], found.prepared[position]
+        return Card(
+            draw(path, prepared),
+            verdicts=_verdicts(position, results),
+            notes=[f"true: {folder}"],
+            path=f"{path} · {prepared}",
+        )
+
+    chosen = [np.flatnonzero(anywhere & (found.members == at)) for at in range(len(meant))]
     return render(
         "labelled.html",
-        name=wrong.title,
+        name=found.labelled.name,
         pictures=len(found),
         rejected=found.rejected,
-        models=[_model(name, one, wrong.class_names[name]) for name, one in results.items()],
+        models=[_model(name, one) for name, one in results.items()],
         folders=[
-            _folder(meant[folder], positions, wrong)
-            for folder, positions in chosen.items()
+            _folder(one, positions, results, card)
+            for one, positions in zip(meant, chosen, strict=True)
             if len(positions)
         ],
     )
 
 
-def _model(name: str, result: FolderEvaluation, class_names: Sequence[str]) -> dict[str, Any]:
-    given = {label for one in result.folders for label in one.labels}
-    labels = [name for name in class_names if name in given]
-    asked = result.unknown is not None
+def _model(name: str, result: FolderEvaluation) -> dict[str, Any]:
+    asked = ["called unknown"] if result.unknown is not None else []
     return {
         "name": name,
         "numbers": {
@@ -110,8 +89,8 @@ def _model(name: str, result: FolderEvaluation, class_names: Sequence[str]) -> d
             "pictures": f"{result.images:,}",
         },
         "unknown": unknown_words(result),
-        "heads": ["folder", "right label", *(["called unknown"] if asked else []), *labels],
-        "rows": [_row(one, labels) for one in result.folders],
+        "heads": ["folder", "right label", *asked, *result.given],
+        "rows": [_row(one, result.given) for one in result.folders],
     }
 
 
@@ -124,14 +103,17 @@ def _row(one: FolderResult, labels: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _folder(one: FolderResult, chosen: npt.NDArray[np.intp], wrong: Wrong) -> dict[str, Any]:
+def _folder(
+    one: FolderResult,
+    chosen: npt.NDArray[np.intp],
+    results: Mapping[str, FolderEvaluation],
+    card: Callable[[int, str], Card],
+) -> dict[str, Any]:
     # The surest mistakes first: they say most.
-    sure = np.max(
-        [np.where(r.wrong, r.confidence, 0)[chosen] for r in wrong.results.values()], axis=0
-    )
+    sure = np.max([np.where(r.wrong, r.confidence, 0)[chosen] for r in results.values()], axis=0)
     order = chosen[np.argsort(-sure, kind="stable")][:_EACH].tolist()
     means = " or ".join(one.classes) or UNKNOWN
-    labelled = [result.wrong & ~result.is_unknown for result in wrong.results.values()]
+    labelled = [result.wrong & ~result.is_unknown for result in results.values()]
     mislabelled = np.any(labelled, axis=0)[chosen]
     counts = {"wrong": int(mislabelled.sum()), "called unknown": int((~mislabelled).sum())}
     cut = f"; the {_EACH} surest mistakes" if len(chosen) > _EACH else ""
@@ -140,24 +122,19 @@ def _folder(one: FolderResult, chosen: npt.NDArray[np.intp], wrong: Wrong) -> di
         "wrong": ", ".join(f"{n:,} {what}" for what, n in counts.items() if n),
         "images": one.images,
         "right": f"right would be: {means}{cut}",
-        "first": (_card(position, one, wrong) for position in order[:_AT_ONCE]),
-        "more": (_card(position, one, wrong) for position in order[_AT_ONCE:]),
+        "first": (card(position, one.folder) for position in order[:_AT_ONCE]),
+        "more": (card(position, one.folder) for position in order[_AT_ONCE:]),
         "others": len(order[_AT_ONCE:]),
     }
 
 
-def _card(position: int, one: FolderResult, wrong: Wrong) -> Card:
-    path, prepared = wrong.found.paths[position], wrong.found.prepared[position]
+def _verdicts(position: int, results: Mapping[str, FolderEvaluation]) -> list[tuple[str, str]]:
+    """What the models that are wrong say of a picture, and how surely."""
     verdicts = []
-    for model, result in wrong.results.items():
+    for model, result in results.items():
         if result.wrong[position]:
-            label = wrong.class_names[model][int(result.predicted[position])]
+            label = result.class_names[int(result.predicted[position])]
             words = f"{UNKNOWN} ({label})" if result.is_unknown[position] else label
-            name = f"{model}: " if len(wrong.results) > 1 else ""
+            name = f"{model}: " if len(results) > 1 else ""
             verdicts.append((f"{name}{words}", f"{float(result.confidence[position]):.1%}"))
-    return Card(
-        wrong.draw(path, prepared),
-        verdicts=verdicts,
-        notes=[f"true: {one.folder}"],
-        path=f"{path} · {prepared}",
-    )
+    return verdicts

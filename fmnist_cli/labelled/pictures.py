@@ -12,13 +12,12 @@ import numpy.typing as npt
 from fmnist_cli.contract import InputSpec, Pixels, Prediction, Rejected
 from fmnist_cli.decode.quiet import libraries_quiet
 from fmnist_cli.errors import DataError
-from fmnist_cli.evaluate.metrics import allowed_of
-from fmnist_cli.labelled.classes import FolderClasses
-from fmnist_cli.labelled.source import Labelled
+from fmnist_cli.labelled.source import FolderClasses, Labelled
 from fmnist_cli.machine import available_cores
 from fmnist_cli.preprocess.pipeline import Framer, Prepared, frames_of
 from fmnist_cli.preprocess.resize import resize
 
+Members = npt.NDArray[np.intp]  # [N], the class of each picture
 Truth = npt.NDArray[np.bool_]  # [N, classes + 1], what is right; the last is none of the classes
 
 _REJECTED_SHOWN = 20
@@ -45,7 +44,7 @@ class LabelledPictures:
     mode: str
     folders: tuple[str, ...]
     pixels: Pixels
-    members: npt.NDArray[np.intp]
+    members: Members
     paths: tuple[str, ...]
     prepared: tuple[str, ...]
     rejected: tuple[Rejected, ...]
@@ -67,12 +66,8 @@ class LabelledPictures:
         """Read and prepare pictures.
 
         Args:
-            labelled: where they are.
-            spec: what the model wants.
-            mode: how to prepare them.
             workers: as many as there are cores by default.
             engine: what these are; by default processes where forking is safe.
-            advance: told how many more are done.
 
         Raises:
             DataError: there are none that can be read.
@@ -130,22 +125,14 @@ class LabelledPictures:
 
     def truth(self, classes: FolderClasses) -> Truth:
         """What is right of each picture, by what its folder means."""
-        columns = [classes.columns[folder] for folder in self.folders]
-        allowed = allowed_of(self.members, columns, len(classes.class_names))
-        return np.column_stack([allowed, ~allowed.any(axis=1)])
+        table = np.zeros((len(self.folders), len(classes.class_names) + 1), np.bool_)
+        for row, folder in zip(table, self.folders, strict=True):
+            row[list(classes.columns[folder]) or -1] = True
+        return table[self.members]
 
     def seen(self, spec: InputSpec, chosen: npt.NDArray[Any]) -> Pixels:
         """Some of them at the size of `spec`, by position or mask: uint8 [M, *spec.shape]."""
         return np.stack([resize(one, spec.width, spec.height) for one in self.pixels[chosen]])
-
-    def folds(self, count: int, seed: int) -> npt.NDArray[np.intp]:
-        """A fold for each picture, intp [N]; every folder is divided evenly."""
-        generator = np.random.default_rng(seed)
-        result = np.empty(len(self), np.intp)
-        for folder in range(len(self.folders)):
-            members = generator.permutation(np.flatnonzero(self.members == folder))
-            result[members] = np.arange(len(members)) % count
-        return result
 
     def told(self) -> list[str]:
         """What was read, in lines for a person."""
@@ -155,3 +142,17 @@ class LabelledPictures:
         if (more := len(self.rejected) - _REJECTED_SHOWN) > 0:
             lines.append(f"left out: {more:,} more")
         return lines
+
+
+def folds_of(members: Members, most: int, seed: int = 0) -> Members:
+    """The fold of each picture, intp [N]; every class is divided evenly, if it can be.
+
+    There are fewer than `most` where a class has fewer pictures.
+    """
+    generator = np.random.default_rng(seed)
+    count = min(most, int(np.bincount(members).min()))
+    result = np.empty(len(members), np.intp)
+    for one in range(int(members.max()) + 1):
+        own = generator.permutation(np.flatnonzero(members == one))
+        result[own] = np.arange(len(own)) % count
+    return result

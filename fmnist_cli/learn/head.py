@@ -14,13 +14,13 @@ import numpy.typing as npt
 from fmnist_cli.calibration import ONE_PIECE, fit_curve
 from fmnist_cli.contract import Embeddings, Probabilities
 from fmnist_cli.evaluate.metrics import cross_entropy
+from fmnist_cli.labelled.pictures import Members, folds_of
 
 FOLDS = 10  # fewer where a class has fewer pictures
 STRENGTHS = (1.0, 10.0, 100.0)  # inverse of the penalty, for features of unit length on average
 _DIRECTIONS = 256  # of the features that a head sees; the first hold nearly all there is
 
 Numbers = npt.NDArray[np.float64]
-Members = npt.NDArray[np.intp]  # [N], the class of each picture
 
 
 class Head(NamedTuple):
@@ -78,17 +78,6 @@ class Held(NamedTuple):
         return 1 / slope
 
 
-def folds_of(members: Members, most: int = FOLDS, seed: int = 0) -> Members:
-    """The fold of each picture, [N]; every class is divided evenly, if it can be."""
-    generator = np.random.default_rng(seed)
-    count = min(most, int(np.bincount(members).min()))
-    result = np.empty(len(members), np.intp)
-    for one in range(int(members.max()) + 1):
-        own = generator.permutation(np.flatnonzero(members == one))
-        result[own] = np.arange(len(own)) % count
-    return result
-
-
 def fit(embeddings: Embeddings, members: Members, strength: float) -> Head:
     """A head.
 
@@ -121,7 +110,7 @@ def cross_validate(embeddings: Embeddings, members: Members) -> tuple[float, Hel
         embeddings: float32 [N, 2, D], of pictures and their mirror images.
         members: the class of each, each class at least twice.
     """
-    folds = folds_of(members)
+    folds = folds_of(members, FOLDS)
     count, classes = int(folds.max()) + 1, int(members.max()) + 1
     helds = []
     for strength in STRENGTHS:

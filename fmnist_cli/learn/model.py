@@ -85,12 +85,7 @@ def write(
     """Write the model, and its memory beside it.
 
     Args:
-        path: of the model.
-        base: the model whose features it uses.
-        head: on these.
         held: says how novel pictures are that were not learned from.
-        class_names: of its columns.
-        examples: what it learned from.
         temperature: that logits are divided by.
 
     Raises:

@@ -89,7 +89,6 @@ def check(labelled: Labelled, known: Counter[str]) -> tuple[Labelled, dict[str, 
     """The different pictures to learn from, and SHA-256 by path.
 
     Args:
-        labelled: where they are.
         known: pictures of each class that are there already.
 
     Raises:
@@ -147,10 +146,8 @@ def see(
     """Features of pictures, by the workers of `classify`; and the pictures without pixels.
 
     Args:
-        labelled: where they are.
         digests: SHA-256 of each path.
         session: a model that gives embeddings.
-        advance: told how many more are done.
         engine: for workers; threads for a model that is in no file.
 
     Raises:

@@ -13,9 +13,9 @@ from fmnist_cli.export.convert import convert_pictures
 from fmnist_cli.export.graph import halved, serialize
 from fmnist_cli.inference.models import ModelFile
 from fmnist_cli.inference.session import Session
-from fmnist_cli.labelled.pictures import LabelledPictures
+from fmnist_cli.labelled.pictures import LabelledPictures, folds_of
 from fmnist_cli.labelled.source import Labelled
-from fmnist_cli.learn.head import Head, Held, fit, folds_of
+from fmnist_cli.learn.head import Head, Held, fit
 from fmnist_cli.models.network import PictureClassifier
 from fmnist_cli.models.registry import PictureRecipe
 from fmnist_cli.training.picture_views import Views, draw, enlarged
@@ -36,11 +36,9 @@ def tune(
     """Train the network of `base` on, once for each fold and once on all pictures.
 
     Args:
-        labelled: pictures.
         embeddings: float32 [N, 2, D], of these by `base`; heads start from what they say.
         strength: of these heads.
         base: the model to start from.
-        tell: told about each network.
         advance: told how many more pictures were learned from.
 
     Returns:

@@ -8,28 +8,10 @@ from torch import Tensor, nn
 
 from fmnist_cli.models.registry import TorchRecipe
 
-RECIPES = {
-    "quick": TorchRecipe(epochs=3, translate=1, muon=True),
-    "standard": TorchRecipe(
-        epochs=12,
-        learning_rate=8e-3,
-        weight_decay=0.02,
-        label_smoothing=0.05,
-        translate=1,
-        muon=True,
-    ),
-    "best": TorchRecipe(
-        epochs=60,
-        learning_rate=8e-3,
-        weight_decay=0.02,
-        label_smoothing=0.05,
-        translate=1,
-        muon=True,
-        teachers=("resnet", "mlp"),
-        teacher_share=0.8,
-        teacher_temperature=1.5,
-    ),
-}
+_QUICK = TorchRecipe(epochs=3, translate=1, muon=True)
+_LONG = replace(_QUICK, epochs=12, learning_rate=8e-3, weight_decay=0.02, label_smoothing=0.05)
+_TAUGHT = replace(_LONG, teachers=("resnet", "mlp"), teacher_share=0.8, teacher_temperature=1.5)
+RECIPES = {"quick": _QUICK, "standard": _LONG, "best": replace(_TAUGHT, epochs=60)}
 
 # With --init: on, in varied light.
 FINE_TUNING = replace(RECIPES["best"], epochs=16, learning_rate=5e-3, relight=0.08, teachers=())

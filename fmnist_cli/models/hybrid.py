@@ -11,8 +11,4 @@ from fmnist_cli.models.registry import StackRecipe
 
 _MEMBERS = ("resnet", "mlp", "logreg")  # docs/research/accuracy.md has the others
 
-RECIPES = {
-    "quick": StackRecipe(_MEMBERS),
-    "standard": StackRecipe(_MEMBERS),
-    "best": StackRecipe(_MEMBERS),
-}
+RECIPES = dict.fromkeys(("quick", "standard", "best"), StackRecipe(_MEMBERS))

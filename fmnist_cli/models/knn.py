@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from fmnist_cli.contract import Labels
 from fmnist_cli.models import features as inputs
 from fmnist_cli.models.features import HogFeatures, PixelFeatures, TemperedPCA
-from fmnist_cli.models.registry import SklearnRecipe
+from fmnist_cli.models.registry import SklearnRecipe, presets
 
 
 class HalfNeighbors(KNeighborsClassifier):  # type: ignore[misc]
@@ -31,11 +31,9 @@ class HalfNeighbors(KNeighborsClassifier):  # type: ignore[misc]
 TRUSTED = (*inputs.TRUSTED, "fmnist_cli.models.knn.HalfNeighbors")
 
 VARIANTS = {
-    features: {
-        "quick": SklearnRecipe({"features": features}, samples=20_000),
-        "standard": SklearnRecipe({"features": features}),
-        "best": SklearnRecipe({"features": features}),
-    }
+    features: presets(
+        SklearnRecipe({"features": features}, samples=20_000), SklearnRecipe({"features": features})
+    )
     for features in ("hog", "pixels")
 }
 RECIPES = VARIANTS["hog"]

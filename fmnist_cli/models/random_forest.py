@@ -7,26 +7,20 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from fmnist_cli.models import features as inputs
 from fmnist_cli.models.features import HogFeatures, PixelFeatures
-from fmnist_cli.models.registry import SklearnRecipe
+from fmnist_cli.models.registry import SklearnRecipe, presets
 
 # Types that a saved model may hold besides those skops knows to be harmless.
 TRUSTED = (*inputs.TRUSTED, "sklearn.tree._tree.Tree")
 
 VARIANTS = {
-    "hog": {
-        "quick": SklearnRecipe(
-            {"features": "hog", "trees": 30, "max_leaf_nodes": 500}, samples=10_000
-        ),
-        "standard": SklearnRecipe({"features": "hog", "trees": 100}),
-        "best": SklearnRecipe({"features": "hog", "trees": 100}),
-    },
-    "pixels": {
-        "quick": SklearnRecipe(
-            {"features": "pixels", "trees": 50, "max_leaf_nodes": 1000}, samples=30_000
-        ),
-        "standard": SklearnRecipe({"features": "pixels", "trees": 100}),
-        "best": SklearnRecipe({"features": "pixels", "trees": 100}),
-    },
+    "hog": presets(
+        SklearnRecipe({"features": "hog", "trees": 30, "max_leaf_nodes": 500}, samples=10_000),
+        SklearnRecipe({"features": "hog", "trees": 100}),
+    ),
+    "pixels": presets(
+        SklearnRecipe({"features": "pixels", "trees": 50, "max_leaf_nodes": 1000}, samples=30_000),
+        SklearnRecipe({"features": "pixels", "trees": 100}),
+    ),
 }
 RECIPES = VARIANTS["hog"]
 

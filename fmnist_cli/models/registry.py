@@ -159,6 +159,11 @@ class StackRecipe(_Recipe):
 Recipe = TorchRecipe | PictureRecipe | SklearnRecipe | StackRecipe
 
 
+def presets(quick: SklearnRecipe, full: SklearnRecipe) -> dict[Preset, SklearnRecipe]:
+    """The recipes of a model that is fitted at once: its best is its standard."""
+    return {"quick": quick, "standard": full, "best": full}
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """What the rest of the project needs to know about a model.

@@ -21,7 +21,7 @@ from sklearn.svm import SVC
 
 from fmnist_cli.models import features as inputs
 from fmnist_cli.models.features import HogFeatures, PixelFeatures, TemperedPCA
-from fmnist_cli.models.registry import SklearnRecipe
+from fmnist_cli.models.registry import SklearnRecipe, presets
 
 SHARPNESS = 2.0  # of the soft votes; chosen on validation
 
@@ -86,16 +86,14 @@ TRUSTED = (
 )
 
 VARIANTS = {
-    "hog": {
-        "quick": SklearnRecipe({"features": "hog", "components": 64}, samples=12_000),
-        "standard": SklearnRecipe({"features": "hog", "components": 128}),
-        "best": SklearnRecipe({"features": "hog", "components": 128}),
-    },
-    "pixels": {
-        "quick": SklearnRecipe({"features": "pixels", "components": 50}, samples=12_000),
-        "standard": SklearnRecipe({"features": "pixels", "components": 100}),
-        "best": SklearnRecipe({"features": "pixels", "components": 100}),
-    },
+    "hog": presets(
+        SklearnRecipe({"features": "hog", "components": 64}, samples=12_000),
+        SklearnRecipe({"features": "hog", "components": 128}),
+    ),
+    "pixels": presets(
+        SklearnRecipe({"features": "pixels", "components": 50}, samples=12_000),
+        SklearnRecipe({"features": "pixels", "components": 100}),
+    ),
 }
 RECIPES = VARIANTS["hog"]
 

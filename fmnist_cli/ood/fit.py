@@ -1,4 +1,4 @@
-"""The out-of-distribution detector: its network, what it learns from, and fitting it.
+"""The out-of-distribution detector: its network, what it learns from, fitting and exporting it.
 
 It learns the known classes and, as one class more, drawn frames (outlier exposure, Hendrycks et
 al. 2019). What that is worth is in docs/research/guard.md.
@@ -8,28 +8,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from fmnist_cli import __version__
-from fmnist_cli.contract import Novelty, Pixels
+from fmnist_cli.contract import NOVELTY_NAME, Novelty, Pixels
 from fmnist_cli.data.dataset import LabelledImages
-from fmnist_cli.data.fashion_mnist import CLASS_NAMES
+from fmnist_cli.data.fashion_mnist import CLASS_NAMES, SIDE
 from fmnist_cli.evaluate.metrics import quantiles
-from fmnist_cli.inference.ood import SHARES, GuardCard
+from fmnist_cli.export.convert import graph_of
+from fmnist_cli.export.graph import serialize
+from fmnist_cli.export.run import VERIFIED_IMAGES, verify, write_graph
+from fmnist_cli.inference.models import ModelFile
+from fmnist_cli.inference.ood import KNOWN_SHARE, PART, SHARES, Guard, GuardCard
 from fmnist_cli.machine import Machine
+from fmnist_cli.manifest import Entry
+from fmnist_cli.models.features import HogFeatures
 from fmnist_cli.models.network import Hog
 from fmnist_cli.ood.drawn import draw
 from fmnist_cli.training.job import TrainingData
 from fmnist_cli.training.torch_fit import one_cycle
 
 DRAWN = 3_000  # frames of each family, or as many as there are training images
+STEPS = 1600
+_LEARNING_RATE = 4e-3  # the highest
+_WEIGHT_DECAY = 0.05  # of AdamW
 _IMAGES, _DRAWN = 96, 48  # of each kind in a batch
 _TOLD = 400  # steps between two reports
+_ATOL = 2e-3  # |PyTorch − ONNX Runtime| of a novelty, which goes from about -20 to 20
+_BATCH = 256
 
 
 class GuardNet(nn.Module):
@@ -55,12 +69,6 @@ class GuardNet(nn.Module):
             nn.Linear(width, len(CLASS_NAMES) + 1),
         )
 
-    def histograms(self, pixels: Tensor) -> Tensor:
-        """uint8 [N, 28, 28] → float32 [N, 784]; nothing in it is learned."""
-        grey = pixels.to(torch.float32).unsqueeze(1) / 255
-        features: Tensor = self.hog(grey)
-        return features
-
     def novelty_of(self, histograms: Tensor) -> Tensor:
         """float32 [N, 784] → float32 [N]: the log of the odds that it is of no known class."""
         logits = self.layers(histograms)
@@ -69,7 +77,7 @@ class GuardNet(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """uint8 [N, 28, 28] → novelty float32 [N]."""
-        return self.novelty_of(self.histograms(pixels))
+        return self.novelty_of(self.hog(pixels.to(torch.float32).unsqueeze(1) / 255))
 
 
 class Examples(NamedTuple):
@@ -86,24 +94,16 @@ class Examples(NamedTuple):
     drawn: Tensor
 
 
-def histograms(pixels: Pixels, chunk: int = 64) -> Tensor:
-    """uint8 [N, 28, 28] → float16 [N, 784]; a chunk that fits the cache is faster."""
-    network = GuardNet()
-    result = torch.empty(len(pixels), network.hog.size, dtype=torch.float16)
-    with torch.inference_mode():
-        for start in range(0, len(pixels), chunk):
-            part = torch.from_numpy(np.array(pixels[start : start + chunk]))
-            result[start : start + chunk] = network.histograms(part)
-    return result
+def histograms(pixels: Pixels) -> Tensor:
+    """uint8 [N, 28, 28] → float16 [N, 784]; nothing in it is learned."""
+    return torch.from_numpy(HogFeatures().transform(pixels)).half()
 
 
 def gather(train: LabelledImages, *, seed: int, report: Callable[[str], None]) -> Examples:
     """Draw, and compute histograms.
 
     Args:
-        train: Fashion-MNIST's training images.
         seed: of everything drawn.
-        report: told what is being done.
     """
     report(f"histograms of {len(train):,} images and of what is no garment")
     frames = draw(seed, min(DRAWN, len(train)), train.pixels)
@@ -116,45 +116,26 @@ def gather(train: LabelledImages, *, seed: int, report: Callable[[str], None]) -
     )
 
 
-class Schedule(NamedTuple):
-    """How long to fit.
-
-    Attributes:
-        steps: batches.
-        learning_rate: the highest.
-        weight_decay: of AdamW.
-    """
-
-    steps: int = 1600
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.05
-
-
-STANDARD = Schedule()
-
-
 def fit(
     examples: Examples,
     *,
     seed: int = 0,
-    schedule: Schedule = STANDARD,
+    steps: int = STEPS,
     report: Callable[[str], None] = lambda _line: None,
 ) -> GuardNet:
     """A fitted network, in evaluation mode.
 
     Args:
-        examples: what to learn from.
         seed: the same gives the same weights on the same kind of machine.
-        schedule: how long.
-        report: told about the loss now and then.
+        steps: batches.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = GuardNet().train()
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=schedule.weight_decay)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=_WEIGHT_DECAY)
     total = 0.0
-    for step in range(schedule.steps):
-        rate = schedule.learning_rate * one_cycle(step / schedule.steps)
+    for step in range(steps):
+        rate = _LEARNING_RATE * one_cycle(step / steps)
         optimizer.param_groups[0]["lr"] = rate
         features, labels = _batch(examples, rng)
         value = functional.cross_entropy(network.layers(features), labels)
@@ -163,7 +144,7 @@ def fit(
         optimizer.step()
         total += value.item()
         if (step + 1) % _TOLD == 0:
-            report(f"step {step + 1:,} of {schedule.steps:,}: loss {total / _TOLD:.4f}")
+            report(f"step {step + 1:,} of {steps:,}: loss {total / _TOLD:.4f}")
             total = 0.0
     return network.eval()
 
@@ -198,29 +179,76 @@ def make(
     data: TrainingData,
     *,
     seed: int = 0,
-    schedule: Schedule = STANDARD,
+    steps: int = STEPS,
     report: Callable[[str], None] = print,
 ) -> Outcome:
     """Fit a guard on the training images; its limits are of the validation images.
 
     Args:
-        data: training and validation images.
         seed: of everything random.
-        schedule: how long to fit.
-        report: told what is being done.
+        steps: batches to fit on.
     """
     started = time.monotonic()
     examples = gather(data.train, seed=seed, report=report)
     report("fitting")
-    network = fit(examples, seed=seed, schedule=schedule, report=report)
+    network = fit(examples, seed=seed, steps=steps, report=report)
     validation = novelty(network, histograms(data.validation.pixels))
     card = GuardCard(__version__, CLASS_NAMES, {"frame": quantiles(validation, SHARES)})
     training = {
         "seed": seed,
-        **schedule._asdict(),
+        "steps": steps,
+        "learning_rate": _LEARNING_RATE,
+        "weight_decay": _WEIGHT_DECAY,
         "data": data.checksum,
         "seconds": round(time.monotonic() - started),
         "machine": Machine.current("cpu")._asdict(),
         "version": __version__,
     }
     return Outcome(network, card, {"validation_images": len(data.validation)}, training)
+
+
+def convert(network: GuardNet) -> onnx.ModelProto:
+    """The graph: ``pixels`` uint8 [N, 28, 28] → ``novelty`` float32 [N]; same in, same bytes."""
+    return graph_of(network, (SIDE, SIDE), [NOVELTY_NAME])
+
+
+def write(outcome: Outcome, out: Path, test: Pixels) -> Entry:
+    """Write ``out/guard.onnx`` and note it in the manifest there.
+
+    Args:
+        test: test images uint8 [N, 28, 28], to verify the graph and to count how many it accepts.
+
+    Raises:
+        VerificationError: the graph does not compute what the network does.
+    """
+    graph = convert(outcome.network)
+    content = serialize(graph, outcome.card)
+    guard = Guard(ModelFile.of(PART, out / f"{PART}.onnx", content))
+
+    def native(pixels: Pixels) -> Novelty:
+        with torch.inference_mode():
+            novelty: Novelty = outcome.network(torch.from_numpy(np.array(pixels))).numpy()
+        return novelty
+
+    noise = np.random.default_rng(0).integers(0, 256, (33, SIDE, SIDE), np.uint8)
+    black = np.zeros((2, SIDE, SIDE), np.uint8)
+    pixels = np.concatenate([noise, black, test[:VERIFIED_IMAGES]])
+    verification = verify(PART, native, guard.novelty, pixels, _ATOL)
+    starts = range(0, len(test), _BATCH)
+    novelty = np.concatenate([guard.novelty(test[at : at + _BATCH]) for at in starts])
+    metrics: dict[str, Any] = {
+        **outcome.metrics,
+        "test_images": len(test),
+        f"test_accepted_at_{KNOWN_SHARE}": float(np.mean(novelty <= guard.limit("frame"))),
+    }
+    return write_graph(
+        out,
+        PART,
+        graph,
+        outcome.card,
+        part=True,
+        title="Whether a picture shows a garment that the models know",
+        metrics=metrics,
+        verification=asdict(verification),
+        training=outcome.training,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -149,14 +149,8 @@ class Pictures:
         return LabelledImages(images.pixels[found], images.labels[found], wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file of measurements.
-
-    Attributes:
-        name: of the file.
-        document: what it holds.
-    """
+class Source(NamedTuple):
+    """A file of measurements: its name, and what it holds."""
 
     name: str
     document: Mapping[str, Any]
@@ -195,7 +189,11 @@ class Inputs:
         source = self.sources.get(kind)
         if source is None:
             return []
-        measured = {name: _checksum(one) for name, one in source.document.get("models", {}).items()}
+        # Of the file that was measured: the value itself, or inside the model's results.
+        measured = {
+            name: one.get("sha256") if isinstance(one, dict) else one
+            for name, one in source.document.get("models", {}).items()
+        }
         if isinstance(single := source.document.get("model"), dict):
             measured[single["name"]] = single["sha256"]
         other = [
@@ -228,7 +226,6 @@ def gather(results: Path | None, models_dir: Path) -> Inputs:
 
     Args:
         results: folder of JSON files; None for ``./benchmarks/results``, if that is there.
-        models_dir: folder of the exported models.
 
     Raises:
         UsageError: the folder is named and not there.
@@ -256,10 +253,9 @@ def _recognised(folder: Path) -> tuple[dict[str, Source], tuple[str, ...]]:
                     found.setdefault(name, []).append(Source(path.name, document))
                     break
     for name, sources in found.items():
-        usual = KINDS[name].usual
-        found[name] = [one for one in sources if one.name == usual] + [
-            one for one in sources if one.name != usual
-        ]
+        names = [one.name for one in sources]
+        if KINDS[name].usual in names:
+            sources.insert(0, sources.pop(names.index(KINDS[name].usual)))
     passed_over = tuple(source.name for sources in found.values() for source in sources[1:])
     return {name: sources[0] for name, sources in found.items()}, passed_over
 
@@ -286,8 +282,3 @@ def read_json(path: Path) -> Any:
         usual = [kind.command for kind in KINDS.values() if kind.usual == path.name]
         fix = f"make it again: {usual[0]}" if usual else "delete it or make it again"
         raise ResultsError(f"cannot read {path}: {error}; {fix}") from error
-
-
-def _checksum(measured: Any) -> Any:
-    """Of the file that was measured: the value itself, or inside the model's results."""
-    return measured.get("sha256") if isinstance(measured, dict) else measured

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,16 +44,8 @@ _PLANS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A part of the page.
-
-    Attributes:
-        name: its anchor.
-        title: its heading.
-        parts: HTML.
-        notices: what is stale or missing.
-    """
+class Section(NamedTuple):
+    """A part of the page: its anchor, its heading, HTML, and what is stale or missing."""
 
     name: str
     title: str
@@ -61,14 +53,8 @@ class Section:
     notices: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A finished page.
-
-    Attributes:
-        html: the whole file.
-        notices: what is stale or left out, by section, for the terminal.
-    """
+class Page(NamedTuple):
+    """A finished page: the whole file; what is stale or left out, by section, for the terminal."""
 
     html: str
     notices: tuple[str, ...]

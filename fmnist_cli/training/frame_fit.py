@@ -142,7 +142,6 @@ def judge_views(judge: Judge, pixels: Pixels, reach: int, reporter: Reporter) ->
             mirror image, too.
         pixels: uint8 [N, 28, 28].
         reach: largest shift in pixels.
-        reporter: told how far it is.
 
     Returns:
         float16 [N, 2·reach + 1, 2·reach + 1, classes], by top and left of the view.
@@ -174,8 +173,6 @@ def soft_labels(
         teachers: checksum of each model → what it says.
         pixels: uint8 [N, 28, 28].
         reach: largest shift in pixels.
-        folder: of runs.
-        reporter: told how far it is.
     """
     checksum = hashlib.sha256(pixels.tobytes()).hexdigest()
     tables = []

@@ -19,9 +19,8 @@ from fmnist_cli.data.dataset import SPLIT_SEED, LabelledImages, load_split
 from fmnist_cli.data.exclude import without
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES, data_checksum, find_data_dir
 from fmnist_cli.errors import DataError, TrainingError, UsageError
-from fmnist_cli.labelled.classes import FolderClasses, resolve
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.labelled.source import open_labelled
+from fmnist_cli.labelled.source import FolderClasses, open_labelled, resolve
 from fmnist_cli.models.registry import ModelSpec, Recipe, StackRecipe, TorchRecipe
 from fmnist_cli.training.parents import Parent, Start, Teacher
 from fmnist_cli.training.picture_views import enlarged
@@ -207,19 +206,17 @@ class Job:
         """
         result = []
         for folder in self.parent_dirs(run_dir):
-            if not (folder / RECORD_FILE).exists():
-                raise self._lacks(folder, "there is no finished run")
-            parent = Parent.of(folder)
-            if parent.record.preset != self.preset:
-                raise self._lacks(folder, f"there is a run of preset {parent.record.preset}")
+            parent = Parent.of(folder) if (folder / RECORD_FILE).exists() else None
+            preset = parent.record.preset if parent else None
+            if parent is None or preset != self.preset:
+                found = f"a run of preset {preset}" if parent else "no finished run"
+                raise TrainingError(
+                    f"{self.spec.name} is made from {folder.name} under the preset {self.preset},"
+                    f" and there is {found} in {folder}; run first: fmnist train {folder.name}"
+                    f" --preset {self.preset}"
+                )
             result.append(parent)
         return result
-
-    def _lacks(self, folder: Path, found: str) -> TrainingError:
-        return TrainingError(
-            f"{self.spec.name} is made from {folder.name} under the preset {self.preset}, and"
-            f" {found} in {folder}; run first: fmnist train {folder.name} --preset {self.preset}"
-        )
 
     def identity(self, data: TrainingData, parents: Sequence[Parent] = ()) -> dict[str, Any]:
         """All that decides the result, as JSON values; what a resumed run must match."""
@@ -244,14 +241,10 @@ class Order:
     """One fit: what, on which images, where, and how.
 
     Attributes:
-        job: model, recipe, seed.
         data: the images, already reduced to what the recipe asks for.
         run_dir: folder of the run, for checkpoints and to find other runs beside it.
         identity: what the run's record says of it.
         parents: finished runs to distil or stack.
-        device: of PyTorch.
-        resume: whether to go on from a checkpoint.
-        reporter: told of progress.
     """
 
     job: Job
@@ -269,7 +262,6 @@ class Fit:
     """A fitted model and how it got there; see `TrainingRecord` for the fields of that name.
 
     Attributes:
-        native: the model.
         save: writes what `load_native` reads into a run folder.
         packages: distributions whose versions decided the result.
         validation: accuracy and loss on what was held out.

@@ -19,11 +19,10 @@ from fmnist_cli.inference.models import ModelFile, open_model
 from fmnist_cli.inference.session import Session
 from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.training.record import PIPELINE_FILE, WEIGHTS_FILE, TrainingRecord
-from fmnist_cli.training.restore import restore
+from fmnist_cli.training.restore import NORMALIZATIONS, restore
 
 _LEFT_OUT = r", \d+ images left out \(\w+\)$"  # as TrainingData.without says it
 _ENOUGH = 5000  # images for the statistics of normalisations
-_NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,6 @@ class Parent:
     """A finished run.
 
     Attributes:
-        run_dir: its folder.
-        record: how it came to be.
         sha256: of its fitted model.
     """
 
@@ -210,7 +207,7 @@ def unfold(model: PixelClassifier, pixels: Pixels, batch_size: int = 1000) -> No
         model: in place.
         pixels: uint8 [N, 28, 28], of which the statistics are taken.
     """
-    layers = [layer for layer in model.network.modules() if isinstance(layer, _NORMALIZATIONS)]
+    layers = [layer for layer in model.network.modules() if isinstance(layer, NORMALIZATIONS)]
     totals: dict[nn.Module, list[Tensor]] = {layer: [] for layer in layers}
 
     def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:

@@ -25,7 +25,7 @@ from torch.nn import functional
 from fmnist_cli.contract import Labels, Pixels, Probabilities
 from fmnist_cli.errors import ModelError, UsageError
 from fmnist_cli.evaluate.metrics import cross_entropy, is_right
-from fmnist_cli.labelled.pictures import LabelledPictures, Truth
+from fmnist_cli.labelled.pictures import LabelledPictures, Truth, folds_of
 from fmnist_cli.models.network import PictureClassifier, PictureNetwork
 from fmnist_cli.models.registry import ModelSpec, PictureRecipe
 from fmnist_cli.training.job import Fit, Order
@@ -315,7 +315,7 @@ def fit(order: Order) -> Fit:
         raise UsageError(f"{spec.name} learns from photos; give a folder of them: --photos DIR")
     order.reporter.start(spec.name, None)
     truth = pictures.truth(meanings)
-    folds = pictures.folds(recipe.folds, order.job.seed)
+    folds = folds_of(pictures.members, recipe.folds, order.job.seed)
     left_out = [np.flatnonzero(folds == fold) for fold in range(recipe.judged)]
     logits: list[Tensor] = []
     for fold, positions in enumerate(left_out):

@@ -6,8 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import TracebackType
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -23,14 +21,34 @@ from fmnist_cli.contract import printable
 from fmnist_cli.training.record import Epoch
 
 
-class Reporter(Protocol):
-    """Receives the progress of one model's fit."""
+class Reporter:
+    """Receives the progress of fits. This one shows nothing.
 
-    def start(self, model: str, steps: int | None, done: int = 0) -> None:
+    Args:
+        models: how many fits there will be.
+    """
+
+    def __init__(self, models: int = 1) -> None:
+        self._models, self._count = models, 0
+        self._model, self._begun = "", 0.0
+        self._running = False
+
+    def start(self, model: str, steps: int | None, done: int = 0) -> bool:
         """A fit begins; `steps` in all, unknown if None; `done` by an earlier run.
 
         Called again for the same model when it becomes known how many steps there are.
+
+        Returns:
+            Whether this is the first call for the model.
         """
+        first = not self._running
+        if first:
+            self._count += 1
+            self._running, self._model, self._begun = True, model, time.monotonic()
+        return first
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._begun
 
     def step(self, text: str) -> None:
         """One step is done; `text` says how many of how many."""
@@ -43,6 +61,7 @@ class Reporter(Protocol):
 
     def finish(self, text: str) -> None:
         """The fit is over; `text` sums it up."""
+        self._running = False
 
 
 def _epoch_text(epoch: Epoch, epochs: int) -> str:
@@ -57,30 +76,23 @@ def _epoch_text(epoch: Epoch, epochs: int) -> str:
 _SILENCE = 30.0  # seconds after which a log gets a line within an epoch
 
 
-class PlainReporter:
+class PlainReporter(Reporter):
     """A line per epoch or stage on standard error, and one now and then, for logs and pipes."""
 
-    def __init__(self, models: int, *, quiet: bool = False) -> None:
-        self._models, self._count, self._quiet = models, 0, quiet
-        self._running = False
-        self._model = ""
-        self._started = self._said = 0.0
+    _said = 0.0
 
     def _say(self, text: str) -> None:
         self._said = time.monotonic()
-        if self._quiet:
-            return
         text = printable(f"[{self._count}/{self._models}] {self._model}: {text}")
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
-    def start(self, model: str, steps: int | None, done: int = 0) -> None:
+    def start(self, model: str, steps: int | None, done: int = 0) -> bool:
         """Announce the model."""
-        if not self._running:
-            self._count += 1
-            self._running = True
-            self._model, self._started = model, time.monotonic()
+        first = super().start(model, steps, done)
+        if first:
             self._say("started" if not done else "resumed")
+        return first
 
     def step(self, text: str) -> None:
         """How far it is, if nothing was said for long: steps are too many for a log."""
@@ -89,7 +101,7 @@ class PlainReporter:
 
     def stage(self, text: str) -> None:
         """The stage, and how long it took to get there."""
-        self._say(f"{text} (after {time.monotonic() - self._started:.1f} s)")
+        self._say(f"{text} (after {self._elapsed():.1f} s)")
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """The metrics, and how long the remaining epochs will take at this pace."""
@@ -98,17 +110,20 @@ class PlainReporter:
 
     def finish(self, text: str) -> None:
         """The outcome and the time it took."""
-        self._running = False
-        self._say(f"{text} in {time.monotonic() - self._started:.1f} s")
+        super().finish(text)
+        self._say(f"{text} in {self._elapsed():.1f} s")
 
 
-class RichReporter:
-    """A live bar per model with elapsed time, time left and current metrics."""
+class RichReporter(Reporter):
+    """A live bar per model with elapsed time, time left and current metrics.
+
+    Attributes:
+        bars: to be entered while the bar is to be seen.
+    """
 
     def __init__(self, console: Console, models: int) -> None:
-        self._console = console
-        self._models, self._count = models, 0
-        self._progress = Progress(
+        super().__init__(models)
+        self.bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -117,31 +132,14 @@ class RichReporter:
             TextColumn("{task.fields[text]}"),
             console=console,
         )
-        self._task = self._progress.add_task("", text="", visible=False)
-        self._running = False
-        self._model = ""
+        self._task = self.bars.add_task("", text="", visible=False)
         self._stage = self._epoch = ""
 
-    def __enter__(self) -> RichReporter:
-        self._progress.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.__exit__(kind, error, trace)
-
-    def start(self, model: str, steps: int | None, done: int = 0) -> None:
+    def start(self, model: str, steps: int | None, done: int = 0) -> bool:
         """Open the model's bar; without a step count it pulses."""
-        if not self._running:
-            self._count += 1
-            self._running = True
-            self._begun = time.monotonic()
-        self._model, self._stage, self._epoch = model, "", ""
-        self._progress.reset(
+        first = super().start(model, steps, done)
+        self._stage = self._epoch = ""
+        self.bars.reset(
             self._task,
             total=steps,
             completed=done,
@@ -149,15 +147,16 @@ class RichReporter:
             text="",
             visible=True,
         )
+        return first
 
     def step(self, text: str) -> None:
         """Advance the bar by one training step."""
-        self._progress.update(self._task, advance=1, text=f"{self._stage}{text}  {self._epoch}")
+        self.bars.update(self._task, advance=1, text=f"{self._stage}{text}  {self._epoch}")
 
     def stage(self, text: str) -> None:
         """Name the stage, before the steps that it has."""
         self._stage = f"{text}: "
-        self._progress.update(self._task, text=text)
+        self.bars.update(self._task, text=text)
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
         """Keep the epoch's metrics on the line."""
@@ -165,18 +164,22 @@ class RichReporter:
 
     def finish(self, text: str) -> None:
         """Leave one line behind and hide the bar."""
-        self._running = False
-        elapsed = time.monotonic() - self._begun
-        self._progress.update(self._task, visible=False, refresh=True)
-        self._console.print(f"{self._model:<13} {text} in {elapsed:.1f} s", highlight=False)
+        super().finish(text)
+        self.bars.update(self._task, visible=False, refresh=True)
+        self.bars.console.print(
+            f"{self._model:<13} {text} in {self._elapsed():.1f} s", highlight=False
+        )
 
 
 @contextmanager
 def console_reporter(models: int, *, quiet: bool = False) -> Iterator[Reporter]:
     """Live bars on a terminal, plain lines elsewhere; for so many models in a row."""
     console = Console(stderr=True)
-    if console.is_terminal and not quiet:
-        with RichReporter(console, models) as reporter:
+    if quiet:
+        yield Reporter(models)
+    elif console.is_terminal:
+        reporter = RichReporter(console, models)
+        with reporter.bars:
             yield reporter
     else:
-        yield PlainReporter(models, quiet=quiet)
+        yield PlainReporter(models)

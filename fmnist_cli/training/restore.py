@@ -28,7 +28,7 @@ from fmnist_cli.models.registry import REGISTRY, ModelSpec
 ATOL = 1e-4  # in a probability; adding up in another order makes about 1e-6
 
 _PRODUCTS = {nn.Conv2d: "Conv", nn.Linear: "Gemm"}
-_NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
+NORMALIZATIONS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def restore(file: ModelFile) -> PixelClassifier:
@@ -97,7 +97,7 @@ def _calls(
     for hook in hooks:
         hook.remove()
     products = [
-        (layer, behind if isinstance(behind, _NORMALIZATIONS) else None)
+        (layer, behind if isinstance(behind, NORMALIZATIONS) else None)
         for layer, behind in zip(called, [*called[1:], None], strict=True)
         if type(layer) in _PRODUCTS
     ]
@@ -161,7 +161,7 @@ def _set_layer(
         if layer.bias is not None and bias is not None:
             _set(layer.bias, bias)
         return
-    assert isinstance(behind, _NORMALIZATIONS)  # noqa: S101
+    assert isinstance(behind, NORMALIZATIONS)  # noqa: S101
     assert behind.running_var is not None  # noqa: S101
     if bias is None:
         raise ValueError("a normalisation was not folded into the product before it")

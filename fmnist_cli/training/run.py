@@ -28,13 +28,10 @@ from fmnist_cli.training.record import (
     RECORD_FILE,
     TrainingRecord,
     framework,
-    load_native,
 )
 
 NETWORKS = ("torch", "pictures")  # frameworks that run on a device
 _FEW = 100  # images: of fewer, digits behind the point would say what is not known
-
-__all__ = ["announce", "choose_device", "load_native", "subset", "train"]
 
 
 def choose_device(name: str) -> torch.device:

@@ -117,10 +117,8 @@ class Trainer:
         """Go on to the end.
 
         Args:
-            objective: what is learned.
             epochs: how many in all.
             rate: progress through all epochs, 0 to 1 → learning rate.
-            reporter: told of each step and epoch.
         """
         torch.backends.cudnn.deterministic = True
         for epoch in range(len(self.history), epochs):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from idxfiles import write_idx
-from silent import SilentReporter
 from synthetic import images
 
 from fmnist_cli.audit.folds import judge, make_folds, start_anew, with_parents
@@ -19,6 +18,7 @@ from fmnist_cli.data.fashion_mnist import FILES
 from fmnist_cli.errors import TrainingError, UsageError
 from fmnist_cli.models.registry import SklearnRecipe, TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
+from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 
 CPU = torch.device("cpu")
@@ -59,10 +59,11 @@ def test_a_class_must_be_large_enough(tmp_path: Path) -> None:
         make_folds(DATA, 30, 0, tmp_path)
 
 
-class Interrupting(SilentReporter):
+class Interrupting(Reporter):
     """Presses Ctrl-C after the first epoch of the second fold."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.epochs = 0
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
@@ -71,10 +72,11 @@ class Interrupting(SilentReporter):
             raise KeyboardInterrupt
 
 
-class Counting(SilentReporter):
+class Counting(Reporter):
     """Counts epochs."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.epochs = 0
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
@@ -85,7 +87,7 @@ def test_an_interrupted_fold_goes_on_to_the_same_end(tmp_path: Path) -> None:
     job = network_job()
     whole = make_folds(DATA, 2, 0, tmp_path / "whole")
     start_anew(job, whole, DATA)
-    expected = judge(job, whole, DATA, device=CPU, reporter=SilentReporter())
+    expected = judge(job, whole, DATA, device=CPU, reporter=Reporter())
     folds = make_folds(DATA, 2, 0, tmp_path / "broken")
     start_anew(job, folds, DATA)
     with pytest.raises(KeyboardInterrupt):
@@ -110,18 +112,18 @@ def test_test_images_get_the_mean_of_all_folds(tmp_path: Path) -> None:
         0,
     )
     folds = make_folds(DATA, 2, 0, tmp_path)
-    judged = judge(job, folds, DATA, device=CPU, reporter=SilentReporter())
+    judged = judge(job, folds, DATA, device=CPU, reporter=Reporter())
     np.testing.assert_allclose(judged.train.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(judged.test.sum(axis=1), 1, atol=1e-5)
-    parts = [judge(job, [fold], DATA, device=CPU, reporter=SilentReporter()).test for fold in folds]
+    parts = [judge(job, [fold], DATA, device=CPU, reporter=Reporter()).test for fold in folds]
     np.testing.assert_allclose(judged.test, (parts[0] + parts[1]) / 2, atol=1e-6)
 
 
 def test_a_folder_of_other_folds_is_not_resumed(tmp_path: Path) -> None:
     job = Job(get_spec("logreg"), "quick", get_spec("logreg").load().RECIPES["quick"], 0)
-    judge(job, make_folds(DATA, 2, 0, tmp_path)[:1], DATA, device=CPU, reporter=SilentReporter())
+    judge(job, make_folds(DATA, 2, 0, tmp_path)[:1], DATA, device=CPU, reporter=Reporter())
     with pytest.raises(TrainingError, match=r"fold 1 of 2.*not.*fold 1 of 3"):
-        judge(job, make_folds(DATA, 3, 0, tmp_path), DATA, device=CPU, reporter=SilentReporter())
+        judge(job, make_folds(DATA, 3, 0, tmp_path), DATA, device=CPU, reporter=Reporter())
 
 
 def test_a_pupil_gets_a_teacher_of_its_own_fold(tmp_path: Path) -> None:
@@ -145,8 +147,11 @@ def test_the_file_is_put_together_again(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.train.pixels, DATA.train.pixels)
     np.testing.assert_array_equal(data.train.labels, DATA.train.labels)
     places = data.places()
-    assert len(places) == len(data.labels) == 280
+    assert [position for position, *_ in places] == list(range(280))
+    labels = np.concatenate([DATA.train.labels, DATA.test.labels])
+    assert [label for *_, label in places] == labels.tolist()
     validation = load_split("validation", tmp_path)
     assert validation.positions is not None
-    assert [p for s, p in places if s == "validation"] == validation.positions.tolist()
-    assert places[240:] == [("test", position) for position in range(40)]
+    validated = [index for _, split, index, _ in places if split == "validation"]
+    assert validated == validation.positions.tolist()
+    assert [place[1:3] for place in places[240:]] == [("test", index) for index in range(40)]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmnist_cli.bench.statistics import Estimate, estimate, spread
+from fmnist_cli.bench.rounds import Estimate, estimate, spread
 
 
 def test_an_interval_holds_its_median_and_is_the_same_every_time() -> None:

@@ -14,8 +14,7 @@ from bench_documents import around, document, result
 from htmlpage import Page
 
 from fmnist_cli.bench.compare import csv_text
-from fmnist_cli.bench.page import page
-from fmnist_cli.bench.tables import interval, rounded, shortened
+from fmnist_cli.bench.tables import interval, page, rounded, shortened
 
 
 def shown(models: dict[str, Any]) -> str:

@@ -8,12 +8,13 @@ import accuracy as script
 import pytest
 import readme_tables
 import torch
-from silent import SilentReporter
 from synthetic import data, images
 
 from fmnist_cli.models.registry import TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.run import load_native, train
+from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import load_native
+from fmnist_cli.training.run import train
 
 
 def test_a_row_says_what_a_run_cost_and_reached(tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_a_row_says_what_a_run_cost_and_reached(tmp_path: Path) -> None:
         tmp_path / "mlp",
         device=torch.device("cpu"),
         resume=False,
-        reporter=SilentReporter(),
+        reporter=Reporter(),
     )
     test = images(50, seed=3)
     row = script.row_of(tmp_path / "mlp", test)

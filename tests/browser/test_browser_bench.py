@@ -9,7 +9,7 @@ import pytest
 from bench_documents import document, result
 from pagechecks import wrong_looks
 
-from fmnist_cli.bench.page import page
+from fmnist_cli.bench.tables import page
 
 if TYPE_CHECKING:
     from conftest import OpenPage

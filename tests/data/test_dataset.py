@@ -107,7 +107,7 @@ def test_downloads_go_into_a_clone_or_the_cache(nowhere: Path) -> None:
 
 def test_train_and_validation_share_the_training_file(tmp_path: Path, make_data: MakeData) -> None:
     make_data(tmp_path, train=240)
-    pixels = read_idx(tmp_path / TRAIN_IMAGES.name)
+    pixels = read_idx(tmp_path / TRAIN_IMAGES.name, 3)
     train, validation = load_split("train", tmp_path), load_split("validation", tmp_path)
     assert np.bincount(train.labels).tolist() == [22] * 10
     assert np.bincount(validation.labels).tolist() == [2] * 10
@@ -262,7 +262,7 @@ def test_the_official_splits_are_balanced_and_apart(real_data_dir: Path) -> None
     }
     for images, each in ((splits["train"], 5_500), (splits["validation"], 500)):
         assert np.bincount(images.labels).tolist() == [each] * 10
-    official = read_idx(real_data_dir / TRAIN_IMAGES.name)
+    official = read_idx(real_data_dir / TRAIN_IMAGES.name, 3)
     together = int(splits["train"].pixels.sum()) + int(splits["validation"].pixels.sum())
     assert together == int(official.sum())
 

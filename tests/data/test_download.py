@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fmnist_cli.cli.data import app
-from fmnist_cli.data.download import MIRRORS, DownloadEvent, download
+from fmnist_cli.data.download import MIRRORS, Downloader, DownloadEvent
 from fmnist_cli.data.fashion_mnist import DataFile
 from fmnist_cli.errors import DownloadError, UsageError
 
@@ -118,9 +118,8 @@ def start_mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartMirror]:
 def fetch(target: Path, *mirrors: Mirror, **options: Any) -> list[float]:
     """Downloads `FILE`; returns the pauses that were made, without making them."""
     pauses: list[float] = []
-    download(
-        target, [mirror.url for mirror in mirrors], files=[FILE], sleep=pauses.append, **options
-    )
+    downloader = Downloader(sleep=pauses.append, **options)
+    downloader.download(target, [mirror.url for mirror in mirrors], [FILE])
     assert (target / FILE.name).read_bytes() == CONTENT
     assert not (target / f"{FILE.name}.partial").exists()
     return pauses
@@ -134,9 +133,8 @@ def test_files_arrive_whole_and_progress_is_told(tmp_path: Path, start_mirror: S
     mirror = start_mirror(content={FILE.name: CONTENT, "labels.gz": other})
     events: list[DownloadEvent] = []
     target = tmp_path / "new" / "folder"
-    paths = download(
-        target, [mirror.url], files=[FILE, table_entry("labels.gz", other)], progress=events.append
-    )
+    files = [FILE, table_entry("labels.gz", other)]
+    paths = Downloader(events.append).download(target, [mirror.url], files)
     assert paths == (target / FILE.name, target / "labels.gz")
     assert [path.read_bytes() for path in paths] == [CONTENT, other]
     assert mirror.requests == [("/data/images.gz", None), ("/data/labels.gz", None)]
@@ -340,12 +338,12 @@ def test_only_web_addresses_are_mirrors(tmp_path: Path, mirror: str) -> None:
         raise AssertionError(request.full_url)
 
     with pytest.raises(UsageError, match="no http:// or https:// address"):
-        download(tmp_path, [mirror], files=[FILE], opener=never)
+        Downloader(opener=never).download(tmp_path, [mirror], [FILE])
 
 
 def test_there_must_be_a_mirror(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no mirror"):
-        download(tmp_path, [], files=[FILE])
+        Downloader().download(tmp_path, [], [FILE])
 
 
 def test_the_built_in_mirrors_begin_with_encrypted_ones() -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +15,6 @@ from idxfiles import write_idx
 from fmnist_cli.data.dataset import read_idx
 from fmnist_cli.errors import DataError
 
-IDX_DTYPES = ("uint8", "int8", "int16", "int32", "float32", "float64")
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 
 
@@ -32,34 +30,20 @@ def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
-    array=st.sampled_from(IDX_DTYPES).flatmap(
-        lambda dtype: hnp.arrays(dtype, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0))
+    array=st.sampled_from((1, 3)).flatmap(
+        lambda axes: hnp.arrays("uint8", hnp.array_shapes(min_dims=axes, max_dims=axes, min_side=0))
     ),
     packed=st.booleans(),
 )
-def test_every_type_and_shape_survives_a_round_trip(
-    tmp_path: Path, array: npt.NDArray[Any], packed: bool
+def test_every_shape_survives_a_round_trip(
+    tmp_path: Path, array: npt.NDArray[np.uint8], packed: bool
 ) -> None:
     path = tmp_path / ("values.gz" if packed else "values")
     write_idx(path, array)
-    back = read_idx(path)
-    assert back.dtype == array.dtype
-    assert back.dtype.isnative
+    back = read_idx(path, array.ndim)
+    assert back.dtype == np.uint8
     assert back.shape == array.shape
     np.testing.assert_array_equal(back, array)
-
-
-def test_known_big_endian_bytes_are_read_as_native_values(tmp_path: Path) -> None:
-    path = tmp_path / "values"
-    path.write_bytes(bytes.fromhex("00000b01 00000002 0102 fffe"))
-    back = read_idx(path, dtype=np.int16, ndim=1)
-    assert back.tolist() == [258, -2]
-
-
-def test_big_endian_and_strided_arrays_are_written_by_value(tmp_path: Path) -> None:
-    array = np.arange(24, dtype=">i4").reshape(4, 6)[::2, ::3]
-    write_idx(tmp_path / "values", array)
-    np.testing.assert_array_equal(read_idx(tmp_path / "values"), array)
 
 
 def test_gzip_is_told_by_content_not_by_name(tmp_path: Path) -> None:
@@ -67,13 +51,13 @@ def test_gzip_is_told_by_content_not_by_name(tmp_path: Path) -> None:
     misnamed_gzip.write_bytes(gzip.compress(idx_bytes(IMAGES)))
     misnamed_plain.write_bytes(idx_bytes(IMAGES))
     for path in (misnamed_gzip, misnamed_plain):
-        np.testing.assert_array_equal(read_idx(path), IMAGES)
+        np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
 
 
 def test_what_is_read_cannot_be_written_to(tmp_path: Path) -> None:
     write_idx(tmp_path / "images", IMAGES)
     with pytest.raises(ValueError, match="read-only"):
-        read_idx(tmp_path / "images")[0] = 0
+        read_idx(tmp_path / "images", 3)[0] = 0
 
 
 def test_gzip_files_are_the_same_bytes_each_time(tmp_path: Path) -> None:
@@ -93,19 +77,21 @@ PACKED = gzip.compress(GOOD, mtime=0)
     [
         pytest.param(b"", "too short", id="empty"),
         pytest.param(b"<html>not found</html>", "not an IDX file", id="a web page"),
-        pytest.param(b"\0\0\x0a\1" + GOOD[4:], "not an IDX file", id="unknown type"),
-        pytest.param(b"\0\0\x08\0" + GOOD[4:], "not an IDX file", id="no axes"),
-        pytest.param(b"\0\0\x08\xff" + bytes(2000), "not an IDX file", id="255 axes"),
+        pytest.param(b"\0\0\x0a\3" + GOOD[4:], "holds values of type 0x0a", id="unknown type"),
+        pytest.param(b"\0\0\x0b\3" + GOOD[4:], "another file than its name says", id="other type"),
+        pytest.param(b"\0\0\x08\0" + GOOD[4:], "of 0 axes where 3", id="no axes"),
+        pytest.param(b"\0\0\x08\1" + GOOD[4:], "labels may be swapped", id="one axis"),
+        pytest.param(b"\0\0\x08\xff" + bytes(2000), "of 255 axes where 3", id="255 axes"),
         pytest.param(GOOD[:10], "truncated within the header", id="short header"),
         pytest.param(GOOD[:-1], "truncated, 59 of 60 bytes", id="short payload"),
         pytest.param(GOOD + b"x", "bytes after the 60", id="trailing byte"),
         pytest.param(
-            b"\0\0\x08\2" + b"\xff" * 8 + b"x",
+            b"\0\0\x08\3" + bytes(3) + b"\1" + b"\xff" * 8 + b"x",
             "announces 18,446,744,065,119,617,025",
             id="absurd size",
         ),
         pytest.param(
-            b"\0\0\x08\4" + bytes(4) + b"\xff" * 12, "impossible shape", id="absurd empty shape"
+            b"\0\0\x08\3" + bytes(4) + b"\xff" * 8, "which is too much", id="absurd empty shape"
         ),
         pytest.param(PACKED[:-12], "gzip data ends too early", id="cut gzip"),
         pytest.param(PACKED[:-8] + bytes(8), "gzip data is corrupt", id="wrong CRC"),
@@ -121,7 +107,7 @@ def test_a_damaged_file_is_named_with_cause_and_fix(
     path = tmp_path / "train-images"
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
-        read_idx(path)
+        read_idx(path, 3)
     message = str(caught.value)
     assert str(path) in message
     assert cause in message
@@ -130,23 +116,6 @@ def test_a_damaged_file_is_named_with_cause_and_fix(
 
 def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing: no such file.*fmnist data download"):
-        read_idx(tmp_path / "nothing")
+        read_idx(tmp_path / "nothing", 3)
     with pytest.raises(DataError, match="cannot be read"):
-        read_idx(tmp_path)
-
-
-def test_another_type_or_number_of_axes_than_asked_for_is_refused(tmp_path: Path) -> None:
-    write_idx(tmp_path / "images", IMAGES)
-    with pytest.raises(DataError, match="holds uint8 values where int32 is needed"):
-        read_idx(tmp_path / "images", dtype=np.int32)
-    with pytest.raises(DataError, match="3 axes where 1 are needed"):
-        read_idx(tmp_path / "images", ndim=1)
-
-
-@pytest.mark.parametrize("array", [np.zeros(3, np.int64), np.zeros((), np.uint8)])
-def test_what_idx_cannot_hold_is_refused_before_writing(
-    tmp_path: Path, array: npt.NDArray[Any]
-) -> None:
-    with pytest.raises(DataError, match="IDX cannot hold"):
-        write_idx(tmp_path / "values", array)
-    assert not (tmp_path / "values").exists()
+        read_idx(tmp_path, 3)

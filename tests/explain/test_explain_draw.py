@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmnist_cli.explain.page import side_by_side
+from fmnist_cli.explain.job import side_by_side
 from fmnist_cli.html.contact_sheet import heat_colors, under_heat
 from fmnist_cli.html.folder import SCALE
 

@@ -193,7 +193,7 @@ def test_data_set_that_announces_too_much(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "a.gz", "wb") as file:
         file.write(struct.pack(">BBBBIII", 0, 0, 8, 3, 60_000, 280, 280) + bytes(1000))
     with pytest.raises(DataError, match="too much"):
-        read_idx(tmp_path / "a.gz")
+        read_idx(tmp_path / "a.gz", 3)
 
 
 # Parquet.

@@ -18,15 +18,12 @@ from fmnist_cli.export.graph import GraphBuilder, serialize
 from fmnist_cli.inference.models import open_part
 from fmnist_cli.inference.ood import PART, SHARES, Guard
 from fmnist_cli.manifest import Manifest
-from fmnist_cli.ood.export import convert, write
-from fmnist_cli.ood.fit import GuardNet, Outcome, Schedule, fit, gather, make
-
-SHORT = Schedule(steps=60)
+from fmnist_cli.ood.fit import GuardNet, Outcome, convert, fit, gather, make, write
 
 
 @pytest.fixture(scope="module")
 def outcome() -> Outcome:
-    return make(data(), schedule=SHORT, report=lambda _line: None)
+    return make(data(), steps=60, report=lambda _line: None)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +51,7 @@ def test_it_tells_what_it_learned(outcome: Outcome) -> None:
 
 def test_the_same_seed_gives_the_same_weights() -> None:
     examples = gather(data(60, 30).train, seed=2, report=lambda _line: None)
-    first, same = (fit(examples, seed=4, schedule=Schedule(steps=5)) for _ in range(2))
+    first, same = (fit(examples, seed=4, steps=5) for _ in range(2))
     assert all(map(torch.equal, first.state_dict().values(), same.state_dict().values()))
 
 
@@ -66,7 +63,7 @@ def test_the_graph_says_what_the_network_says(
     assert verification["max_difference"] < 1e-3
     assert guard.card == outcome.card
     other = convert(GuardNet().eval())
-    monkeypatch.setattr("fmnist_cli.ood.export.convert", lambda _network: other)
+    monkeypatch.setattr("fmnist_cli.ood.fit.convert", lambda _network: other)
     with pytest.raises(VerificationError, match="not written"):
         write(outcome, tmp_path, images(40).pixels)
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ import pytest
 
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
-from fmnist_cli.labelled.classes import resolve
+from fmnist_cli.labelled.source import resolve
 
 
 @pytest.mark.parametrize("name", ["t-shirt-top", "T_SHIRT TOP", "tshirttop", "T-shirt/top"])

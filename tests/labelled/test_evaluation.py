@@ -10,7 +10,6 @@ import pytest
 from fmnist_cli.contract import Rejected
 from fmnist_cli.data.fashion_mnist import FRAME_SPEC
 from fmnist_cli.html.contact_sheet import Shown
-from fmnist_cli.labelled.classes import FolderClasses
 from fmnist_cli.labelled.evaluation import (
     FolderEvaluation,
     Strangeness,
@@ -19,9 +18,9 @@ from fmnist_cli.labelled.evaluation import (
     folder_rows,
     unknown_words,
 )
-from fmnist_cli.labelled.page import Wrong, page
+from fmnist_cli.labelled.page import page
 from fmnist_cli.labelled.pictures import LabelledPictures
-from fmnist_cli.labelled.source import Labelled
+from fmnist_cli.labelled.source import FolderClasses, Labelled
 
 NAMES = ("Coat", "Bag", "Boot", "<Shoe>")
 # Two coats, one taken for a bag; three shoes, one taken for a coat; two hats, which have no class.
@@ -86,7 +85,7 @@ def test_tables_have_a_row_per_folder() -> None:
     assert rows[3] == ("hat", "– of 2", "–", "–", "Bag (2)")
     asked = folder_rows(evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5]))
     assert [row[4] for row in asked] == ["unknown", "1", "0", "1"]
-    rows = confusion_rows(evaluated(), NAMES)
+    rows = confusion_rows(evaluated())
     assert rows[0][1:] == ("Coat", "Bag", "Boot", "<Sho")
     assert rows[2] == ("footwear", "1", "0", "1", "1")
 
@@ -99,8 +98,7 @@ def test_the_page_shows_what_is_wrong_and_no_markup_of_names() -> None:
         return [Shown("data:image/png;base64,AAAA", path, "frame alone")]
 
     results = {"one": evaluated(), "two": evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5])}
-    shown = Wrong(found(), "photos", dict.fromkeys(results, NAMES), results, draw)
-    text = "".join(page(shown))
+    text = "".join(page(found(), results, draw))
     assert drawn == [f"f/{number}.png frame" for number in (0, 1, 4, 6)]
     assert "<Shoe>" not in text
     assert "&lt;bad&gt;" in text
@@ -111,8 +109,7 @@ def test_the_page_shows_what_is_wrong_and_no_markup_of_names() -> None:
 
 def test_the_page_counts_what_is_called_unknown_apart_from_wrong_labels() -> None:
     results = {"one": evaluated([0.9, 0, 0, 0, 0, 0.6, 0.5])}
-    shown = Wrong(found(), "photos", {"one": NAMES}, results, lambda *_: [])
-    text = "".join(page(shown))
+    text = "".join(page(found(), results, lambda *_: []))
     assert '<th scope="col">right label</th><th scope="col">called unknown</th>' in text
     # The first coat has the right label, and was called unknown.
     told = re.findall(r'<span class="soft">(.*)</span></h2>', text)

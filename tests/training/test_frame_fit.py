@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from silent import SilentReporter
 from synthetic import data, images
 from tinymodel import write_exported
 
@@ -20,8 +19,9 @@ from fmnist_cli.models.registry import TorchRecipe, get_spec
 from fmnist_cli.training.frame_fit import draw_view, erase, judge_views, see
 from fmnist_cli.training.job import Job, TrainingData, in_order
 from fmnist_cli.training.parents import Teacher
-from fmnist_cli.training.record import TrainingRecord
-from fmnist_cli.training.run import load_native, train
+from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import TrainingRecord, load_native
+from fmnist_cli.training.run import train
 
 RECIPE = TorchRecipe(epochs=2, batch_size=50, ema_decay=0.5, translate=1)
 
@@ -37,7 +37,7 @@ def judge(pixels: Pixels) -> Probabilities:
 
 def test_the_table_holds_each_view_where_training_looks_it_up() -> None:
     pixels = images(40).pixels
-    table = judge_views(judge, pixels, 2, SilentReporter())
+    table = judge_views(judge, pixels, 2, Reporter())
     assert table.shape == (40, 5, 5, 2)
     view = draw_view(40, 2, True, torch.Generator().manual_seed(3))
     seen = see(torch.tensor(pixels), view, 2).numpy()
@@ -74,7 +74,7 @@ def fit(job: Job, folder: Path, images_of: TrainingData | None = None) -> Traini
         folder,
         device=torch.device("cpu"),
         resume=False,
-        reporter=SilentReporter(),
+        reporter=Reporter(),
     )
 
 

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import torch
 import toypictures
-from silent import SilentReporter
 from synthetic import images
 from torch import nn
 from toypictures import INPUT, RECIPE, write_pictures
 
 from fmnist_cli.errors import DataError
-from fmnist_cli.labelled.pictures import LabelledPictures, Truth
+from fmnist_cli.labelled.pictures import LabelledPictures, Truth, folds_of
 from fmnist_cli.training import picture_fit
 from fmnist_cli.training.job import Job, Order, TrainingData
 from fmnist_cli.training.picture_fit import (
@@ -26,6 +25,7 @@ from fmnist_cli.training.picture_fit import (
     predict_logits,
 )
 from fmnist_cli.training.picture_views import Views, draw
+from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 
 COUNTS = {"t-shirt": 8, "pants": 8, "shoes": 8, "hat": 6}
@@ -74,12 +74,12 @@ def test_folders_become_sets_of_right_classes(
 
 
 def test_every_folder_is_divided_evenly(pictures: LabelledPictures) -> None:
-    folds = pictures.folds(2, seed=1)
+    folds = folds_of(pictures.members, 2, seed=1)
     for folder in range(len(pictures.folders)):
         counts = np.bincount(folds[pictures.members == folder])
         assert abs(counts[0] - counts[1]) <= 1
-    assert (folds == pictures.folds(2, seed=1)).all()
-    assert (folds != pictures.folds(2, seed=2)).any()
+    assert (folds == folds_of(pictures.members, 2, seed=1)).all()
+    assert (folds != folds_of(pictures.members, 2, seed=2)).any()
 
 
 def test_wrong_folders_are_refused_before_any_slow_work(
@@ -149,10 +149,11 @@ def test_classes_that_nobody_told_apart_become_equally_frequent() -> None:
     assert after[:, [1, 3]].equal(before[:, [1, 3]])
 
 
-class StopsAfter(SilentReporter):
+class StopsAfter(Reporter):
     """Interrupts in the middle of the epoch after the given number of them."""
 
     def __init__(self, epochs: int) -> None:
+        super().__init__()
         self._left = epochs
 
     def epoch(self, epoch: Epoch, epochs: int) -> None:
@@ -175,7 +176,7 @@ def fit(
         parents=(),
         device=torch.device("cpu"),
         resume=resume,
-        reporter=SilentReporter() if stop is None else StopsAfter(stop),
+        reporter=Reporter() if stop is None else StopsAfter(stop),
     )
     model = picture_fit.fit(order).native
     assert isinstance(model, PicturesModel)
@@ -186,7 +187,7 @@ def test_it_learns_and_an_interrupted_fit_ends_the_same(
     taught: TrainingData, pictures: LabelledPictures, truth: Truth, tmp_path: Path
 ) -> None:
     whole = fit(taught, tmp_path / "whole")
-    folds = pictures.folds(RECIPE.folds, seed=0)
+    folds = folds_of(pictures.members, RECIPE.folds)
     held = np.concatenate([np.flatnonzero(folds == fold) for fold in range(RECIPE.judged)])
     assert sorted(held) == list(range(len(pictures)))
     assert np.array_equal(whole.held.truth, truth[held])

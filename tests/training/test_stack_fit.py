@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from silent import SilentReporter
 from synthetic import data
 
 from fmnist_cli.contract import Probabilities
@@ -15,8 +14,9 @@ from fmnist_cli.errors import ModelError
 from fmnist_cli.evaluate.metrics import accuracy, cross_entropy
 from fmnist_cli.models.registry import Recipe, SklearnRecipe, StackRecipe, TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.record import TrainingRecord
-from fmnist_cli.training.run import load_native, train
+from fmnist_cli.training.progress import Reporter
+from fmnist_cli.training.record import TrainingRecord, load_native
+from fmnist_cli.training.run import train
 from fmnist_cli.training.stack_fit import cross_validated, fit_pool, fit_stack, opinions_of
 
 LABELS = np.arange(1000) % 10
@@ -101,5 +101,5 @@ def fit(name: str, recipe: Recipe, runs: Path) -> None:
         runs / name,
         device=torch.device("cpu"),
         resume=False,
-        reporter=SilentReporter(),
+        reporter=Reporter(),
     )

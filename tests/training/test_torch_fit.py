@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from silent import SilentReporter
 from synthetic import data
 from torch import nn
 from torch.nn import functional
@@ -18,6 +17,7 @@ from fmnist_cli.models.network import PixelClassifier
 from fmnist_cli.models.registry import TorchRecipe, get_spec
 from fmnist_cli.training.frame_fit import fit_network
 from fmnist_cli.training.job import Fit, Job, Order
+from fmnist_cli.training.progress import Reporter
 from fmnist_cli.training.record import Epoch
 from fmnist_cli.training.torch_fit import (
     Muon,
@@ -35,10 +35,11 @@ from fmnist_cli.training.torch_fit import (
 RECIPE = TorchRecipe(epochs=3, batch_size=20, ema_decay=0.5, translate=1, flip=False, erase=0.2)
 
 
-class StopsAfter(SilentReporter):
+class StopsAfter(Reporter):
     """Interrupts in the middle of the epoch after the given one."""
 
     def __init__(self, epoch: int) -> None:
+        super().__init__()
         self._epoch = epoch
         self._seen = 0
 
@@ -74,7 +75,7 @@ def order(
         parents=(),
         device=torch.device("cpu"),
         resume=resume,
-        reporter=SilentReporter() if stop is None else StopsAfter(stop),
+        reporter=Reporter() if stop is None else StopsAfter(stop),
     )
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from silent import SilentReporter
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 from skops.io import dump
@@ -22,16 +21,17 @@ from fmnist_cli.errors import ModelError, TrainingError
 from fmnist_cli.models.features import PixelFeatures
 from fmnist_cli.models.registry import SklearnRecipe, TorchRecipe, get_spec
 from fmnist_cli.training.job import Job
-from fmnist_cli.training.progress import PlainReporter, RichReporter
+from fmnist_cli.training.progress import PlainReporter, Reporter, RichReporter
 from fmnist_cli.training.record import (
     Epoch,
     TrainingRecord,
+    load_native,
     load_pipeline,
     load_state,
     load_tensors,
     save_pipeline,
 )
-from fmnist_cli.training.run import announce, choose_device, load_native, subset, train
+from fmnist_cli.training.run import announce, choose_device, subset, train
 
 CPU = torch.device("cpu")
 
@@ -41,7 +41,7 @@ def mlp_job(seed: int = 0) -> Job:
 
 
 def run(job: Job, folder: Path, *, resume: bool = False) -> TrainingRecord:
-    return train(job, data(), folder, device=CPU, resume=resume, reporter=SilentReporter())
+    return train(job, data(), folder, device=CPU, resume=resume, reporter=Reporter())
 
 
 def test_a_finished_run_reads_back_as_it_was(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_resume_keeps_a_finished_run_and_refuses_another_one(tmp_path: Path) -> 
 
 
 def test_a_finished_run_stands_until_the_next_one_is_finished(tmp_path: Path) -> None:
-    class Interrupts(SilentReporter):
+    class Interrupts(Reporter):
         def epoch(self, epoch: Epoch, epochs: int) -> None:
             raise KeyboardInterrupt
 
@@ -219,7 +219,8 @@ def test_a_log_says_now_and_then_how_far_an_epoch_is_and_how_much_few_images_tel
 
 def test_a_terminal_shows_the_stage_and_how_far_an_epoch_is() -> None:
     screen = io.StringIO()
-    with RichReporter(Console(file=screen, force_terminal=True, width=200), 1) as reporter:
+    reporter = RichReporter(Console(file=screen, force_terminal=True, width=200), 1)
+    with reporter.bars:
         reporter.start("photo", 20)
         reporter.stage("without fold 1 of 3")
         reporter.step("epoch 1/2, step 3 of 10")
