@@ -18,8 +18,8 @@ from fmnist_cli.errors import FmnistError, MissingExtraError, RemoteError, Usage
 T = TypeVar("T")
 
 # Requests that one process has under way. An object comes some 20 to 100 ms after it is asked for,
-# however small, so one at a time are a few dozen per second. The client of S3 takes nearly 4 ms of
-# a core for each; 64 under way keep a core busy.
+# however small, so one at a time are a few dozen per second. The client of S3 takes 2.5 ms of a
+# core for each; 64 under way keep a core busy.
 IN_FLIGHT = 64
 PAUSES = (0.2, 1.0, 5.0)  # seconds before a request is made again
 SECONDS = 60.0  # that a request may take, and one more for each megabyte
@@ -99,7 +99,10 @@ def _opened(url: str, pid: int, thread: int) -> tuple[Any, str]:
         import fsspec
     except ImportError:
         raise MissingExtraError("fsspec", "remote") from None
-    config = fsspec.config.conf.setdefault("s3", {}).setdefault("config_kwargs", {})
+    s3 = fsspec.config.conf.setdefault("s3", {})
+    # With more, s3fs asks for the size of an object before it asks for the object.
+    s3.setdefault("max_concurrency", 1)
+    config = s3.setdefault("config_kwargs", {})
     config.setdefault("max_pool_connections", IN_FLIGHT)
     config.setdefault("retries", {"total_max_attempts": 1})  # `tried` does that
     with _opening:

@@ -172,3 +172,21 @@ def test_what_is_wrong_is_said_in_a_line(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     assert "Unable to locate credentials" in said("s3://photos/")
+
+
+def test_one_request_for_an_object(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from fmnist_cli.remote import opened
+    from fmnist_cli.sources.objects import RemoteItem
+
+    system, _ = opened("s3://photos/in/")
+    asked = []
+    real = system._call_s3
+
+    async def call(method: str, *arguments: Any, **named: Any) -> Any:
+        asked.append(method)
+        return await real(method, *arguments, **named)
+
+    monkeypatch.setattr(system, "_call_s3", call)
+    content = encoded(frame(1))
+    assert RemoteItem("01.png", "s3://photos/in/", "01.png", len(content)).read() == content
+    assert asked == ["get_object"]
