@@ -78,7 +78,7 @@ class Pair:
 def find_pairs(
     pixels: Pixels,
     threshold: float = THRESHOLD,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] = lambda _done, _of: None,
 ) -> list[Pair]:
     """All pairs that correlate by `threshold` or more in some view, by position.
 
@@ -108,8 +108,7 @@ def find_pairs(
             known = best.get((pair.first, pair.second))
             if known is None or (known.kind != "exact" and known.correlation < pair.correlation):
                 best[pair.first, pair.second] = pair
-        if progress is not None:
-            progress(number, len(_VIEWS))
+        progress(number, len(_VIEWS))
     return [best[key] for key in sorted(best)]
 
 
@@ -146,12 +145,8 @@ def _unit(windows: Pixels) -> Vectors:
 
 def _projected(pca: PCA, view: View, pixels: Pixels) -> Vectors:
     """float32 [N, components] of a view of all images."""
-    return np.concatenate(
-        [
-            pca.transform(_unit(view.windows(pixels[start : start + _CHUNK])))
-            for start in range(0, len(pixels), _CHUNK)
-        ]
-    )
+    parts = (view.windows(pixels[at : at + _CHUNK]) for at in range(0, len(pixels), _CHUNK))
+    return np.concatenate([pca.transform(_unit(part)) for part in parts])
 
 
 def _verified(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,23 +101,17 @@ class Judgements:
         except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as e:
             raise DataError(f"{path}: not an .npz file with the arrays train and test ({e})") from e
         for name, array, count in (("train", train, images[0]), ("test", test, images[1])):
-            _check(array, (count, len(CLASS_NAMES)), f"{path}: {name}")
+            what, shape = f"{path}: {name}", (count, len(CLASS_NAMES))
+            if array.shape != shape or array.dtype.kind != "f":
+                raise DataError(
+                    f"{what} is {array.dtype} of shape {array.shape} where float32 of shape"
+                    f" {shape} is needed: a row per image of the official file, a column per class"
+                )
+            if not (np.all(array >= 0) and np.allclose(array.sum(axis=1), 1, atol=1e-3)):
+                raise DataError(
+                    f"{what} holds rows that are no probabilities: they must add up to 1"
+                )
         return cls(train.astype(np.float32), test.astype(np.float32))
-
-
-def _check(array: npt.NDArray[Any], shape: tuple[int, int], what: str) -> None:
-    """Whether an array holds one distribution per image.
-
-    Raises:
-        DataError: it does not.
-    """
-    if array.shape != shape or array.dtype.kind != "f":
-        raise DataError(
-            f"{what} is {array.dtype} of shape {array.shape} where float32 of shape {shape} is"
-            " needed: a row per image of the official file, a column per class"
-        )
-    if not (np.all(array >= 0) and np.allclose(array.sum(axis=1), 1, atol=1e-3)):
-        raise DataError(f"{what} holds rows that are no probabilities: they must add up to 1")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fmnist_cli.bench.rounds import Estimate
 from fmnist_cli.bench.tables import at
@@ -189,39 +189,30 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """Where a figure stands in a model's result.
+class Metric(NamedTuple):
+    """A figure that rules may be about.
 
     Attributes:
-        keys: the way to it.
-        scale: from the document's unit to that of rules.
-        unit: of rules, for people; empty for shares from 0 to 1.
+        of: its value in a model's result, in the unit of rules; None where it was not measured.
+        unit: of rules, for people; empty for shares from 0 to 1, which say how good a model is.
     """
 
-    keys: tuple[str, ...]
-    scale: float = 1.0
+    of: Callable[[Mapping[str, Any]], Any]
     unit: str = ""
 
-    def of(self, result: Mapping[str, Any]) -> float | None:
-        """Its value in the unit of rules; None where it was not measured."""
-        value: float | None = at(*self.keys, scale=self.scale)(result)
-        return value
 
-
-_QUALITY = "quality"
 METRICS = {
-    "accuracy": Metric((_QUALITY, "accuracy")),
-    "macro_f1": Metric((_QUALITY, "macro_f1")),
-    "shirt_f1": Metric((_QUALITY, "shirt_f1")),
-    "calibration_error": Metric((_QUALITY, "calibration_error")),
-    "latency_p50": Metric(("timing", "latency", "p50_ms"), 1, " ms"),
-    "latency_p95": Metric(("timing", "latency", "p95_ms"), 1, " ms"),
-    "latency_p99": Metric(("timing", "latency", "p99_ms"), 1, " ms"),
-    "images_per_s": Metric(("timing", "images_per_s"), 1, "/s"),
-    "load": Metric(("timing", "load_s"), 1e3, " ms"),
-    "size": Metric(("file_bytes",), 1e-6, " MB"),
-    "peak_memory": Metric(("peak_memory_bytes",), 1e-6, " MB"),
+    "accuracy": Metric(at("quality", "accuracy")),
+    "macro_f1": Metric(at("quality", "macro_f1")),
+    "shirt_f1": Metric(at("quality", "shirt_f1")),
+    "calibration_error": Metric(at("quality", "calibration_error")),
+    "latency_p50": Metric(at("timing", "latency", "p50_ms"), " ms"),
+    "latency_p95": Metric(at("timing", "latency", "p95_ms"), " ms"),
+    "latency_p99": Metric(at("timing", "latency", "p99_ms"), " ms"),
+    "images_per_s": Metric(at("timing", "images_per_s"), "/s"),
+    "load": Metric(at("timing", "load_s", scale=1e3), " ms"),
+    "size": Metric(at("file_bytes", scale=1e-6), " MB"),
+    "peak_memory": Metric(at("peak_memory_bytes", scale=1e-6), " MB"),
 }
 
 
@@ -288,7 +279,7 @@ def violations(
     """
     for rule in rules:
         judged = models
-        if METRICS[rule.metric].keys[0] == _QUALITY:
+        if not METRICS[rule.metric].unit:
             judged = {n: one for n, one in models.items() if one.get("of_data_set", True)} or models
         for name, result in judged.items():
             if rule.relative and name not in old:

@@ -77,13 +77,9 @@ def _probabilities(session: Session, frames: Pixels) -> Probabilities:
 
     from fmnist_cli.preprocess import from_frames
 
-    parts = range(0, len(frames), _AT_ONCE)
-    return np.concatenate(
-        [
-            session.probabilities(from_frames(frames[at : at + _AT_ONCE], session.spec))
-            for at in parts
-        ]
-    )
+    starts = range(0, len(frames), _AT_ONCE)
+    parts = (from_frames(frames[at : at + _AT_ONCE], session.spec) for at in starts)
+    return np.concatenate([session.probabilities(part) for part in parts])
 
 
 def predictions_json(probabilities: Probabilities) -> dict[str, str]:

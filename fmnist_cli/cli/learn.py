@@ -64,7 +64,7 @@ def learn(
     import numpy as np
 
     from fmnist_cli.files import check_target
-    from fmnist_cli.inference.models import open_model
+    from fmnist_cli.inference.models import manifests, open_model
     from fmnist_cli.inference.session import Session
     from fmnist_cli.labelled.evaluation import accuracy_words, evaluate_folders, folder_rows
     from fmnist_cli.labelled.page import write_page
@@ -75,7 +75,15 @@ def learn(
     from fmnist_cli.progress import progress
 
     labelled = open_labelled(data, labels, root)
-    target = _target(output or Path(f"{Path(labelled.name).stem}.onnx"))
+    target = output or Path(f"{Path(labelled.name).stem}.onnx")
+    if target.suffix != ".onnx":
+        raise UsageError(f"-o {target}: a model's file ends in .onnx")
+    if any(target.stem in of.models for _, of in manifests()):
+        raise UsageError(
+            f"{target.stem} is the name of a model that is there already; give another with -o,"
+            f" such as -o my-{target.stem}.onnx"
+        )
+    check_target(target)
     if report is not None:
         check_file(check_target(report), read=filter(None, (data, labels, add)))
     if add is None:
@@ -143,23 +151,3 @@ def learn(
     )
     if found.rejected:
         raise typer.Exit(EXIT_REJECTED)
-
-
-def _target(path: Path) -> Path:
-    """Where the model goes.
-
-    Raises:
-        UsageError: that is no place or no name for it.
-    """
-    from fmnist_cli.files import check_target
-    from fmnist_cli.inference.models import manifests
-
-    if path.suffix != ".onnx":
-        raise UsageError(f"-o {path}: a model's file ends in .onnx")
-    if any(path.stem in of.models for _, of in manifests()):
-        raise UsageError(
-            f"{path.stem} is the name of a model that is there already; give another with -o,"
-            f" such as -o my-{path.stem}.onnx"
-        )
-    check_target(path)
-    return path

@@ -7,6 +7,8 @@ import io
 import re
 from pathlib import Path
 
+import cv2
+
 from fmnist_cli.data.dataset import LabelledImages
 from fmnist_cli.data.fashion_mnist import CLASS_NAMES
 from fmnist_cli.errors import DataError
@@ -41,8 +43,18 @@ def write_images(images: LabelledImages, out: Path, *, force: bool = False) -> l
         for name in _written_before(out) - {path.name for path in paths}:
             (out / name).unlink(missing_ok=True)
         (out / LABELS_NAME).unlink(missing_ok=True)
-        _write_pngs(images, paths)
-        _write_labels(images, paths, out / LABELS_NAME)
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("file", "class_id", "label"))
+        rows = zip(paths, images.pixels, images.labels.tolist(), strict=True)
+        for path, pixels, class_id in rows:
+            encoded, content = cv2.imencode(".png", pixels)
+            if not encoded:
+                raise DataError(f"{path}: OpenCV could not encode the picture")
+            # Not cv2.imwrite: it cannot open every name on Windows.
+            write_bytes(path, content.tobytes())
+            writer.writerow((path.name, class_id, CLASS_NAMES[class_id]))
+        write_text(out / LABELS_NAME, stream.getvalue())
     except OSError as error:
         raise DataError(f"cannot write to {out} ({error.strerror or error})") from error
     return paths
@@ -56,23 +68,3 @@ def _written_before(folder: Path) -> set[str]:
     except (OSError, UnicodeDecodeError, csv.Error):
         return set()
     return {name for name in listed if _NUMBERED.fullmatch(name)}
-
-
-def _write_pngs(images: LabelledImages, paths: list[Path]) -> None:
-    import cv2
-
-    for pixels, path in zip(images.pixels, paths, strict=True):
-        encoded, content = cv2.imencode(".png", pixels)
-        if not encoded:
-            raise DataError(f"{path}: OpenCV could not encode the picture")
-        # Not cv2.imwrite: it cannot open every name on Windows.
-        write_bytes(path, content.tobytes())
-
-
-def _write_labels(images: LabelledImages, paths: list[Path], target: Path) -> None:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("file", "class_id", "label"))
-    for path, class_id in zip(paths, images.labels.tolist(), strict=True):
-        writer.writerow((path.name, class_id, CLASS_NAMES[class_id]))
-    write_text(target, stream.getvalue())

@@ -53,7 +53,6 @@ def layers_of(classifier: PixelClassifier, shape: Sequence[int]) -> tuple[Layer,
     """The layers of a network in the order in which they are done.
 
     Args:
-        classifier: only read.
         shape: of the pixels of one picture.
 
     Left out is what has no planes larger than one pixel, and modules that are called more than
@@ -203,12 +202,8 @@ def heatmaps(
     """
     height, width = pixels.shape[1:3]
     size = max(1, min(_BATCH, _BATCH_PLACES // (height * width)))
-    maps = [
-        _batch(
-            classifier, pixels[start : start + size], targets[start : start + size], method, layers
-        )
-        for start in range(0, len(pixels), size)
-    ]
+    parts = (slice(start, start + size) for start in range(0, len(pixels), size))
+    maps = [_batch(classifier, pixels[part], targets[part], method, layers) for part in parts]
     return np.concatenate([np.empty((0, height, width), np.float32), *maps])
 
 

@@ -152,11 +152,7 @@ def _calibrated(
     """A calibrated, verified and measured graph, as arguments of `write_graph`.
 
     Args:
-        graph: under the contract.
         card: its card, but for the accuracy.
-        splits: see `export`.
-        training: the record of the run behind it.
-        pixels: to verify it on.
         native: what it is verified against; the graph without its curve by default.
         held: what cross-validation says, of a model of pictures; its weights are stored in 16 bits.
     """

@@ -81,6 +81,12 @@ def page(
 
 def _model(name: str, result: FolderEvaluation) -> dict[str, Any]:
     asked = ["called unknown"] if result.unknown is not None else []
+    rows = []
+    for one in result.folders:
+        recall = f"{one.right / one.images:.1%}" if one.right is not None and one.images else "–"
+        unknown = [] if one.unknown is None else [f"{one.unknown:,}"]
+        labels = [(label in one.classes, one.labels.get(label, 0)) for label in result.given]
+        rows.append({"folder": one.folder, "cells": [recall, *unknown], "labels": labels})
     return {
         "name": name,
         "numbers": {
@@ -90,16 +96,7 @@ def _model(name: str, result: FolderEvaluation) -> dict[str, Any]:
         },
         "unknown": unknown_words(result),
         "heads": ["folder", "right label", *asked, *result.given],
-        "rows": [_row(one, result.given) for one in result.folders],
-    }
-
-
-def _row(one: FolderResult, labels: Sequence[str]) -> dict[str, Any]:
-    recall = f"{one.right / one.images:.1%}" if one.right is not None and one.images else "–"
-    return {
-        "folder": one.folder,
-        "cells": [recall, *([] if one.unknown is None else [f"{one.unknown:,}"])],
-        "labels": [(label in one.classes, one.labels.get(label, 0)) for label in labels],
+        "rows": rows,
     }
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 from fmnist_cli.calibration import ONE_PIECE, fit_curve
 from fmnist_cli.contract import Embeddings, Probabilities
@@ -63,9 +64,7 @@ class Held(NamedTuple):
 
     def probabilities(self, temperature: float = 1.0) -> Probabilities:
         """float32 [N, classes]."""
-        scaled = self.logits / temperature
-        raised = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-        result: Probabilities = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+        result: Probabilities = softmax(self.logits / temperature, axis=1).astype(np.float32)
         return result
 
     def accuracy(self, members: Members) -> float:

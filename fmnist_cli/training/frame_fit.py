@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -189,8 +190,6 @@ class _FrameObjective:
     """The `Objective` of frames: their labels, and what teachers say.
 
     Args:
-        model: is asked.
-        order: the fit.
         soft: what teachers say of each view of each training image, as from `soft_labels`.
         bfloat16: whether products run in that.
     """
@@ -249,10 +248,8 @@ def fit_temperature(model: PixelClassifier, validation: LabelledImages) -> float
     chosen = np.arange(len(logits))
 
     def validation_loss(log_temperature: float) -> float:
-        scaled = logits / math.exp(log_temperature)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        log_sum = np.log(np.exp(scaled).sum(axis=1))
-        return float((log_sum - scaled[chosen, validation.labels]).mean())
+        logs = log_softmax(logits / math.exp(log_temperature), axis=1)
+        return -float(logs[chosen, validation.labels].mean())
 
     return math.exp(minimize_scalar(validation_loss, bounds=(-2.5, 2.5), method="bounded").x)
 
@@ -262,7 +259,6 @@ def fit_network(network: nn.Module, order: Order, soft: Tensor | None = None) ->
 
     Args:
         network: float32 [N, 1, 28, 28] → logits; initialised by the caller.
-        order: the fit.
         soft: see `_FrameObjective`; None to learn from labels alone.
 
     Raises:

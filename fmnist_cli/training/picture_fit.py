@@ -124,8 +124,6 @@ def kept(
         features: float32 [N, D].
         truth: bool [N, classes + 1].
         before: float32 [N, old classes], logits of the untouched network.
-        teacher: whose they are.
-        recipe: how much each part weighs.
     """
     soft = (before / 2).softmax(dim=1)
     now = (teacher.head(features) / 2).log_softmax(dim=1)
@@ -150,11 +148,8 @@ class _PictureObjective:
     """The `Objective` of pictures, drawn in proportion to their weights, and of what is made up.
 
     Args:
-        network: is asked.
         teacher: the network as it was before, if it knew anything.
-        views: what is drawn.
         side: height and width of the network's input.
-        recipe: how hard.
     """
 
     def __init__(
@@ -212,7 +207,6 @@ def make_even(model: PictureClassifier, pixels: Pixels, truth: Truth) -> None:
     and nothing says how many there are of each, as many are the least of assumptions.
 
     Args:
-        model: trained.
         pixels: uint8 [N, H, W, 3], pictures.
         truth: bool [N, classes + 1], what is right of each.
     """

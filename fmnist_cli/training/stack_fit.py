@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 from sklearn.model_selection import KFold
 
 from fmnist_cli.contract import Labels, Pixels, Probabilities
@@ -53,9 +54,7 @@ class Pool:
     def probabilities(self, opinions: Opinions) -> Probabilities:
         """float32 [N, classes] of the members' log-probabilities."""
         logits = np.einsum("mnc,mc->nc", opinions, self.weights) + self.offset
-        logits -= logits.max(axis=1, keepdims=True)
-        exponent = np.exp(logits)
-        result: Probabilities = (exponent / exponent.sum(axis=1, keepdims=True)).astype(np.float32)
+        result: Probabilities = softmax(logits, axis=1).astype(np.float32)
         return result
 
 
@@ -78,15 +77,13 @@ def fit_pool(opinions: Opinions, labels: Labels, regularization: float) -> Pool:
 
     def loss(values: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         weights, offset = values[:-classes].reshape(members, classes), values[-classes:]
-        logits = np.einsum("mnc,mc->nc", opinions, weights) + offset
-        logits -= logits.max(axis=1, keepdims=True)
-        log_sum = np.log(np.exp(logits).sum(axis=1))
-        error = np.exp(logits - log_sum[:, None]) - truth
+        logs = log_softmax(np.einsum("mnc,mc->nc", opinions, weights) + offset, axis=1)
+        error = np.exp(logs) - truth
         slope = np.concatenate(
             [np.einsum("mnc,nc->mc", opinions, error).ravel(), error.sum(axis=0)]
         )
         away = values - start
-        value = (log_sum - logits[np.arange(count), labels]).mean()
+        value = -logs[np.arange(count), labels].mean()
         return (
             float(value + regularization * away @ away),
             slope / count + 2 * regularization * away,
