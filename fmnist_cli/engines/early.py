@@ -93,16 +93,17 @@ def leave(code: int) -> None:
 
 def early(worker: Worker[R], chunk: list[Item], timeout: float) -> Generator[R, None, None]:
     """The results of a chunk, in the process that `forked` made."""
-    _end_with_parent()
+    if sys.platform == "linux":
+        _end_with_parent(signal.SIGKILL)
     heed_time_limit()
     with time_limit(timeout):
         results = attempt(worker, chunk)
     yield from results
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(by: signal.Signals) -> None:
     with suppress(ImportError, OSError, AttributeError):
         import ctypes
 
         prctl: Any = ctypes.CDLL(None).prctl
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(_PR_SET_PDEATHSIG, by)
