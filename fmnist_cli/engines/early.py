@@ -92,7 +92,7 @@ def leave(code: int) -> None:
 
 
 def early(worker: Worker[R], chunk: list[Item], timeout: float) -> Generator[R, None, None]:
-    """The results of a chunk, in the process that `forked` made."""
+    """The results of a chunk, in the process that `fork_early` made."""
     if sys.platform == "linux":
         _end_with_parent(signal.SIGKILL)
     heed_time_limit()
