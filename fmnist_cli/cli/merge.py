@@ -49,9 +49,9 @@ def merge(
         target = check_target(Path(output))
         check_output(target)
         parts, rows = merge_parts(store, target, KINDS[kind])
-        say(f"{rows:,} rows of {parts:,} parts in {target}")
+        say(f"{rows:,} rows of {parts:,} part{'s' * (parts > 1)} in {target}")
         return
     elsewhere, _, name = output.rpartition("/")
     with open_store(elsewhere).writing(name) as target:
         parts, rows = merge_parts(store, target, KINDS[kind])
-    say(f"{rows:,} rows of {parts:,} parts in {public(output)}")
+    say(f"{rows:,} rows of {parts:,} part{'s' * (parts > 1)} in {public(output)}")
