@@ -70,7 +70,7 @@ def decode(
     header = read_header(data, max_pixels, memory)
     if header is not None and header.plain:
         factor = factor_for(header.width, header.height, reduction) if header.is_jpeg else 1
-        if header.width * header.height * MOST_OPENCV_BYTES > memory:  # unlike nearly all
+        if header.width * header.height * MOST_OPENCV_BYTES > memory:  # as hardly any
             size = header.width // factor, header.height // factor
             check_memory(*size, OPENCV_BYTES[header.channels], memory)
         picture = decode_plain(data, header, factor, color)

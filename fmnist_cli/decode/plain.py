@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 
 from fmnist_cli.contract import Picture
 from fmnist_cli.decode.header import Header
-from fmnist_cli.decode.picture import from_channels
+from fmnist_cli.decode.picture import Grey, from_channels
 
 # Threads are the business of whoever decodes many pictures.
 cv2.setNumThreads(1)
@@ -46,7 +48,7 @@ def decode_plain(data: bytes, header: Header, factor: int, color: bool = False) 
         return None  # Pillow knows the reason
     if decoded is None:
         return None
-    pixels = np.asarray(decoded, np.uint8)
+    pixels = cast("Grey", decoded)
     if header.is_jpeg:
         from fmnist_cli.decode.orientation import upright
 

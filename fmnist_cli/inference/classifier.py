@@ -185,6 +185,7 @@ class Classifier:
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """One row per item, in order."""
         framing, save, routes = self._framing, self._save, self._routes
+        number, spec, look = 0, routes[0].spec, save is not None
         rows: list[Row | None] = [None] * len(items)
         buffers = self._buffers()
         # For each model what waits for its next batch: position among the items, preparation.
@@ -195,10 +196,10 @@ class Classifier:
                 continue
             try:
                 picture = framing.read(item)
-                number = self._route_of(picture)
-                pixels, prepared = framing.pixels(
-                    picture, routes[number].spec, look=save is not None
-                )
+                if len(routes) > 1:
+                    number = self._route_of(picture)
+                    spec = routes[number].spec
+                pixels, prepared = framing.pixels(picture, spec, None, look)
             except ImageError as error:
                 rows[position] = Rejected(item.path, str(error))
                 continue
@@ -216,8 +217,6 @@ class Classifier:
         return [row for row in rows if row is not None]
 
     def _route_of(self, picture: Picture) -> int:
-        if len(self._routes) == 1:
-            return 0
         taken = (route.takes is None or route.takes(picture) for route in self._routes)
         return list(taken).index(True)
 

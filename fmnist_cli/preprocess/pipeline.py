@@ -84,7 +84,7 @@ class Framing:
         )
 
     def pixels(
-        self, picture: Picture, spec: InputSpec, prepared: str | None = None, *, look: bool = True
+        self, picture: Picture, spec: InputSpec, prepared: str | None = None, look: bool = True
     ) -> tuple[Pixels, str]:
         """What one of the models sees of a picture, and the name of the preparation.
 
