@@ -217,7 +217,8 @@ def _rows(chunks: Generator[list[Row], None, None]) -> Iterator[Row]:
 
 def _items(inputs: Input | Iterable[Input], specs: Sequence[InputSpec]) -> Iterator[Item]:
     if isinstance(inputs, (str, os.PathLike)):
-        yield from open_sources([str(inputs)]) if _is_url(inputs) else open_source(Path(inputs))
+        is_remote = isinstance(inputs, str) and is_url(inputs)
+        yield from open_sources([str(inputs)]) if is_remote else open_source(Path(inputs))
         return
     several: Iterable[Input] = inputs
     are_many = isinstance(inputs, np.ndarray) and inputs.shape[1:] in [one.shape for one in specs]
@@ -228,8 +229,8 @@ def _items(inputs: Input | Iterable[Input], specs: Sequence[InputSpec]) -> Itera
             if not os.fspath(single):
                 raise UsageError(f"input {position} is an empty path")
             path = Path(single)
-            if _is_url(single):
-                yield RemoteItem(public(str(single)), str(single))
+            if isinstance(single, str) and is_url(single):
+                yield RemoteItem(public(single), single)
             elif path.exists():
                 prefix = f"{path.as_posix().rstrip('/')}/"
                 yield from open_source(path, prefix)
@@ -237,10 +238,6 @@ def _items(inputs: Input | Iterable[Input], specs: Sequence[InputSpec]) -> Itera
                 yield FileItem(path.as_posix(), str(path))  # its row will say what is wrong
         else:
             yield HeldItem(str(position), _picture(single, position), "")
-
-
-def _is_url(path: Any) -> bool:
-    return isinstance(path, str) and is_url(path)
 
 
 def _picture(array: Any, position: int) -> Picture:

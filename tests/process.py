@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,8 +65,19 @@ def run(*arguments: str | Path, home: Path, bound_by_permissions: bool = False) 
     words = [str(word) for word in arguments]
     if {" ".join(words[:1]), " ".join(words[:2])} & _HEAVY and not bound_by_permissions:
         return run_here(*words, home=home)
-    done = subprocess.run(
+    return finished(
         command(*arguments),
+        home=home,
+        preexec_fn=drop_root_powers if bound_by_permissions else None,
+    )
+
+
+def finished(
+    words: Sequence[str], *, home: Path, preexec_fn: Callable[[], None] | None = None
+) -> Finished:
+    """Run a program to its end."""
+    done = subprocess.run(
+        words,
         capture_output=True,
         encoding="utf-8",
         cwd=home,
@@ -74,7 +85,7 @@ def run(*arguments: str | Path, home: Path, bound_by_permissions: bool = False) 
         stdin=subprocess.DEVNULL,
         timeout=400,
         check=False,
-        preexec_fn=drop_root_powers if bound_by_permissions else None,
+        preexec_fn=preexec_fn,
     )
     return Finished(done.returncode, done.stdout, done.stderr)
 

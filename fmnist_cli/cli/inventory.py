@@ -60,9 +60,7 @@ def inventory(source: Source) -> Inventory:
     """Go through a source and look at the first bytes of every item."""
     found = Inventory()
     for item in source:
-        if (
-            type(item) is RemoteItem
-        ):  # asking each for its first bytes would take as long as labelling it
+        if type(item) is RemoteItem:  # to ask for its first bytes takes as long as to label it
             suffix = os.path.splitext(item.path)[1].lower()  # noqa: PTH122
             amount = found.kinds.setdefault(f"{suffix or 'other'} by name", Amount())
             amount.count += 1

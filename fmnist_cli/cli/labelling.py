@@ -9,7 +9,7 @@ from copy import deepcopy
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import onnxruntime
@@ -26,6 +26,9 @@ from fmnist_cli.progress import Tally, progress
 from fmnist_cli.run import Job
 from fmnist_cli.sinks.outputs import Outputs, Plan, Wanted, is_folder, open_stream
 from fmnist_cli.sources import Inputs, OpenInputs
+
+if TYPE_CHECKING:
+    from fmnist_cli.store import Store
 
 RAY = "ray"
 
@@ -134,7 +137,8 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
                 fresh = job.run(resume=run.resume, retry=run.retry_failed, advance=counting)
             else:
                 share = inputs.shard or (1, 1)
-                if _fill(job, outputs, share, run, options, counting) and not job.tally.total:
+                filled = _fill(job, outputs, outputs.folder, share, run, options, counting)
+                if filled and not job.tally.total:
                     say(f"of these pictures no part falls to --shard {share[0]}/{share[1]}")
                     return 0
                 fresh = job.tally.total > job.tally.known
@@ -156,6 +160,7 @@ def label(inputs: Inputs, settings: Settings, wanted: Wanted, run: Run) -> int:
 def _fill(
     job: Job,
     outputs: Outputs,
+    folder: Store,
     share: tuple[int, int],
     run: Run,
     options: dict[str, Any],
@@ -164,9 +169,7 @@ def _fill(
     """Make those parts of a folder that are not there; how many there are in all."""
     from fmnist_cli.parts import Parts, begin, fill
     from fmnist_cli.sinks.parquet import ParquetSink
-    from fmnist_cli.store import Store
 
-    folder = outputs.folder or Store("")
     parts = Parts(
         folder,
         begin(folder, options),

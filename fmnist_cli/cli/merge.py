@@ -1,5 +1,6 @@
 """`fmnist merge DIR -o FILE`: one file of the parts that `classify -o DIR/` makes."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -43,15 +44,16 @@ def merge(
         known = ", ".join(suffix for one in KINDS.values() for suffix in one.suffixes)
         raise UsageError(f"--output {output!r}: no kind of output ends so; use one of {known}")
     store = open_store(folder)
-    if store.holds(output):
-        raise UsageError(f"{public(output)} would lie among the parts; name a file elsewhere")
-    if not is_url(output):
+    place: AbstractContextManager[Path]
+    if is_url(output):
+        if store.holds(output):
+            raise UsageError(f"{public(output)} would lie among the parts; name a file elsewhere")
+        elsewhere, _, name = output.rpartition("/")
+        place, told = open_store(elsewhere).writing(name), public(output)
+    else:
         target = check_target(Path(output))
         check_output(target)
+        place, told = nullcontext(target), str(target)
+    with place as target:
         parts, rows = merge_parts(store, target, KINDS[kind])
-        say(f"{rows:,} rows of {parts:,} part{'s' * (parts > 1)} in {target}")
-        return
-    elsewhere, _, name = output.rpartition("/")
-    with open_store(elsewhere).writing(name) as target:
-        parts, rows = merge_parts(store, target, KINDS[kind])
-    say(f"{rows:,} rows of {parts:,} part{'s' * (parts > 1)} in {public(output)}")
+    say(f"{rows:,} rows of {parts:,} part{'s' * (parts > 1)} in {told}")

@@ -251,3 +251,8 @@ def test_the_command(
         assert run_fmnist(*words, "-o", rows, *wrong).code == 2
     for target in ("page.html", "rows", "rows.xyz"):
         assert run_fmnist("merge", rows, "-o", tmp_path / target).code == 2
+
+
+def test_merge_into_the_parts_elsewhere(run_fmnist: RunFmnist) -> None:
+    done = run_fmnist("merge", "s3://b/rows/", "-o", "s3://b/rows/all.csv")
+    assert (done.code, "would lie among the parts" in done.stderr) == (2, True)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import windowslike
 from photofolders import write_photos
-from process import Finished, environment
+from process import Finished, finished
 
 from fmnist_cli import sources
 from fmnist_cli.contract import Candidate, Prediction
@@ -31,17 +31,7 @@ def windows(
     *arguments: str | Path, home: Path, program: tuple[str, ...] = (windowslike.__file__,)
 ) -> Finished:
     """`fmnist ARGUMENT…` as `windowslike` has it."""
-    done = subprocess.run(
-        [sys.executable, *program, *map(str, arguments)],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=home,
-        env=environment(home),
-        stdin=subprocess.DEVNULL,
-        timeout=100,
-        check=False,
-    )
-    return Finished(done.returncode, done.stdout, done.stderr)
+    return finished([sys.executable, *program, *map(str, arguments)], home=home)
 
 
 @pytest.fixture(scope="module")
